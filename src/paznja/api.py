@@ -1,0 +1,498 @@
+"""The public Python API: `train`, `resume`, `open_run`, and what an opened run can do. A thin front over the rooms below.
+
+    import paznja
+    run = paznja.train("Books/", minutes=10)
+    print(run.generate("Ово је мост "))
+    run.next("убица је ")
+"""
+
+from __future__ import annotations
+
+import datetime
+import errno
+import importlib.metadata
+import json
+import signal
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from paznja import config
+from paznja.config import DEFAULT_PROMPTS, Settings, customise, with_budget
+from paznja.corpus.corpus import Unreadable, read_books
+from paznja.errors import BooksChanged, NoBooks, RunError, TrainingFailed, WrongUse
+from paznja.generation import Choice, expected, fit_prompt, generate
+from paznja.preparing import Prepared, describe_files, prepare
+from paznja.run import BookRecord, Run, check_name, free_name, link_or_copy
+from paznja.tokenizers import Tokenizer, load_tokenizer
+
+if TYPE_CHECKING:
+    from paznja.model.decoder import Decoder
+    from paznja.training.events import Event
+
+Places = str | Path | Sequence[str | Path]
+
+
+@dataclass(frozen=True)
+class Reading:
+    """While books are read: told after each file."""
+
+    done: int
+    total: int
+    path: Path
+
+
+@dataclass(frozen=True)
+class Planned:
+    """Before the first iteration: what will be trained, on what, and about how fast."""
+
+    run: Run
+    settings: Settings
+    books: tuple[BookRecord, ...]
+    unreadable: tuple[Unreadable, ...]
+    cached: bool
+    """Whether the books were read already, by an earlier run."""
+    from_iteration: int
+    """Where it goes on from; 0 for a new run."""
+    parameters: int
+    memory_bytes: int
+    """About what training will need."""
+    available_bytes: int
+    matmul_peak: float
+    """Floating-point operations a second of this machine's plain matrix product, measured just now."""
+    seconds_per_iteration: float
+    """About: from the peak and the share of it that training usually reaches."""
+
+
+@dataclass(frozen=True)
+class BookScore:
+    """One book's figure."""
+
+    title: str
+    author: str
+    file: str
+    characters: int
+    bits_per_character: float
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """Bits per character over all the books together, and a book at a time."""
+
+    bits_per_character: float
+    characters: int
+    books: tuple[BookScore, ...]
+    unreadable: tuple[Unreadable, ...] = ()
+
+
+USUAL_SHARE = 0.5
+"""Of the matrix product's peak, what an iteration usually reaches (`benchmarks/training.py`)."""
+
+OnEvent = Callable[["Event | Reading | Planned"], None]
+
+
+class TrainedRun:
+    """An opened run: writes, says what it expects, is evaluated. Works from the folder alone, finished or still training."""
+
+    def __init__(self, run: Run, *, latest: bool = False) -> None:
+        """`latest`: use the newest checkpoint's weights, not the best ones."""
+        self.run = run
+        self._latest = latest
+        self._loaded: tuple[Decoder, Tokenizer] | None = None
+
+    def __repr__(self) -> str:
+        return f"<paznja run {self.name!r}, {self.state}>"
+
+    @property
+    def name(self) -> str:
+        """The run's name."""
+        return self.run.name
+
+    @property
+    def path(self) -> Path:
+        """The run's folder."""
+        return self.run.path
+
+    @property
+    def state(self) -> str:
+        """"training", "finished" or "stopped"."""
+        return self.run.state()
+
+    @property
+    def table(self) -> str:
+        """The table of samples so far, as Markdown."""
+        return (self.path / "samples.md").read_text(encoding="utf-8")
+
+    @property
+    def metrics(self) -> list[dict[str, Any]]:
+        """Every evaluation so far, as in `metrics.jsonl`."""
+        return self.run.metrics()
+
+    @property
+    def script(self) -> str:
+        """The script that the model learnt: "cyrillic", "latin" or "other"."""
+        return self.run.about()["corpus"]["script"]
+
+    def fit_prompt(self, prompt: str) -> tuple[str, list[str]]:
+        """The prompt in the model's script, and what is to be said about it."""
+        return fit_prompt(prompt, self.script, self._load()[1])
+
+    def stream(
+        self,
+        prompt: str,
+        length: int = 400,
+        *,
+        temperature: float = 0.8,
+        top_k: int = 0,
+        top_p: float = 1.0,
+        min_p: float = 0.0,
+        seed: int = 1,
+        count: int = 1,
+    ) -> Iterator[list[str]]:
+        """`generate` as it is written: yields what each of the `count` texts has grown by. The prompt should fit (`fit_prompt`)."""
+        if length < 1 or count < 1:
+            raise WrongUse("--length and --count must be 1 or more.")
+        choice = Choice(temperature, top_k, top_p, min_p)
+        return generate(*self._load(), prompt, length, choice, seed=seed, count=count)
+
+    def generate(self, prompt: str, length: int = 400, **choice: Any) -> str:
+        """The prompt, in the model's script, and `length` characters that the model continues it with; settings as in `stream`."""
+        prompt, _ = self.fit_prompt(prompt)
+        return prompt + "".join(grown[0] for grown in self.stream(prompt, length, **choice))
+
+    def next(self, prompt: str, top: int = 10) -> list[tuple[str, float]]:
+        """The `top` characters that the model expects most after the prompt, with their probabilities."""
+        decoder, tokenizer = self._load()
+        return expected(decoder, tokenizer, self.fit_prompt(prompt)[0])[:top]
+
+    def evaluate(self, books: Places | None = None, *, on_scored: Callable[[int, int], None] | None = None) -> Evaluation:
+        """Bits per character on these books, or on the run's own held-out ones; `on_scored(done, total)` counts tokens.
+
+        Raises NoBooks where nothing could be read.
+        """
+        from paznja.evaluation.bits_per_character import score
+        from paznja.training.checkpoint import load_model
+        from paznja.training.machine import num_cores, set_threads
+
+        set_threads(num_cores())
+        tokenizer = load_tokenizer(self.path / "tokenizer.json")
+        unreadable: tuple[Unreadable, ...] = ()
+        if books is None:
+            records = [book for book in self.run.books() if book.held_out]
+            scored = [(book.title, book.author, book.file, book.characters) for book in records]
+            texts = self.run.held_out_ids()
+        else:
+            found, unreadable = read_books(_paths(books))
+            scored = [(book.title, book.author, book.path.name, len(book.text)) for book in found]
+            texts = [tokenizer.encode(book.text) for book in found]
+        scoring = score(load_model(self.run, latest=self._latest), texts, tokenizer.newline)
+        while True:
+            try:
+                done, total = next(scoring)
+            except StopIteration as finished:
+                bits: list[float] = finished.value
+                break
+            if on_scored is not None:
+                on_scored(done, total)
+        scores = tuple(BookScore(*about, bits_per_character=b / about[3]) for about, b in zip(scored, bits, strict=True))
+        characters = sum(book.characters for book in scores)
+        return Evaluation(sum(bits) / characters, characters, scores, unreadable)
+
+    def _load(self) -> tuple[Decoder, Tokenizer]:
+        if self._loaded is None:
+            self._loaded = load_decoder(self.run, latest=self._latest)
+        return self._loaded
+
+
+def train(
+    books: Places,
+    *,
+    minutes: float | None = None,
+    iterations: int | None = None,
+    preset: str = "pocket",
+    name: str | None = None,
+    out: str | Path = "runs",
+    prompts: Sequence[str] = (),
+    sample_at: Sequence[int] = (),
+    held_out: Places | None = None,
+    with_corpus: bool = True,
+    cache: Path | None = None,
+    on_event: OnEvent | None = None,
+    **changes: Any,
+) -> TrainedRun:
+    """Train on these files and folders, for 10 minutes unless another budget is given, into the folder `out/name`.
+
+    `held_out`: files to measure on, chosen automatically otherwise. `with_corpus=False` keeps the books' text out of the run folder. `changes`: single
+    settings, by their names in `paznja.config` (batch, context, layers, width, learning_rate, seed, device, threads, checkpoint_seconds, ...).
+    `on_event` is given everything that happens. Ctrl-C finishes the iteration, saves and returns.
+
+    Raises WrongUse, NoBooks, TrainingFailed; see `paznja.errors`.
+    """
+    settings = customise(with_budget(config.preset(preset), minutes, iterations), sample_at=tuple(sample_at) or None, prompts=tuple(prompts) or None, **changes)
+    places, out = _paths(books), Path(out)
+    if name is not None:
+        check_name(name)
+        if (out / name).exists():
+            raise WrongUse(f"The name {name!r} is in use: there is a folder {out / name}. The next free one is {free_name(out, name)!r}.")
+    apart = None if held_out is None else _paths(held_out)
+    tell = on_event or (lambda event: None)
+    prepared = prepare(places, held_out=apart, tokenizer=settings.tokenizer, cache=cache, on_read=lambda *seen: tell(Reading(*seen)))
+    settings = _complete(settings, prepared)
+    run = Run.create(out, name or _default_name(out, places), _about(settings, prepared, places, apart), prepared.folder, with_corpus=with_corpus)
+    if not with_corpus:
+        return _run_training(run, settings, tell, prepared=prepared, corpus=prepared.folder / "corpus.bin")
+    return _run_training(run, settings, tell, prepared=prepared)
+
+
+def resume(
+    run: str | Path | Run,
+    *,
+    out: str | Path = "runs",
+    minutes: float | None = None,
+    iterations: int | None = None,
+    books: Places | None = None,
+    cache: Path | None = None,
+    on_event: OnEvent | None = None,
+) -> TrainedRun:
+    """Go on with a run from its last checkpoint to the end of its budget, or for so many more minutes or iterations.
+
+    `books`: where the books are now, if they moved. Raises BooksChanged where they are not those that the run was begun with, RunError where the run
+    cannot go on.
+    """
+    run = run if isinstance(run, Run) else Run.open(run, Path(out))
+    tell = on_event or (lambda event: None)
+    about, settings = run.about(), run.settings()
+    if minutes is None and iterations is None and run.state() == "finished":
+        raise RunError(f"The run {run.name!r} is finished. Give it --minutes or --iterations to go on for.")
+    corpus = _corpus_to_resume(run, about, books, cache, tell)
+    if minutes is not None or iterations is not None:
+        with run.locked():
+            position = run.position() or {"iteration": 0, "seconds": 0.0}
+            settings = replace(settings, training=replace(settings.training, minutes=None, iterations=None))
+            settings = with_budget(settings, minutes, iterations)
+            begun = {"from_iteration": position["iteration"], "from_seconds": position["seconds"]}
+            settings = replace(settings, training=replace(settings.training, **begun))
+            run.extend({**about, "settings": settings.to_dict()})
+    return _run_training(run, settings, tell, corpus=corpus)
+
+
+def open_run(run: str | Path, *, out: str | Path = "runs", latest: bool = False) -> TrainedRun:
+    """The run of this name in `out`, or in this folder; `latest` for the newest checkpoint's weights instead of the best.
+
+    RunError, with the nearest names, if there is none.
+    """
+    return TrainedRun(Run.open(run, Path(out)), latest=latest)
+
+
+def load_decoder(run: Run, *, latest: bool = False) -> tuple[Decoder, Tokenizer]:
+    """What writes: the run's weights and tokenizer; needs no torch. RunError if there are no weights yet or they are damaged."""
+    import safetensors
+    from safetensors.numpy import load
+
+    from paznja.model.decoder import Decoder
+
+    path = run.path / "model.safetensors"
+    if latest:
+        content = run.read_checkpoint("model.safetensors")
+    elif path.is_file():
+        content = path.read_bytes()
+    else:
+        raise RunError(f"The run {run.name!r} has no weights yet: they come with the first row of its table.")
+    try:
+        return Decoder(run.settings().model, load(content)), load_tokenizer(run.path / "tokenizer.json")
+    except (safetensors.SafetensorError, KeyError, ValueError) as error:
+        raise RunError(f"{path} is damaged or does not fit run.toml ({error}).") from None
+
+
+def _paths(places: Places) -> list[Path]:
+    return [Path(places)] if isinstance(places, str | Path) else [Path(place) for place in places]
+
+
+def _default_name(out: Path, places: list[Path]) -> str:
+    """The first place's name, the day and a number: Books-2026-11-22-1."""
+    stem = "".join(c for c in (places[0].resolve().stem or "run") if c.isalnum() or c in " -_").strip(" .")[:60]
+    day = f"{stem or 'run'}-{datetime.date.today().isoformat()}"
+    number = 1
+    while (out / f"{day}-{number}").exists():
+        number += 1
+    return f"{day}-{number}"
+
+
+def _complete(settings: Settings, prepared: Prepared) -> Settings:
+    """With everything that was left to be picked, from the machine and the books."""
+    from paznja.training.machine import resolve
+
+    tokenizer = load_tokenizer(prepared.folder / "tokenizer.json")
+    prompts = settings.sampling.prompts or (DEFAULT_PROMPTS.get(prepared.script, DEFAULT_PROMPTS["latin"]),)
+    prompts = tuple(fit_prompt(prompt, prepared.script, tokenizer)[0] for prompt in prompts)
+    return replace(
+        settings,
+        model=replace(settings.model, vocabulary=tokenizer.size),
+        training=resolve(settings.training),
+        sampling=replace(settings.sampling, prompts=prompts),
+    )
+
+
+def _about(settings: Settings, prepared: Prepared, places: list[Path], held_out: list[Path] | None) -> dict[str, Any]:
+    """What `run.toml` holds."""
+    import platform
+
+    import torch
+
+    from paznja.training.machine import describe
+
+    corpus: dict[str, Any] = {
+        "places": [str(place.absolute()) for place in places],
+        "fingerprint": prepared.fingerprint,
+        "script": prepared.script,
+        "training_characters": prepared.training_characters,
+        "held_out_characters": prepared.held_out_characters,
+        "unreadable": [f"{bad.path}: {bad.reason}" for bad in prepared.unreadable],
+    }
+    if held_out is not None:
+        corpus["held_out"] = [str(place.absolute()) for place in held_out]
+    return {
+        "created": datetime.datetime.now().astimezone().isoformat(timespec="seconds"),
+        "versions": {"paznja": importlib.metadata.version("paznja"), "torch": torch.__version__, "python": platform.python_version()},
+        "machine": describe(settings.training),
+        "corpus": corpus,
+        "settings": settings.to_dict(),
+    }
+
+
+def _corpus_to_resume(run: Run, about: dict[str, Any], books: Places | None, cache: Path | None, tell: Callable[[Any], None]) -> Path | None:
+    """Where the ids are, if not in the run's folder; BooksChanged unless the books, where they can be found, are still the same."""
+    stored = json.loads((run.path / "corpus.json").read_text(encoding="utf-8"))
+    places = _paths(books if books is not None else about["corpus"]["places"])
+    named = about["corpus"].get("held_out")
+    held_out = None if named is None else _paths(named)
+    kept = (run.path / "corpus.bin").is_file()
+    if books is None and not all(place.exists() for place in [*places, *(held_out or [])]):
+        if kept:
+            return None
+        raise RunError(f"The books are not at {places[0]} any more, and this run was kept without their text: say where they are with --books.")
+    if books is not None and held_out is not None:
+        # The held-out files were named by where they lay; they are found again by their names.
+        names = {path.name for path in held_out}
+        held_out = [path for place in places for path in ([place] if place.is_file() else sorted(place.rglob("*"))) if path.name in names]
+    try:
+        now = describe_files(places, held_out)
+    except NoBooks as error:
+        raise BooksChanged(str(error)) from None
+    if now != stored["files"]:
+        before, after = ({(name, sha256) for name, sha256, _ in files} for files in (stored["files"], now))
+        names = sorted({name for name, _ in before ^ after})
+        shown = ", ".join(names[:5]) + (f" and {len(names) - 5} more" if len(names) > 5 else "")
+        raise BooksChanged(
+            f"The books are not those that {run.name!r} was begun with (changed, new or missing: {shown or 'what is held out'}). "
+            "Put them back as they were, or begin a new run with paznja train."
+        )
+    if kept:
+        return None
+    prepared = prepare(places, held_out=held_out, tokenizer=run.settings().tokenizer, cache=cache, on_read=lambda *seen: tell(Reading(*seen)))
+    if list(prepared.books) != run.books():
+        raise BooksChanged(f"This version of paznja reads the books of {run.name!r} differently; go on with the version that began it.")
+    return prepared.folder / "corpus.bin"
+
+
+def _run_training(
+    run: Run, settings: Settings, tell: Callable[[Any], None], *, prepared: Prepared | None = None, corpus: Path | None = None
+) -> TrainedRun:
+    """Train under the run's lock, telling everything; out of memory and a full disk become sentences."""
+    import torch
+
+    from paznja.training.trainer import Trainer
+
+    tokenizer = load_tokenizer(run.path / "tokenizer.json")
+    with run.locked(), _borrowed(run, corpus), _interruptible() as stop:
+        try:
+            tell(_plan(run, settings, prepared))
+            trainer = Trainer(run, settings, tokenizer, stop=stop.is_set)
+            for event in trainer.events():
+                tell(event)
+        except (MemoryError, torch.OutOfMemoryError) as error:
+            raise _out_of_memory(settings) from error
+        except RuntimeError as error:
+            if "not enough memory" in str(error) or "allocate memory" in str(error):
+                raise _out_of_memory(settings) from error
+            raise
+        except OSError as error:
+            if error.errno in (errno.ENOSPC, errno.EDQUOT):
+                raise TrainingFailed(
+                    f"The disk with {run.path} is full. The last good checkpoint is kept: make room, then paznja resume {run.name}."
+                ) from error
+            raise
+    return TrainedRun(run)
+
+
+def _out_of_memory(settings: Settings) -> TrainingFailed:
+    return TrainingFailed(
+        f"There was not enough memory. Lower --batch (now {settings.training.batch}) or --context (now {settings.model.context}), "
+        "or close other programs; a new run with half of either needs about half as much."
+    )
+
+
+def _plan(run: Run, settings: Settings, prepared: Prepared | None) -> Planned:
+    import psutil
+
+    from paznja.training.machine import matmul_peak, set_threads, training_memory
+
+    model, training = settings.model, settings.training
+    set_threads(training.threads)
+    peak = matmul_peak(training.device)
+    position = run.position()
+    memory = training_memory(
+        model.num_parameters(), training.batch, model.context, model.width, model.hidden, model.layers, model.vocabulary
+    )
+    return Planned(
+        run=run,
+        settings=settings,
+        books=tuple(run.books()),
+        unreadable=prepared.unreadable if prepared else (),
+        cached=prepared.cached if prepared else True,
+        from_iteration=position["iteration"] if position else 0,
+        parameters=model.num_parameters(),
+        memory_bytes=memory,
+        available_bytes=psutil.virtual_memory().available,
+        matmul_peak=peak,
+        seconds_per_iteration=model.operations() * training.batch * model.context / (USUAL_SHARE * peak),
+    )
+
+
+@contextmanager
+def _borrowed(run: Run, corpus: Path | None) -> Iterator[None]:
+    """For a run that is kept without its books' text: the ids stand in its folder while it trains, and no longer."""
+    if corpus is None:
+        yield
+        return
+    (run.path / "corpus.bin").unlink(missing_ok=True)
+    link_or_copy(corpus, run.path / "corpus.bin")
+    try:
+        yield
+    finally:
+        (run.path / "corpus.bin").unlink(missing_ok=True)
+
+
+@contextmanager
+def _interruptible() -> Iterator[threading.Event]:
+    """An event that Ctrl-C (or SIGTERM) sets; a second Ctrl-C interrupts at once. Only in the main thread, where signals arrive."""
+    asked = threading.Event()
+    if threading.current_thread() is not threading.main_thread():
+        yield asked
+        return
+
+    def ask(number: int, frame: Any) -> None:
+        if asked.is_set():
+            raise KeyboardInterrupt
+        asked.set()
+
+    before = {number: signal.signal(number, ask) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield asked
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+

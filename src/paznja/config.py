@@ -1,0 +1,263 @@
+"""Every setting there is, as small frozen values, and the presets that name good combinations of them.
+
+Settings are made once (from the command line or the Python API), completed by what is picked automatically, written to `run.toml`, and passed
+down; nothing else decides what a run does.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import difflib
+import typing
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from paznja.errors import RunError, WrongUse
+
+DEFAULT_MINUTES = 10.0
+"""The budget of a run for which neither minutes nor iterations were asked."""
+
+DEFAULT_PROMPTS = {"cyrillic": "Ово је мост ", "latin": "Ovo je most "}
+"""The prompt that the table continues when none is given, by the script of the books; other scripts begin with the Latin one."""
+
+
+@dataclass(frozen=True)
+class ModelConfig:
+    """The shape of the network."""
+
+    layers: int = 4
+    """How many blocks of attention and feed-forward."""
+    width: int = 128
+    """Numbers that stand for one position between the blocks."""
+    heads: int = 2
+    """Attention heads; the width is divided among them."""
+    hidden: int = 384
+    """Width inside the feed-forward."""
+    context: int = 128
+    """How many tokens back the model sees."""
+    tied_head: bool = False
+    """Whether reading and writing a token use the same matrix."""
+    rope_theta: float = 10_000.0
+    """Base of the rotary positions' frequencies."""
+    norm_epsilon: float = 1e-6
+    """Added to the mean square before its root is taken."""
+    vocabulary: int = 0
+    """Number of tokens; known once the tokenizer is."""
+
+    @property
+    def head_width(self) -> int:
+        """Numbers a head works with."""
+        return self.width // self.heads
+
+    def num_parameters(self) -> int:
+        """How many numbers the training moves."""
+        layer = 4 * self.width**2 + 3 * self.width * self.hidden + 2 * self.width + 2 * self.head_width
+        return self.layers * layer + self.width + self.vocabulary * self.width * (1 if self.tied_head else 2)
+
+    def operations(self) -> int:
+        """Floating-point operations that training spends on one token: six a weight that is multiplied, and the attention."""
+        multiplied = self.num_parameters() - (0 if self.tied_head else self.vocabulary * self.width)
+        return 6 * multiplied + 6 * self.layers * self.width * self.context
+
+
+@dataclass(frozen=True)
+class TrainingConfig:
+    """How the weights are moved, for how long, and on what."""
+
+    minutes: float | None = None
+    """Budget in minutes of training, with its sampling, evaluating and saving; or
+    """
+    iterations: int | None = None
+    """budget in iterations. Exactly one of the two is set."""
+    from_iteration: int = 0
+    """Where the present stretch of the run began: above 0 when a run was given another budget, which counts from there."""
+    from_seconds: float = 0.0
+    """The same in seconds of training."""
+    batch: int = 32
+    """Windows of the context length in an iteration."""
+    optimizer: str = "muon"
+    """"muon": Muon for the matrices and AdamW for the rest; "adamw": AdamW for everything."""
+    matrix_learning_rate: float = 0.02
+    """Peak learning rate of Muon."""
+    learning_rate: float = 0.005
+    """Peak learning rate of AdamW."""
+    weight_decay: float = 0.0
+    """AdamW's, on matrices alone."""
+    warm_up: int = 20
+    """Iterations over which the learning rates rise from nothing."""
+    decay: float = 0.6
+    """The last part of the budget, over which they fall to nothing."""
+    clip: float = 1.0
+    """Largest norm of the whole gradient."""
+    seed: int = 1
+    """Of the first weights and of the order of the windows."""
+    device: str = "auto"
+    """"cpu", "cuda" or "mps"; "auto" picks the best there is."""
+    precision: str = "auto"
+    """"float32" or "bfloat16"; "auto" takes bfloat16 where the device computes in it natively."""
+    threads: int = 0
+    """CPU threads; 0 picks the number of cores."""
+    compiled: bool = False
+    """Whether the network runs through torch.compile (a GPU's default; a CPU's first minute is worth more)."""
+    checkpoint_seconds: float = 60.0
+    """Time between two checkpoints."""
+
+
+@dataclass(frozen=True)
+class SamplingConfig:
+    """What the model is asked to write while it learns."""
+
+    prompts: tuple[str, ...] = ()
+    """Each is continued at every row of the table; the first one also between the rows."""
+    sample_at: tuple[int, ...] = ()
+    """Iterations of the table's rows; empty: 10, 20, 50, 100, 200, 500, ... The end is always a row."""
+    length: int = 200
+    """Characters in a row of the table."""
+    temperature: float = 0.8
+    """Below 1 the likelier characters win more often."""
+    seed: int = 1
+    """The same for every sample, so that two rows differ by what was learnt."""
+    num_between: int = 100
+    """Samples between the rows, evenly spaced in log time, for a slider over the learning."""
+
+
+@dataclass(frozen=True)
+class Settings:
+    """All that decides what a run does."""
+
+    preset: str = "pocket"
+    tokenizer: str = "characters"
+    model: ModelConfig = field(default_factory=ModelConfig)
+    training: TrainingConfig = field(default_factory=TrainingConfig)
+    sampling: SamplingConfig = field(default_factory=SamplingConfig)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values for TOML; what is None is left out."""
+        plain = dataclasses.asdict(self)
+        for section in ("model", "training", "sampling"):
+            plain[section] = {
+                name: list(value) if isinstance(value, tuple) else value for name, value in plain[section].items() if value is not None
+            }
+        return plain
+
+    @classmethod
+    def from_dict(cls, plain: dict[str, Any]) -> Settings:
+        """Read what `to_dict` gave; RunError for a setting that this version does not know or of the wrong kind."""
+        known = {f.name for f in dataclasses.fields(cls)}
+        chosen: dict[str, Any] = {name: plain[name] for name in ("preset", "tokenizer") if name in plain}
+        for name, kind in (("model", ModelConfig), ("training", TrainingConfig), ("sampling", SamplingConfig)):
+            chosen[name] = _read_section(kind, name, plain.get(name, {}))
+        assert chosen.keys() <= known
+        return cls(**chosen)
+
+
+def _read_section(kind: type, section: str, plain: dict[str, Any]) -> Any:
+    types = typing.get_type_hints(kind)
+    values: dict[str, Any] = {}
+    for name, value in plain.items():
+        if name not in types:
+            raise RunError(f"[{section}] {name} is a setting that this version of paznja does not know; use the version that made the run.")
+        given = tuple(value) if isinstance(value, list) else value
+        wanted = types[name]
+        allowed = tuple(typing.get_origin(part) or part for part in (typing.get_args(wanted) if "|" in str(wanted) else (wanted,)))
+        if float in allowed and isinstance(given, int) and not isinstance(given, bool):
+            given = float(given)
+        if not isinstance(given, allowed) or (isinstance(given, bool) and bool not in allowed):
+            raise RunError(f"[{section}] {name} = {value!r} is not of the kind it should be.")
+        values[name] = given
+    return kind(**values)
+
+
+PRESETS: dict[str, Settings] = {
+    "pocket": Settings("pocket"),
+    "blog": Settings(
+        "blog",
+        model=ModelConfig(layers=10, width=768, heads=12, hidden=2048, context=64),
+        training=TrainingConfig(batch=64, optimizer="adamw", learning_rate=6e-4, weight_decay=0.1, warm_up=100, decay=0.9),
+    ),
+    "tiny": Settings(
+        "tiny",
+        model=ModelConfig(layers=2, width=32, heads=2, hidden=96, context=32),
+        training=TrainingConfig(batch=16),
+        sampling=SamplingConfig(length=60, num_between=20),
+    ),
+}
+"""pocket: the default. blog: the run of 2023, about 70 million parameters. tiny: learns a little in seconds, for tests."""
+
+PRESET_HELP = {
+    "pocket": "the default: learns words in minutes on two CPU cores",
+    "blog": "the run of 2023: 10 layers, width 768, about 70 million parameters, context 64; days on a CPU",
+    "tiny": "a toy that ends in seconds, for trying things out",
+}
+
+
+def preset(name: str) -> Settings:
+    """The preset of this name; WrongUse, with the nearest name there is, for any other."""
+    if name in PRESETS:
+        return PRESETS[name]
+    near = difflib.get_close_matches(name, PRESETS, n=1, cutoff=0.4)
+    hint = f" Did you mean {near[0]!r}?" if near else ""
+    raise WrongUse(f"There is no preset {name!r}.{hint} The presets are: {', '.join(PRESETS)}.")
+
+
+def customise(settings: Settings, **changes: Any) -> Settings:
+    """The same settings with these fields, of whichever section, set; None leaves a field as it is. `seed` sets both seeds.
+
+    WrongUse for a value that cannot be.
+    """
+    chosen = {name: value for name, value in changes.items() if value is not None}
+    model_fields, sampling_fields = ({f.name for f in dataclasses.fields(kind)} for kind in (ModelConfig, SamplingConfig))
+    model = {name: value for name, value in chosen.items() if name in model_fields}
+    sampling = {name: value for name, value in chosen.items() if name in sampling_fields}
+    training = {name: value for name, value in chosen.items() if name not in model_fields | (sampling_fields - {"seed"})}
+    if "width" in model:  # what follows from the width, unless it is given too
+        heads = max(1, model["width"] // settings.model.head_width)
+        model = {"heads": heads, "hidden": (model["width"] * 8 // 3 + 31) // 32 * 32, **model}
+    if "learning_rate" in training:
+        ratio = training["learning_rate"] / settings.training.learning_rate
+        training = {"matrix_learning_rate": settings.training.matrix_learning_rate * ratio, **training}
+    changed = replace(
+        settings,
+        model=replace(settings.model, **model),
+        training=replace(settings.training, **training),
+        sampling=replace(settings.sampling, **sampling),
+    )
+    _check(changed)
+    return changed
+
+
+def _check(settings: Settings) -> None:
+    model, training, sampling = settings.model, settings.training, settings.sampling
+    for name, value, least in (
+        ("layers", model.layers, 1),
+        ("width", model.width, 4),
+        ("heads", model.heads, 1),
+        ("context", model.context, 2),
+        ("batch", training.batch, 1),
+        ("threads", training.threads, 0),
+        ("seed", training.seed, 0),
+        ("length", sampling.length, 1),
+    ):
+        if value < least:
+            raise WrongUse(f"--{name} must be {least} or more, and {value} is not.")
+    if model.width % model.heads or model.head_width % 2:
+        raise WrongUse(f"A width of {model.width} cannot be divided among {model.heads} heads of an even width; try a multiple of 64.")
+    if not 0 < training.learning_rate < float("inf"):
+        raise WrongUse(f"--learning-rate must be above 0, and {training.learning_rate:g} is not.")
+    if any(iteration < 1 for iteration in sampling.sample_at):
+        raise WrongUse("--sample-at takes iterations, 1 or more, like 10,100,1000.")
+    if any(not prompt for prompt in sampling.prompts):
+        raise WrongUse("The prompt is empty: give the model at least one character to go on from.")
+
+
+def with_budget(settings: Settings, minutes: float | None, iterations: int | None) -> Settings:
+    """The same settings with one of the two budgets; WrongUse for both, or for one that is not above nothing."""
+    if minutes is not None and iterations is not None:
+        raise WrongUse("Give either --minutes or --iterations, not both: one of them has to end the run.")
+    if minutes is None and iterations is None:
+        minutes = DEFAULT_MINUTES
+    if minutes is not None and not 0 < minutes < float("inf"):
+        raise WrongUse(f"--minutes must be above 0, and {minutes:g} is not.")
+    if iterations is not None and iterations < 1:
+        raise WrongUse(f"--iterations must be 1 or more, and {iterations} is not.")
+    return replace(settings, training=replace(settings.training, minutes=minutes, iterations=iterations))

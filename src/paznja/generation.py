@@ -1,0 +1,157 @@
+"""Continuing a prompt: streaming, temperature, top-k, top-p, min-p, a seed; and which tokens the model expects next.
+
+Works on a `Decoder` and a tokenizer, so it needs neither torch nor the trainer. When the text outgrows the context, the latter half of it is read anew and the
+writing goes on: the model never sees a position that it was not trained on.
+
+Shapes: B texts, V vocabulary.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from paznja.corpus.script import script_of, to_cyrillic, to_latin
+from paznja.errors import WrongUse
+from paznja.model.decoder import Decoder
+from paznja.tokenizers import Tokenizer
+
+
+@dataclass(frozen=True)
+class Choice:
+    """How the next token is drawn from what the model expects."""
+
+    temperature: float = 0.8
+    """Logits are divided by it; 0 always takes the likeliest."""
+    top_k: int = 0
+    """Only the k likeliest; 0 for all."""
+    top_p: float = 1.0
+    """Only the likeliest that together reach this probability."""
+    min_p: float = 0.0
+    """Only those at least this share as likely as the likeliest."""
+
+    def check(self) -> None:
+        """WrongUse for a value that cannot be."""
+        if not 0 <= self.temperature < float("inf"):
+            raise WrongUse(f"The temperature must be 0 or more, and {self.temperature:g} is not.")
+        if self.top_k < 0:
+            raise WrongUse(f"--top-k must be 0 (all) or more, and {self.top_k} is not.")
+        if not 0 < self.top_p <= 1:
+            raise WrongUse(f"--top-p must be above 0 and at most 1, and {self.top_p:g} is not.")
+        if not 0 <= self.min_p <= 1:
+            raise WrongUse(f"--min-p must be from 0 to 1, and {self.min_p:g} is not.")
+
+    def probabilities(self, logits_BV: NDArray[np.float32]) -> NDArray[np.float64]:
+        """What a token is drawn from, (B, V): each row sums to 1."""
+        if self.temperature == 0:
+            p_BV = np.zeros(logits_BV.shape)
+            p_BV[np.arange(len(p_BV)), logits_BV.argmax(axis=1)] = 1.0
+            return p_BV
+        p_BV = softmax(logits_BV / self.temperature)
+        if 0 < self.top_k < p_BV.shape[1]:
+            p_BV[p_BV < np.partition(p_BV, -self.top_k, axis=1)[:, -self.top_k, None]] = 0.0
+        if self.min_p > 0:
+            p_BV[p_BV < self.min_p * p_BV.max(axis=1, keepdims=True)] = 0.0
+        if self.top_p < 1:
+            p_BV /= p_BV.sum(axis=1, keepdims=True)
+            order = np.argsort(-p_BV, axis=1, kind="stable")
+            ordered = np.take_along_axis(p_BV, order, axis=1)
+            # A token stays if those before it do not reach top_p yet: the likeliest always does.
+            ordered[np.cumsum(ordered, axis=1) - ordered >= self.top_p] = 0.0
+            np.put_along_axis(p_BV, order, ordered, axis=1)
+        return p_BV / p_BV.sum(axis=1, keepdims=True)
+
+
+def generate(
+    decoder: Decoder, tokenizer: Tokenizer, prompt: str, length: int, choice: Choice, *, seed: int = 1, count: int = 1
+) -> Iterator[list[str]]:
+    """Continue the prompt by `length` characters, `count` times over; yields what each text has grown by, a step at a time.
+
+    Text number i of a seed is drawn with numbers of its own. WrongUse for an empty prompt or a choice that cannot be.
+    """
+    choice.check()
+    generators = [np.random.default_rng([seed, i]) for i in range(count)]
+    reader = _Reader(decoder, _begin(tokenizer, prompt), count)
+    logits_BV = reader.logits_BV
+    written = [0] * count
+    pending: list[list[int]] = [[] for _ in range(count)]
+    while min(written) < length:
+        p_BV = choice.probabilities(logits_BV[:, : tokenizer.num_writable])
+        ids = [
+            min(int(np.searchsorted(np.cumsum(p), generator.random() * p.sum(), side="right")), tokenizer.num_writable - 1)
+            for p, generator in zip(p_BV, generators, strict=True)
+        ]
+        grown = [""] * count
+        for i, new_id in enumerate(ids):
+            pending[i].append(new_id)
+            piece = tokenizer.decode(pending[i])
+            if not piece.endswith("\ufffd"):  # a character in the middle of its bytes waits for the rest
+                grown[i] = piece[: max(0, length - written[i])]
+                written[i] += len(piece)
+                pending[i] = []
+        yield grown
+        if min(written) < length:
+            logits_BV = reader.read(np.array(ids)[:, None])
+
+
+def continuation(decoder: Decoder, tokenizer: Tokenizer, prompt: str, length: int, choice: Choice, *, seed: int = 1) -> str:
+    """`generate`, once, as a whole text without its prompt."""
+    return "".join(grown[0] for grown in generate(decoder, tokenizer, prompt, length, choice, seed=seed))
+
+
+def expected(decoder: Decoder, tokenizer: Tokenizer, prompt: str) -> list[tuple[str, float]]:
+    """What the model expects after the prompt: (text, probability) of every writable token, likeliest first.
+
+    The probabilities are the model's own, untouched by any temperature. WrongUse for an empty prompt.
+    """
+    p_V = softmax(_Reader(decoder, _begin(tokenizer, prompt), 1).logits_BV)[0, : tokenizer.num_writable]
+    return [(tokenizer.decode([int(i)]), float(p_V[i])) for i in np.argsort(-p_V, kind="stable")]
+
+
+def fit_prompt(prompt: str, script: str, tokenizer: Tokenizer) -> tuple[str, list[str]]:
+    """The prompt in the model's script, and what is to be said about it: that it was converted, which characters the model never saw."""
+    remarks: list[str] = []
+    if {script_of(prompt), script} == {"cyrillic", "latin"}:
+        prompt = to_cyrillic(prompt) if script == "cyrillic" else to_latin(prompt)
+        remarks.append(f"The model learnt {script.capitalize()} script, so the prompt was converted: {prompt!r}")
+    unknown = tokenizer.unknown_characters(prompt)
+    if unknown:
+        remarks.append(f"The model hardly ever saw {', '.join(repr(character) for character in unknown)}; expect little sense after that.")
+    return prompt, remarks
+
+
+def softmax(logits_BV: NDArray[np.floating]) -> NDArray[np.float64]:
+    """Probabilities of each row."""
+    shifted = (logits_BV - logits_BV.max(axis=1, keepdims=True)).astype(np.float64)
+    np.exp(shifted, out=shifted)
+    return shifted / shifted.sum(axis=1, keepdims=True)
+
+
+def _begin(tokenizer: Tokenizer, prompt: str) -> list[int]:
+    """The prompt's ids behind a line's end: a text begins where a line does."""
+    if not prompt:
+        raise WrongUse("The prompt is empty: give the model at least one character to go on from.")
+    return [tokenizer.newline, *tokenizer.encode(prompt).tolist()]
+
+
+class _Reader:
+    """The ids so far of B texts and the logits after them; keeps the cache within the context."""
+
+    def __init__(self, decoder: Decoder, begin: list[int], count: int) -> None:
+        self._decoder = decoder
+        self._context = decoder.config.context
+        self._ids = np.tile(np.array(begin[-self._context :]), (count, 1))
+        self._cache = decoder.cache(count)
+        self.logits_BV = decoder.forward(self._ids, self._cache)
+
+    def read(self, new_ids_B1: NDArray[np.integer]) -> NDArray[np.float32]:
+        self._ids = np.concatenate((self._ids[:, -self._context :], new_ids_B1), axis=1)
+        if self._cache.length == self._context:
+            self._cache.length = 0
+            self.logits_BV = self._decoder.forward(self._ids[:, -max(1, self._context // 2) :], self._cache)
+        else:
+            self.logits_BV = self._decoder.forward(new_ids_B1, self._cache)
+        return self.logits_BV

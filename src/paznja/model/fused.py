@@ -1,0 +1,104 @@
+"""The network's memory-bound steps, each with a backward pass of its own that touches every number as few times as eager PyTorch allows.
+
+What autograd would derive from the plain formulas allocates and clears a tensor for every slice and every product; on a CPU these passes over
+memory cost as much as the matrix products. The gradients are tested against the plain formulas.
+
+Shapes: B batch, T positions, C width, H heads, D width of a head, F hidden width of the feed-forward.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor
+
+
+def normalise(x: Tensor, epsilon: float) -> Tensor:
+    """x divided by the root mean square of its last dimension (RMSNorm, 2019, arXiv:1910.07467, without its weights)."""
+    return _Normalise.apply(x, epsilon)
+
+
+def normalise_and_rotate(x_BTHD: Tensor, weight_D: Tensor, cos_TD: Tensor, sin_TD: Tensor, epsilon: float) -> Tensor:
+    """Queries or keys x_BTHD, normalised over D, times weight_D, turned by their positions' angles."""
+    return _NormaliseAndRotate.apply(x_BTHD, weight_D, cos_TD, sin_TD, epsilon)
+
+
+def swiglu(gate_up_BTF: Tensor) -> Tensor:
+    """silu(gate) * up, where the gate is the first half of the last dimension and up the second (arXiv:2002.05202)."""
+    return _SwiGLU.apply(gate_up_BTF)
+
+
+class _Normalise(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, epsilon: float) -> Tensor:
+        scale = _inverse_rms(x, epsilon)
+        normed = x * scale
+        ctx.save_for_backward(normed, scale)
+        return normed
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None]:
+        normed, scale = ctx.saved_tensors
+        return _normalise_backward(gradients[0], normed, scale), None
+
+
+class _NormaliseAndRotate(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, x_BTHD: Tensor, weight_D: Tensor, cos_TD: Tensor, sin_TD: Tensor, epsilon: float) -> Tensor:
+        scale = _inverse_rms(x_BTHD, epsilon)
+        normed = x_BTHD * scale
+        half = weight_D.shape[0] // 2
+        # The weight is folded into the tables: they are small, the activations are not.
+        cos_T1D = (cos_TD * weight_D)[:, None]
+        sin_T1D = (sin_TD * torch.cat((weight_D[half:], weight_D[:half])))[:, None]
+        ctx.save_for_backward(normed, scale, weight_D, cos_TD, sin_TD)
+        rotated = normed * cos_T1D
+        rotated[..., :half].addcmul_(normed[..., half:], sin_T1D[..., :half])
+        rotated[..., half:].addcmul_(normed[..., :half], sin_T1D[..., half:])
+        return rotated
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, Tensor, None, None, None]:
+        normed, scale, weight_D, cos_TD, sin_TD = ctx.saved_tensors
+        (gradient,) = gradients
+        half = weight_D.shape[0] // 2
+        cos_T1D, sin_T1D = cos_TD[:, None], sin_TD[:, None]
+        turned = gradient * cos_T1D
+        # The rotation's transpose: the sines act from the other half.
+        turned[..., :half].addcmul_(gradient[..., half:], sin_T1D[..., half:])
+        turned[..., half:].addcmul_(gradient[..., :half], sin_T1D[..., :half])
+        products = turned * normed
+        weight_gradient_D = products.flatten(0, -2).sum(0)
+        mean = products @ (weight_D / weight_D.shape[0])[:, None]
+        turned.mul_(weight_D).addcmul_(normed, mean, value=-1).mul_(scale)
+        return turned, weight_gradient_D, None, None, None
+
+
+class _SwiGLU(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, gate_up_BTF: Tensor) -> Tensor:
+        ctx.save_for_backward(gate_up_BTF)
+        gate, up = gate_up_BTF.chunk(2, dim=-1)
+        return torch.nn.functional.silu(gate).mul_(up)
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> Tensor:
+        (gate_up_BTF,) = ctx.saved_tensors
+        (gradient,) = gradients
+        gate, up = gate_up_BTF.chunk(2, dim=-1)
+        result = torch.empty_like(gate_up_BTF)
+        gate_gradient, up_gradient = result.chunk(2, dim=-1)
+        torch.mul(torch.nn.functional.silu(gate), gradient, out=up_gradient)
+        torch.ops.aten.silu_backward.grad_input(gradient * up, gate, grad_input=gate_gradient)
+        return result
+
+
+def _inverse_rms(x: Tensor, epsilon: float) -> Tensor:
+    """1 / sqrt(mean(x^2) + epsilon) over the last dimension, kept."""
+    return torch.linalg.vector_norm(x, dim=-1, keepdim=True).square_().div_(x.shape[-1]).add_(epsilon).rsqrt_()
+
+
+def _normalise_backward(gradient: Tensor, normed: Tensor, scale: Tensor) -> Tensor:
+    mean = (gradient * normed).sum(-1, keepdim=True).div_(normed.shape[-1])
+    return torch.addcmul(gradient, normed, mean, value=-1).mul_(scale)

@@ -1,0 +1,158 @@
+"""The network: a decoder-only transformer laid out exactly as `transformers` calls `Qwen3ForCausalLM`.
+
+RMSNorm, rotary positions, normalised queries and keys, SwiGLU, no biases. It maps ids to the next id's logits and knows
+nothing of text, files or training. `state_for_export` and `load_exported` translate between its fused
+matrices and the names and shapes of Qwen3 ("Qwen3 Technical Report", 2025, arXiv:2505.09388), which is what is stored.
+
+Shapes: B batch, T positions, C width, H heads, D width of a head, F hidden width of the feed-forward, V vocabulary.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from paznja.config import ModelConfig
+from paznja.model.fused import normalise, normalise_and_rotate, swiglu
+
+
+class Transformer(nn.Module):
+    """ids_BT (int64) to logits_BTV (float32 on a CPU), or to the mean loss when the next ids are given.
+
+    Settings: see `ModelConfig`; `config.vocabulary` must be set. Weights are drawn from `generator` when it is given.
+    """
+
+    def __init__(self, config: ModelConfig, generator: torch.Generator | None = None) -> None:
+        super().__init__()
+        self.config = config
+        self.embedding = nn.Parameter(torch.empty(config.vocabulary, config.width))
+        self.blocks = nn.ModuleList(Block(config) for _ in range(config.layers))
+        self.norm = nn.Parameter(torch.ones(config.width))
+        self.head = None if config.tied_head else nn.Parameter(torch.empty(config.vocabulary, config.width))
+        cos_TD, sin_TD = rotary_tables(config.context, config.head_width, config.rope_theta)
+        self.register_buffer("cos_TD", cos_TD, persistent=False)
+        self.register_buffer("sin_TD", sin_TD, persistent=False)
+        self.initialise(generator)
+
+    def forward(self, ids_BT: Tensor, next_ids_BT: Tensor | None = None) -> Tensor:
+        """Logits of the next id at every position (B, T, V); with `next_ids_BT` the mean cross-entropy in nats instead.
+
+        T may not exceed `config.context`.
+        """
+        T = ids_BT.shape[1]
+        cos_TD, sin_TD = self.get_buffer("cos_TD")[:T], self.get_buffer("sin_TD")[:T]
+        x_BTC = F.embedding(ids_BT, self.embedding)
+        for block in self.blocks:
+            x_BTC = block(x_BTC, cos_TD, sin_TD)
+        head_VC = self.embedding if self.head is None else self.head
+        logits_BTV = F.linear(normalise(x_BTC, self.config.norm_epsilon), head_VC * self.norm)
+        if next_ids_BT is None:
+            return logits_BTV
+        return F.cross_entropy(logits_BTV.float().flatten(0, 1), next_ids_BT.flatten())
+
+    def losses(self, ids_BT: Tensor, next_ids_BT: Tensor) -> Tensor:
+        """-log p (nats) of each next id, (B, T), float32."""
+        logits_BTV = self(ids_BT).float()
+        return F.cross_entropy(logits_BTV.flatten(0, 1), next_ids_BT.flatten(), reduction="none").view(ids_BT.shape)
+
+    def initialise(self, generator: torch.Generator | None) -> None:
+        """Draw the weights: rows of the embedding small and normal, matrices by fan-in, what writes into the residual stream and the head at zero.
+
+        At the start every block is the identity and every next id as likely as any other.
+        """
+        std = 0.02 if self.head is None else 0.7
+        nn.init.normal_(self.embedding, std=std, generator=generator)
+        if self.head is not None:
+            nn.init.zeros_(self.head)
+        for block in self.blocks:
+            assert isinstance(block, Block)
+            for matrix in (block.qkv, block.gate_up):
+                bound = math.sqrt(3.0 / matrix.shape[1])
+                nn.init.uniform_(matrix, -bound, bound, generator=generator)
+            nn.init.zeros_(block.out)
+            nn.init.zeros_(block.down)
+
+    def num_parameters(self) -> int:
+        """How many numbers the training moves."""
+        return sum(parameter.numel() for parameter in self.parameters())
+
+    def state_for_export(self) -> dict[str, Tensor]:
+        """The weights (detached, not copied where that can be) under the names and in the shapes of `Qwen3ForCausalLM`."""
+        state = {"model.embed_tokens.weight": self.embedding.detach(), "model.norm.weight": self.norm.detach()}
+        if self.head is not None:
+            state["lm_head.weight"] = self.head.detach()
+        for i, block in enumerate(self.blocks):
+            assert isinstance(block, Block)
+            state |= {f"model.layers.{i}.{name}": tensor.detach() for name, tensor in block.named_for_export().items()}
+        return state
+
+    @torch.no_grad()
+    def load_exported(self, state: Mapping[str, Tensor]) -> None:
+        """Copy weights that `state_for_export` named into this network; KeyError or RuntimeError where they do not fit."""
+        for name, tensor in self.state_for_export().items():
+            tensor.copy_(state[name])
+
+
+class Block(nn.Module):
+    """One layer: attention, then a gated feed-forward, each added to the residual stream x_BTC."""
+
+    def __init__(self, config: ModelConfig) -> None:
+        super().__init__()
+        self.config = config
+        C, F_, D = config.width, config.hidden, config.head_width
+        self.attention_norm = nn.Parameter(torch.ones(C))
+        self.qkv = nn.Parameter(torch.empty(3 * C, C))
+        self.query_norm = nn.Parameter(torch.ones(D))
+        self.key_norm = nn.Parameter(torch.ones(D))
+        self.out = nn.Parameter(torch.empty(C, C))
+        self.feed_forward_norm = nn.Parameter(torch.ones(C))
+        self.gate_up = nn.Parameter(torch.empty(2 * F_, C))
+        self.down = nn.Parameter(torch.empty(C, F_))
+
+    def forward(self, x_BTC: Tensor, cos_TD: Tensor, sin_TD: Tensor) -> Tensor:
+        B, T, C = x_BTC.shape
+        H, epsilon = self.config.heads, self.config.norm_epsilon
+        # The norms' weights are folded into the matrices behind them: those are small, the activations are not.
+        qkv_BTC = F.linear(normalise(x_BTC, epsilon), self.qkv * self.attention_norm)
+        q_BTHD, k_BTHD, v_BTHD = qkv_BTC.view(B, T, 3, H, C // H).unbind(2)
+        q_BTHD = normalise_and_rotate(q_BTHD, self.query_norm, cos_TD, sin_TD, epsilon)
+        k_BTHD = normalise_and_rotate(k_BTHD, self.key_norm, cos_TD, sin_TD, epsilon)
+        mixed_BHTD = F.scaled_dot_product_attention(
+            q_BTHD.transpose(1, 2), k_BTHD.transpose(1, 2), v_BTHD.transpose(1, 2), is_causal=True
+        )
+        x_BTC = x_BTC + F.linear(mixed_BHTD.transpose(1, 2).reshape(B, T, C), self.out)
+        gate_up_BTF = F.linear(normalise(x_BTC, epsilon), self.gate_up * self.feed_forward_norm)
+        return x_BTC + F.linear(swiglu(gate_up_BTF), self.down)
+
+    def named_for_export(self) -> dict[str, Tensor]:
+        """This layer's weights as Qwen3 names them; views of the fused matrices."""
+        q, k, v = self.qkv.chunk(3)
+        gate, up = self.gate_up.chunk(2)
+        return {
+            "input_layernorm.weight": self.attention_norm,
+            "self_attn.q_proj.weight": q,
+            "self_attn.k_proj.weight": k,
+            "self_attn.v_proj.weight": v,
+            "self_attn.q_norm.weight": self.query_norm,
+            "self_attn.k_norm.weight": self.key_norm,
+            "self_attn.o_proj.weight": self.out,
+            "post_attention_layernorm.weight": self.feed_forward_norm,
+            "mlp.gate_proj.weight": gate,
+            "mlp.up_proj.weight": up,
+            "mlp.down_proj.weight": self.down,
+        }
+
+
+def rotary_tables(positions: int, head_width: int, theta: float) -> tuple[Tensor, Tensor]:
+    """cos_TD and sin_TD of the rotary positions (RoFormer, 2021, arXiv:2104.09864), halves laid out as Qwen3 does.
+
+    The first half of a row of sin_TD is negated, so that rotating is x * cos + swapped_halves(x) * sin.
+    """
+    frequencies = 1.0 / theta ** (torch.arange(0, head_width, 2, dtype=torch.float64) / head_width)
+    angles_TD = torch.outer(torch.arange(positions, dtype=torch.float64), frequencies)
+    cos, sin = angles_TD.cos(), angles_TD.sin()
+    return torch.cat((cos, cos), dim=1).float(), torch.cat((-sin, sin), dim=1).float()

@@ -1,0 +1,167 @@
+"""From places on disk to a folder that is ready to train on: the books' list, the tokenizer and the ids, kept in a cache by content.
+
+The second time, with the same files, nothing is read but the files' fingerprints. The cache has a size limit; what was used longest ago goes first.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import platformdirs
+
+from paznja.corpus.corpus import READING_VERSION, Book, Corpus, Unreadable, file_fingerprints, find_files, read_corpus
+from paznja.corpus.script import script_of
+from paznja.run import BookRecord, read_books_json, write_atomically, write_books_json
+from paznja.tokenizers import learn_tokenizer
+
+PREPARING_VERSION = 1
+"""Of what the cache holds; raised whenever the same files would now give other data."""
+
+CACHE_BYTES = 2_000_000_000
+"""The cache is kept below this size."""
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """A folder with `corpus.json`, `tokenizer.json` and `corpus.bin`, and what is known of it."""
+
+    folder: Path
+    books: tuple[BookRecord, ...]
+    unreadable: tuple[Unreadable, ...]
+    fingerprint: str
+    """Of the files' contents, of what is held out, and of how they were read."""
+    script: str
+    """What most of the books' letters are: "cyrillic", "latin" or "other"."""
+    cached: bool
+    """Whether it was there already."""
+
+    @property
+    def training_characters(self) -> int:
+        return sum(book.characters for book in self.books if not book.held_out)
+
+    @property
+    def held_out_characters(self) -> int:
+        return sum(book.characters for book in self.books if book.held_out)
+
+
+def default_cache() -> Path:
+    """The user's cache folder for prepared books."""
+    return Path(platformdirs.user_cache_dir("paznja")) / "prepared"
+
+
+def prepare(
+    places: Iterable[Path],
+    *,
+    held_out: Iterable[Path] | None = None,
+    tokenizer: str = "characters",
+    cache: Path | None = None,
+    on_read: Callable[[int, int, Path], None] | None = None,
+) -> Prepared:
+    """Read the books at these places, or find them read already; `on_read(done, total, file)` is told of each file.
+
+    Raises NoBooks where there is nothing, or too little, to learn from.
+    """
+    places = [Path(place) for place in places]
+    held_out = None if held_out is None else [Path(place) for place in held_out]
+    cache = cache or default_cache()
+    files = describe_files(places, held_out)
+    fingerprint = _fingerprint(files, tokenizer, chosen=held_out is not None)
+    folder = cache / fingerprint
+    if (folder / "prepared.json").is_file():
+        os.utime(folder)
+        return _read(folder, cached=True)
+    corpus = read_corpus(places, held_out=held_out, on_read=on_read)
+    making = cache / f".{fingerprint}.{os.getpid()}.new"
+    shutil.rmtree(making, ignore_errors=True)
+    making.mkdir(parents=True)
+    try:
+        _write(making, corpus, tokenizer, fingerprint, files)
+        shutil.rmtree(folder, ignore_errors=True)
+        os.replace(making, folder)
+    finally:
+        shutil.rmtree(making, ignore_errors=True)
+    trim_cache(cache, CACHE_BYTES, keep=folder)
+    return _read(folder, cached=False)
+
+
+def describe_files(places: Iterable[Path], held_out: Iterable[Path] | None) -> list[list[str]]:
+    """[name, SHA-256, "held out" or ""] of every file that would be read, in order; NoBooks for a place that does not exist."""
+    apart = find_files(list(held_out or ()))
+    apart_paths = {path.resolve() for path in apart}
+    files = {path.resolve(): path for path in [*find_files(list(places)), *apart]}
+    described = [(path.name, sha256, path.resolve() in apart_paths) for path, sha256 in file_fingerprints(files.values())]
+    return [[name, sha256, "held out" if is_apart else ""] for name, sha256, is_apart in sorted(described)]
+
+
+def _fingerprint(files: list[list[str]], tokenizer: str, *, chosen: bool) -> str:
+    """A name for what `prepare` gives, from the files' contents and names alone; it does not depend on where they are."""
+    whole = [PREPARING_VERSION, READING_VERSION, tokenizer, chosen, files]
+    return hashlib.sha256(json.dumps(whole, ensure_ascii=False).encode()).hexdigest()[:32]
+
+
+def cache_size(cache: Path) -> int:
+    """Bytes in the cache; a file that a run shares by a hard link counts here too."""
+    return sum(path.stat().st_size for path in cache.glob("*/*") if path.is_file()) if cache.is_dir() else 0
+
+
+def trim_cache(cache: Path, limit: int, keep: Path | None = None) -> None:
+    """Remove what was used longest ago until the cache is at most `limit` bytes large; `keep` stays. Runs keep their own data."""
+    folders = sorted((path for path in cache.iterdir() if path.is_dir()), key=lambda path: path.stat().st_mtime) if cache.is_dir() else []
+    for folder in folders:
+        if cache_size(cache) <= limit:
+            return
+        if folder != keep:
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+def _write(folder: Path, corpus: Corpus, kind: str, fingerprint: str, files: list[list[str]]) -> None:
+    tokenizer = learn_tokenizer(kind, (book.text for book in corpus.training))
+    records: list[BookRecord] = []
+    with open(folder / "corpus.bin", "wb") as file:
+        for books, held_out in ((corpus.training, False), (corpus.held_out, True)):
+            for book in books:
+                ids = tokenizer.encode(book.text)
+                ids.tofile(file)
+                records.append(_record(book, len(ids), held_out))
+        file.flush()
+        os.fsync(file.fileno())
+    write_atomically(folder / "tokenizer.json", tokenizer.to_json().encode())
+    write_books_json(folder / "corpus.json", records, fingerprint=fingerprint, files=files)
+    about: dict[str, Any] = {
+        "fingerprint": fingerprint,
+        "script": _script(corpus),
+        "unreadable": [[str(bad.path), bad.reason] for bad in corpus.unreadable],
+    }
+    write_atomically(folder / "prepared.json", json.dumps(about, ensure_ascii=False, indent=1).encode())
+
+
+def _read(folder: Path, *, cached: bool) -> Prepared:
+    about = json.loads((folder / "prepared.json").read_text(encoding="utf-8"))
+    return Prepared(
+        folder=folder,
+        books=tuple(read_books_json(folder / "corpus.json")),
+        unreadable=tuple(Unreadable(Path(path), reason) for path, reason in about["unreadable"]),
+        fingerprint=about["fingerprint"],
+        script=about["script"],
+        cached=cached,
+    )
+
+
+def _record(book: Book, tokens: int, held_out: bool) -> BookRecord:
+    return BookRecord(book.title, book.author, book.path.name, book.part, book.sha256, len(book.text), tokens, held_out)
+
+
+def _script(corpus: Corpus) -> str:
+    """The script in which most of the characters are written, a look at each book's beginning."""
+    characters: dict[str, int] = {}
+    for book in corpus.training:
+        script = script_of(book.text[:20_000])
+        characters[script] = characters.get(script, 0) + len(book.text)
+    return max(characters, key=lambda script: characters[script])

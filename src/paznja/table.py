@@ -1,0 +1,47 @@
+"""The table that is the measure of the product: generated text, iteration, time. As text for a file, and its parts for a terminal."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+
+def markdown_table(rows: Iterable[Mapping[str, Any]]) -> str:
+    """Rows of `samples.jsonl` ("prompt", "text", "iteration", "seconds") as a Markdown table."""
+    lines = ["| Generated text | iteration | time |", "|---|---:|---:|"]
+    for row in rows:
+        text = one_line(row["prompt"] + row["text"]).replace("\\", "\\\\").replace("|", "\\|")
+        lines.append(f"| {text} ... | {row['iteration']} | {duration(row['seconds'])} |")
+    return "\n".join(lines) + "\n"
+
+
+def one_line(text: str) -> str:
+    """Line ends as " / ", the way verse is quoted in running text."""
+    return " / ".join(part.strip() for part in text.strip().split("\n") if part.strip())
+
+
+def duration(seconds: float) -> str:
+    """A time as a person says it: 0.4 s, 20 s, 10 min, 2 h 5 min, 3 days 4 h."""
+    if seconds < 9.95:
+        return f"{seconds:.1f} s"
+    if seconds < 59.5:
+        return f"{seconds:.0f} s"
+    minutes = round(seconds / 60)
+    if seconds < 600 and round(seconds) % 60:
+        return f"{round(seconds) // 60} min {round(seconds) % 60} s"
+    if minutes < 60:
+        return f"{minutes} min"
+    hours, minutes = divmod(minutes, 60)
+    if hours < 24:
+        return f"{hours} h {minutes} min" if minutes else f"{hours} h"
+    days, hours = divmod(round(seconds / 3600), 24)
+    return f"{days} {'day' if days == 1 else 'days'}" + (f" {hours} h" if hours else "")
+
+
+def count(number: float) -> str:
+    """A large number as a person says it: 950, 12 thousand, 23.7 million, 1.2 billion."""
+    for size, word in ((1e9, "billion"), (1e6, "million"), (1e4, "thousand")):
+        if number >= size:
+            scaled = number / (1e3 if word == "thousand" else size)
+            return f"{scaled:.1f} {word}" if scaled < 100 and word != "thousand" else f"{scaled:.0f} {word}"
+    return f"{number:,.0f}"

@@ -1,0 +1,70 @@
+"""Weights and optimizer state as safetensors, in and out of a run's folder. No pickle anywhere."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load, save
+from torch import Tensor
+
+from paznja.config import ModelConfig
+from paznja.errors import RunError
+from paznja.model.transformer import Transformer
+from paznja.run import Run
+
+WEIGHTS = "model.safetensors"
+OPTIMIZER = "optimizer.safetensors"
+
+
+def pack(tensors: Mapping[str, Tensor], about: Mapping[str, Any] | None = None) -> bytes:
+    """Tensors as a safetensors file, on the CPU, with JSON values in its header."""
+    plain = {name: tensor.detach().to("cpu").contiguous() for name, tensor in tensors.items()}
+    # Memory shared between names (views of fused matrices) has to be copied apart.
+    apart = {name: tensor.clone() if tensor.untyped_storage().nbytes() != tensor.nbytes else tensor for name, tensor in plain.items()}
+    return save(apart, {"format": "pt", **{name: json.dumps(value) for name, value in (about or {}).items()}})
+
+
+def unpack(content: bytes, name: str) -> dict[str, Tensor]:
+    """What `pack` packed; RunError, naming the file, if it is damaged."""
+    try:
+        return load(content)
+    except (SafetensorError, ValueError) as error:
+        raise RunError(f"{name} is damaged ({error}); copy the run folder again, or resume from another copy.") from None
+
+
+def header(content: bytes) -> dict[str, Any]:
+    """The JSON values that were packed along."""
+    length = int.from_bytes(content[:8], "little")
+    metadata = json.loads(content[8 : 8 + length]).get("__metadata__", {})
+    return {name: json.loads(value) for name, value in metadata.items() if name != "format"}
+
+
+def load_model(run: Run, *, latest: bool = False, device: str = "cpu") -> Transformer:
+    """The run's network with its best weights, or with those of the newest checkpoint; RunError if there are none yet."""
+    model = Transformer(run.settings().model)
+    name = str(run.path / WEIGHTS)
+    state = unpack(read_weights(run, latest=latest), name)
+    try:
+        model.load_exported(state)
+    except (KeyError, RuntimeError) as error:
+        raise RunError(f"{name} does not fit the model that run.toml describes ({error}).") from None
+    return model.to(device).eval()
+
+
+def read_weights(run: Run, *, latest: bool = False) -> bytes:
+    """The bytes of the best weights, or of the newest checkpoint's; RunError if there are none yet."""
+    if latest:
+        return run.read_checkpoint(WEIGHTS)
+    path = run.path / WEIGHTS
+    if not path.is_file():
+        raise RunError(f"The run {run.name!r} has no weights yet: they come with the first row of its table.")
+    return path.read_bytes()
+
+
+def blank(config: ModelConfig, seed: int) -> Transformer:
+    """A network with the first weights that this seed gives."""
+    return Transformer(config, torch.Generator().manual_seed(seed))

@@ -1,0 +1,92 @@
+"""What a trainer tells: plain values, in the order in which things happen."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Progress:
+    """After every iteration."""
+
+    iteration: int
+    seconds: float
+    """Of training so far, resumed or not."""
+    fraction: float
+    """How much of the budget is spent, 0 to 1."""
+    training_bits: float
+    """Bits per character on the latest batches, smoothed."""
+    characters_seen: int
+    characters_per_second: float
+    """Over the latest seconds."""
+    seconds_left: float
+
+
+@dataclass(frozen=True)
+class Scoring:
+    """While held-out text is being scored."""
+
+    done: int
+    total: int
+    """Both in tokens."""
+
+
+@dataclass(frozen=True)
+class Evaluated:
+    """After scoring: also a line of `metrics.jsonl`."""
+
+    iteration: int
+    seconds: float
+    training: float
+    """Bits per character on a fixed part of the training books."""
+    held_out: float
+    """Bits per character on a fixed part of the held-out books."""
+    held_out_whole: float | None
+    """Bits per character on all of the held-out books, by the best weights: at the end, or always where the fixed part is all there is."""
+    best: bool
+    """Whether these are the best weights so far."""
+
+
+@dataclass(frozen=True)
+class Sampled:
+    """A text that the model wrote: also a line of `samples.jsonl`."""
+
+    iteration: int
+    seconds: float
+    prompt: str
+    text: str
+    """What follows the prompt."""
+    row: bool
+    """Whether it is a row of the table."""
+
+
+@dataclass(frozen=True)
+class Saved:
+    """A checkpoint is on disk."""
+
+    iteration: int
+    seconds: float
+
+
+@dataclass(frozen=True)
+class Paused:
+    """The trainer waits until it is told to go on."""
+
+    iteration: int
+
+
+@dataclass(frozen=True)
+class Finished:
+    """The last event."""
+
+    iteration: int
+    seconds: float
+    complete: bool
+    """Whether the budget is spent; otherwise it was stopped, and can be resumed."""
+    held_out: float | None
+    """The best bits per character so far: on all of the held-out books where they were scored, else on the fixed part."""
+    whole: bool
+    """Which of the two it is."""
+
+
+Event = Progress | Scoring | Evaluated | Sampled | Saved | Paused | Finished

@@ -1,0 +1,121 @@
+"""What the machine is and can do: device, threads, precision, the speed of its matrix products, the memory in use."""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from dataclasses import replace
+
+import psutil
+import torch
+
+from paznja.config import TrainingConfig
+from paznja.errors import WrongUse
+
+PRECISIONS = {"float32": torch.float32, "bfloat16": torch.bfloat16}
+
+
+def resolve(config: TrainingConfig) -> TrainingConfig:
+    """The same settings with everything that was left to be picked: device, precision, threads, compilation.
+
+    WrongUse for a device that this machine does not have.
+    """
+    device = _device(config.device)
+    precision = config.precision
+    if precision == "auto":
+        native = device == "cuda" and torch.cuda.is_bf16_supported(including_emulation=False)
+        precision = "bfloat16" if native or (device == "cpu" and _cpu_computes_in_bf16()) else "float32"
+    if precision not in PRECISIONS:
+        raise WrongUse(f"There is no precision {precision!r}; there are 'auto', {', '.join(map(repr, PRECISIONS))}.")
+    return replace(config, device=device, precision=precision, threads=config.threads or num_cores(), compiled=config.compiled or device == "cuda")
+
+
+def num_cores() -> int:
+    """Physical cores that this process may use."""
+    allowed = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return max(1, min(allowed, psutil.cpu_count(logical=False) or allowed))
+
+
+def set_threads(number: int) -> None:
+    """Let PyTorch compute with so many CPU threads from now on."""
+    torch.set_num_threads(number)
+
+
+def matmul_peak(device: str, size: int = 1024, seconds: float = 0.3) -> float:
+    """Floating-point operations a second of a plain float32 `torch.mm` of two square matrices, the median of as many as fit in the time."""
+    a, b = torch.randn(size, size, device=device), torch.randn(size, size, device=device)
+    times: list[float] = []
+    torch.mm(a, b)
+    synchronise(device)
+    end = time.perf_counter() + seconds
+    while len(times) < 3 or time.perf_counter() < end:
+        start = time.perf_counter()
+        torch.mm(a, b)
+        synchronise(device)
+        times.append(time.perf_counter() - start)
+    return 2 * size**3 / sorted(times)[len(times) // 2]
+
+
+def synchronise(device: str) -> None:
+    """Wait until the device has done what it was given."""
+    if device == "cuda":
+        torch.cuda.synchronize()
+    elif device == "mps":
+        torch.mps.synchronize()
+
+
+def peak_memory() -> int:
+    """Bytes that this process had in memory at its largest."""
+    if sys.platform == "win32":
+        return psutil.Process().memory_info().peak_wset
+    import resource
+
+    unit = 1 if sys.platform == "darwin" else 1024
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
+
+
+def training_memory(parameters: int, batch: int, context: int, width: int, hidden: int, layers: int, vocabulary: int) -> int:
+    """About how many bytes training needs beyond the program itself: weights, gradients, two moments, activations."""
+    activations = batch * context * (layers * (12 * width + 5 * hidden) + 3 * vocabulary) * 4
+    return parameters * 4 * 5 + activations
+
+
+def describe(config: TrainingConfig) -> dict[str, str | int]:
+    """The device in words, for `run.toml`."""
+    if config.device == "cuda":
+        return {"device": torch.cuda.get_device_name(), "threads": config.threads}
+    return {"device": _processor() if config.device == "cpu" else "Apple GPU", "threads": config.threads}
+
+
+def _device(wanted: str) -> str:
+    there = {"cpu": True, "cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
+    if wanted == "auto":
+        return "cuda" if there["cuda"] else "mps" if there["mps"] else "cpu"
+    if wanted not in there:
+        raise WrongUse(f"There is no device {wanted!r}; there are 'auto', 'cpu', 'cuda' and 'mps'.")
+    if not there[wanted]:
+        raise WrongUse(f"PyTorch finds no {wanted!r} device on this machine; leave --device out, or use --device cpu.")
+    return wanted
+
+
+def _cpu_computes_in_bf16() -> bool:
+    """Whether the processor multiplies bfloat16 itself; elsewhere it is emulated and far slower than float32."""
+    try:
+        with open("/proc/cpuinfo", encoding="utf-8") as file:
+            return any(line.startswith("flags") and {"amx_bf16", "avx512_bf16"} & set(line.split()) for line in file)
+    except OSError:
+        return False
+
+
+def _processor() -> str:
+    try:
+        with open("/proc/cpuinfo", encoding="utf-8") as file:
+            names = [line.split(":", 1)[1].strip() for line in file if line.startswith("model name")]
+        return names[0] if names else "CPU"
+    except OSError:
+        import platform
+
+        return platform.processor() or "CPU"
+
+

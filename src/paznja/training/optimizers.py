@@ -1,0 +1,158 @@
+"""The optimizers: Muon for the matrices, AdamW for the rest, behind one small face that can be saved and restored.
+
+Muon (Keller Jordan and others, "Muon: An optimizer for hidden layers in neural networks", 2024) turns each matrix's momentum into the nearest
+orthogonal matrix by Newton-Schulz iterations. Ours iterates in float32, over all matrices of one shape at once: `torch.optim.Muon` iterates
+in bfloat16, which a CPU without bf16 units emulates many times slower.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+
+import torch
+from torch import Tensor, nn
+
+from paznja.config import TrainingConfig
+from paznja.model.transformer import Block, Transformer
+
+NEWTON_SCHULZ_COEFFICIENTS = (3.4445, -4.7750, 2.0315)
+"""Of the quintic iteration, as the article on Muon gives them: singular values end up between about 0.7 and 1.2."""
+
+NEWTON_SCHULZ_STEPS = 5
+
+
+def orthogonalise(matrices_NRC: Tensor) -> Tensor:
+    """N matrices of R rows and C >= R columns, each made nearly orthogonal: singular values near 1, the same directions."""
+    a, b, c = NEWTON_SCHULZ_COEFFICIENTS
+    x = matrices_NRC / (matrices_NRC.norm(dim=(1, 2), keepdim=True) + 1e-7)
+    for _ in range(NEWTON_SCHULZ_STEPS):
+        gram = x @ x.mT
+        x = torch.baddbmm(x, torch.baddbmm(gram, gram, gram, beta=b, alpha=c), x, beta=a)
+    return x
+
+
+class Muon:
+    """Muon over the given matrices, each split into `parts` equal ones along its rows (fused matrices are orthogonalised apart)."""
+
+    def __init__(self, matrices: Sequence[tuple[nn.Parameter, int]], momentum: float = 0.95) -> None:
+        self.momentum = momentum
+        groups: dict[tuple[int, int], list[nn.Parameter]] = {}
+        for parameter, parts in matrices:
+            rows, columns = parameter.shape[0] // parts, parameter.shape[1]
+            groups.setdefault((min(rows, columns), max(rows, columns)), []).append(parameter)
+        self._parts = {id(parameter): parts for parameter, parts in matrices}
+        self._groups = list(groups.values())
+        self._buffers = [torch.zeros_like(self._stack([p.data for p in group], group)) for group in self._groups]
+
+    @torch.no_grad()
+    def step(self, learning_rate: float) -> None:
+        """Move every matrix along its orthogonalised Nesterov momentum."""
+        for group, buffer in zip(self._groups, self._buffers, strict=True):
+            gradients = self._stack([_gradient(p) for p in group], group)
+            buffer.lerp_(gradients, 1 - self.momentum)
+            updates = orthogonalise(gradients.lerp_(buffer, self.momentum))
+            start = 0
+            for parameter in group:
+                parts = self._parts[id(parameter)]
+                update = updates[start : start + parts]
+                start += parts
+                rows, columns = parameter.shape[0] // parts, parameter.shape[1]
+                if rows > columns:
+                    update = update.mT
+                scale = math.sqrt(max(1.0, rows / columns))
+                parameter.add_(update.reshape(parameter.shape), alpha=-learning_rate * scale)
+
+    def state_tensors(self) -> dict[str, Tensor]:
+        """What has to survive a restart, by name."""
+        return {f"muon.{i}": buffer for i, buffer in enumerate(self._buffers)}
+
+    def load_state_tensors(self, state: Mapping[str, Tensor]) -> None:
+        """Take back what `state_tensors` gave."""
+        for i, buffer in enumerate(self._buffers):
+            buffer.copy_(state[f"muon.{i}"])
+
+    def _stack(self, tensors: list[Tensor], group: list[nn.Parameter]) -> Tensor:
+        """All matrices of a group as (N, R, C) with R <= C."""
+        pieces: list[Tensor] = []
+        for tensor, parameter in zip(tensors, group, strict=True):
+            for piece in tensor.chunk(self._parts[id(parameter)]):
+                pieces.append(piece.T if piece.shape[0] > piece.shape[1] else piece)
+        return torch.stack(pieces)
+
+
+class AdamW:
+    """torch's fused AdamW over (parameters, weight decay) groups; its state as named tensors."""
+
+    def __init__(self, groups: Sequence[tuple[Sequence[nn.Parameter], float]], betas: tuple[float, float] = (0.9, 0.95)) -> None:
+        self._parameters = [parameter for parameters, _ in groups for parameter in parameters]
+        self._optimizer = torch.optim.AdamW(
+            [{"params": list(parameters), "weight_decay": decay} for parameters, decay in groups if parameters],
+            betas=betas,
+            eps=1e-10,
+            fused=True,
+        )
+
+    def step(self, learning_rate: float) -> None:
+        """Move every parameter."""
+        for group in self._optimizer.param_groups:
+            group["lr"] = learning_rate
+        self._optimizer.step()
+
+    def state_tensors(self) -> dict[str, Tensor]:
+        """What has to survive a restart, by name; nothing before the first step."""
+        return {
+            f"adamw.{i}.{name}": tensor
+            for i, parameter in enumerate(self._parameters)
+            for name, tensor in self._optimizer.state.get(parameter, {}).items()
+        }
+
+    def load_state_tensors(self, state: Mapping[str, Tensor]) -> None:
+        """Take back what `state_tensors` gave."""
+        for i, parameter in enumerate(self._parameters):
+            for name in ("step", "exp_avg", "exp_avg_sq"):
+                tensor = state.get(f"adamw.{i}.{name}")
+                if tensor is not None:
+                    self._optimizer.state[parameter][name] = tensor.to(parameter.device, copy=True)
+
+
+class Optimizers:
+    """All that moves one network, with one `step`."""
+
+    def __init__(self, model: Transformer, config: TrainingConfig) -> None:
+        self._parameters = list(model.parameters())
+        self._config = config
+        matrices: list[tuple[nn.Parameter, int]] = []
+        for block in model.blocks:
+            assert isinstance(block, Block)
+            matrices += [(block.qkv, 3), (block.out, 1), (block.gate_up, 2), (block.down, 1)]
+        self._muon = Muon(matrices) if config.optimizer == "muon" else None
+        by_muon = {id(parameter) for parameter, _ in matrices} if self._muon else set()
+        rest = [parameter for parameter in self._parameters if id(parameter) not in by_muon]
+        decaying = [parameter for parameter in rest if parameter.ndim == 2]
+        self._adamw = AdamW([(decaying, config.weight_decay), ([p for p in rest if p.ndim < 2], 0.0)])
+
+    def step(self, factor: float) -> float:
+        """Clip the gradients, move the weights at `factor` times the peak learning rates, clear the gradients; gives the norm before clipping."""
+        norm = float(nn.utils.clip_grad_norm_(self._parameters, self._config.clip, foreach=True))
+        if self._muon is not None:
+            self._muon.step(self._config.matrix_learning_rate * factor)
+        self._adamw.step(self._config.learning_rate * factor)
+        for parameter in self._parameters:
+            parameter.grad = None
+        return norm
+
+    def state_tensors(self) -> dict[str, Tensor]:
+        """What has to survive a restart, by name."""
+        return (self._muon.state_tensors() if self._muon else {}) | self._adamw.state_tensors()
+
+    def load_state_tensors(self, state: Mapping[str, Tensor]) -> None:
+        """Take back what `state_tensors` gave."""
+        if self._muon is not None:
+            self._muon.load_state_tensors(state)
+        self._adamw.load_state_tensors(state)
+
+
+def _gradient(parameter: nn.Parameter) -> Tensor:
+    assert parameter.grad is not None, "every matrix takes part in every iteration"
+    return parameter.grad

@@ -1,0 +1,113 @@
+"""When: the learning rate over a budget, the iterations of the table's rows, the moments of the samples between them."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Budget:
+    """Minutes or iterations, whichever the run was given, from where this stretch of the run begins (a finished run can go on)."""
+
+    seconds: float | None
+    """Length of the stretch in seconds; or
+    """
+    iterations: int | None
+    """in iterations."""
+    from_iteration: int = 0
+    from_seconds: float = 0.0
+
+    def fraction(self, iteration: int, seconds: float, reserved: float = 0.0) -> float:
+        """How much of the budget is spent at this point of the run, 0 to 1; `reserved` seconds are kept for the end."""
+        if self.iterations is not None:
+            return min(1.0, (iteration - self.from_iteration) / self.iterations)
+        assert self.seconds is not None
+        return min(1.0, (seconds - self.from_seconds) / (self.seconds - reserved))
+
+
+class Clock:
+    """Seconds of training: goes on from where the run was, stands still while it is stopped."""
+
+    def __init__(self, seconds: float) -> None:
+        self._zero = time.perf_counter() - seconds
+
+    def seconds(self) -> float:
+        """Of the run so far."""
+        return time.perf_counter() - self._zero
+
+    @contextmanager
+    def stopped(self) -> Iterator[None]:
+        """Time in here does not count."""
+        start = time.perf_counter()
+        try:
+            yield
+        finally:
+            self._zero += time.perf_counter() - start
+
+
+class SamplesBetween:
+    """When to sample between the rows of the table: evenly in log time, and never for more than a small share of the run.
+
+    A machine that is too slow for whole samples gets shorter ones, and one that is too slow for those gets fewer.
+    """
+
+    SHARE = 0.025
+    """Of the run's time that these samples may take."""
+    SHORTEST = 40
+    """Characters; shorter ones show nothing."""
+
+    def __init__(self, number: int, characters: int, taken: int = 0, last: float = 0.0) -> None:
+        """`taken` samples were written so far, the last of them at `last` (in seconds or iterations, as the budget is)."""
+        self._number, self._longest = number, characters
+        self.taken, self.last = taken, last
+        self.characters = min(characters, self.SHORTEST)
+        """How long the next sample is to be."""
+        self._seconds_per_character: float | None = None
+
+    def due(self, now: float, end: float, planned_seconds: float, spent_seconds: float) -> bool:
+        """Whether it is time for the next one. `planned_seconds` is the whole run's length, `spent_seconds` what the samples have cost."""
+        number, allowed = self._number, self.SHARE * planned_seconds
+        if self._seconds_per_character is not None:
+            affordable = allowed / self._seconds_per_character
+            self.characters = int(min(self._longest, max(self.SHORTEST, affordable / max(1, number))))
+            number = min(number, int(affordable / self.characters))
+            if spent_seconds + self.characters * self._seconds_per_character > allowed:
+                return False
+        left = number - self.taken
+        if left < 1:
+            return False
+        # The samples that are left divide the log time that is left; where iterations are too slow for that, each has one.
+        return not self.taken or now >= self.last * (end / self.last) ** (1 / left)
+
+    def took(self, now: float, seconds: float) -> None:
+        """A sample was written at `now`, at this cost."""
+        self.taken, self.last = self.taken + 1, now
+        self._seconds_per_character = seconds / self.characters
+
+
+def learning_rate_factor(iteration: int, fraction: float, warm_up: int, decay: float) -> float:
+    """What the peak learning rates are multiplied by at this iteration (the first is 1), with this fraction of the budget spent.
+
+    A linear warm-up, then flat, then a linear fall to nothing over the last `decay` of the budget.
+    """
+    rise = min(1.0, iteration / warm_up) if warm_up else 1.0
+    fall = min(1.0, (1.0 - fraction) / decay) if decay else 1.0
+    return rise * fall
+
+
+def default_rows() -> Iterator[int]:
+    """10, 20, 50, 100, 200, 500, ... without end."""
+    power = 10
+    while True:
+        yield from (power, 2 * power, 5 * power)
+        power *= 10
+
+
+def is_row(iteration: int, sample_at: tuple[int, ...]) -> bool:
+    """Whether this iteration has a row in the table (the last one always has, and is not asked for here)."""
+    if sample_at:
+        return iteration in sample_at
+    return next(row for row in default_rows() if row >= iteration) == iteration

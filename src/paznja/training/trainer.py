@@ -1,0 +1,359 @@
+"""The trainer: moves the weights and tells what happens, as a generator of events.
+
+It prints nothing, draws nothing and writes nothing but what it hands to the `Run`. All that it has to remember is in `Trainer.position` and the
+tensors beside it, so a killed run goes on where its last checkpoint was, bit for bit.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Generator, Iterator
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import torch
+
+from paznja.config import Settings
+from paznja.errors import TrainingFailed
+from paznja.evaluation.bits_per_character import Piece, score, spread
+from paznja.generation import Choice, continuation
+from paznja.model.decoder import Decoder
+from paznja.run import Run
+from paznja.tokenizers import Tokenizer
+from paznja.training import checkpoint
+from paznja.training.batches import Batches
+from paznja.training.events import Evaluated, Event, Finished, Paused, Progress, Sampled, Saved, Scoring
+from paznja.training.machine import PRECISIONS, peak_memory
+from paznja.training.optimizers import Optimizers
+from paznja.training.schedule import Budget, Clock, SamplesBetween, is_row, learning_rate_factor
+
+HELD_OUT_TOKENS = 100_000
+"""Of the held-out books, the fixed part that is scored while training."""
+
+TRAINING_TOKENS = 25_000
+"""Of the training books, the fixed part that is scored beside it."""
+
+WHOLE_SHARE = 0.15
+"""All of the held-out books are scored at the end if that takes at most this share of the run; else the fixed part stands."""
+
+SAVING_SHARE = 0.05
+"""Checkpoints take at most this share of the time."""
+
+
+@dataclass
+class Position:
+    """Where the training is: what a checkpoint keeps beside the tensors."""
+
+    iteration: int = 0
+    seconds: float = 0.0
+    characters_seen: int = 0
+    windows_drawn: int = 0
+    training_bits: float | None = None
+    best_held_out: float | None = None
+    evaluated_at: int = 0
+    """The last iteration that was scored."""
+    sampled_between: int = 0
+    """How many samples were written between the rows, and
+    """
+    sampled_last: float = 0.0
+    """when the last of them was, in the budget's own unit."""
+    sampling_seconds: float = 0.0
+    """What the samples between the rows have cost."""
+
+
+class Trainer:
+    """One run's training, from its start or from its last checkpoint to the end of its budget."""
+
+    def __init__(self, run: Run, settings: Settings, tokenizer: Tokenizer, *, stop: Callable[[], bool] = lambda: False) -> None:
+        """`settings` complete, nothing left to be picked. `stop` is asked after every iteration and while scoring."""
+        self.run, self.settings, self.tokenizer, self._stop_asked = run, settings, tokenizer, stop
+        config = settings.training
+        seconds = None if config.minutes is None else 60 * config.minutes
+        self.budget = Budget(seconds, config.iterations, config.from_iteration, config.from_seconds)
+        torch.set_num_threads(config.threads)
+        self.device = torch.device(config.device)
+        self.model = checkpoint.blank(settings.model, config.seed).to(self.device)
+        self.optimizers = Optimizers(self.model, config)
+        self.batches = Batches(run.training_ids(), settings.model.context, config.batch, config.seed)
+        self._network = torch.compile(self.model) if config.compiled else self.model
+        self._precision = PRECISIONS[config.precision]
+        self._held_out = run.held_out_ids()
+        self._held_out_part = spread(self._held_out, HELD_OUT_TOKENS)
+        self._training_part = spread([self.batches.ids], TRAINING_TOKENS)
+        self._choice = Choice(temperature=settings.sampling.temperature)
+        self._stopping = False
+        self._slowest_save = 0.0
+        self._scoring_speed: float | None = None
+        self.position = Position()
+        self._resume()
+
+    # --- the loop -------------------------------------------------------------------------------------------------------------------
+
+    def events(self) -> Iterator[Event]:
+        """Train. The caller holds the run's lock. Raises TrainingFailed for a loss that is not finite; the last checkpoint stays good."""
+        position, config = self.position, self.settings.training
+        self._clock = Clock(position.seconds)
+        between = SamplesBetween(self.settings.sampling.num_between, self.settings.sampling.length, position.sampled_between, position.sampled_last)
+        last_save = position.seconds
+        speeds: list[tuple[float, int]] = [(position.seconds, position.characters_seen)]
+        while not self._stopping and not self._spent():
+            factor = learning_rate_factor(
+                position.iteration + 1 - self.budget.from_iteration, self._fraction(), config.warm_up, config.decay
+            )
+            self._iterate(factor)
+            position.seconds = self._clock.seconds()
+            speeds = [*speeds[-30:], (position.seconds, position.characters_seen)]
+            yield self._progress(speeds)
+            asked = yield from self._obey()
+            if is_row(position.iteration, self.settings.sampling.sample_at) and not self._spent():
+                yield from self._row()
+                yield from self._evaluate()
+            elif asked:
+                yield from self._row()
+            else:
+                yield from self._between(between)
+            position.seconds = self._clock.seconds()
+            if position.seconds - last_save >= max(config.checkpoint_seconds, self._slowest_save / SAVING_SHARE):
+                yield self._save(finished=False)
+                last_save = self._clock.seconds()
+            self._stopping = self._stopping or self._stop_asked()
+        yield from self._end()
+
+    def _iterate(self, factor: float) -> None:
+        ids_BT, next_ids_BT = self.batches.next()
+        with torch.autocast(self.device.type, self._precision, enabled=self._precision != torch.float32):
+            loss = self._network(ids_BT.to(self.device), next_ids_BT.to(self.device))
+        loss.backward()
+        norm = self.optimizers.step(factor)
+        nats = float(loss.detach())
+        position = self.position
+        if not (math.isfinite(nats) and math.isfinite(norm)):
+            raise TrainingFailed(
+                f"The loss stopped being a number at iteration {position.iteration + 1}. "
+                f"{'The last good checkpoint is kept.' if self.run.position() else 'Nothing was saved yet.'} "
+                f"Begin a new run with a lower --learning-rate than {self.settings.training.learning_rate:g}, say a third of it."
+            )
+        characters = self.tokenizer.count_characters(next_ids_BT.numpy())
+        bits = nats / math.log(2) * next_ids_BT.numel() / max(1, characters)
+        position.training_bits = bits if position.training_bits is None else 0.95 * position.training_bits + 0.05 * bits
+        position.characters_seen += characters
+        position.windows_drawn = self.batches.windows_drawn
+        position.iteration += 1
+
+    def _progress(self, speeds: list[tuple[float, int]]) -> Progress:
+        position = self.position
+        (then, before), (now, seen) = speeds[0], speeds[-1]
+        fraction = self._fraction()
+        segment = position.seconds - self.budget.from_seconds
+        left = self.budget.seconds - segment if self.budget.seconds is not None else segment * (1 - fraction) / max(fraction, 1e-9)
+        assert position.training_bits is not None
+        return Progress(
+            iteration=position.iteration,
+            seconds=position.seconds,
+            fraction=fraction,
+            training_bits=position.training_bits,
+            characters_seen=seen,
+            characters_per_second=(seen - before) / max(now - then, 1e-9),
+            seconds_left=max(0.0, left),
+        )
+
+    def _obey(self) -> Generator[Event, None, bool]:
+        """Do what was asked for through the folder; gives whether a row of the table was."""
+        commands = self.run.take_commands()
+        sample = "sample" in commands
+        if "stop" in commands:
+            self._stopping = True
+        elif "pause" in commands and "go-on" not in commands:
+            yield self._save(finished=False)
+            yield Paused(self.position.iteration)
+            with self._clock.stopped():
+                while not self._stop_asked():
+                    commands = self.run.take_commands()
+                    sample = sample or "sample" in commands
+                    if {"go-on", "stop"} & set(commands):
+                        self._stopping = "stop" in commands
+                        break
+                    time.sleep(0.05)
+        return sample
+
+    def _end(self) -> Iterator[Event]:
+        """The last row, the last scoring and the last checkpoint; a stopped run only saves."""
+        complete = not self._stopping
+        whole: float | None = None
+        if complete:
+            yield from self._row()
+            yield from self._evaluate()
+            whole = yield from self._evaluate_whole()
+            complete = not self._stopping
+        yield self._save(finished=complete)
+        position = self.position
+        best = position.best_held_out if whole is None else whole
+        yield Finished(position.iteration, self._clock.seconds(), complete, best, whole is not None)
+
+    # --- the budget -----------------------------------------------------------------------------------------------------------------
+
+    def _fraction(self) -> float:
+        return self.budget.fraction(self.position.iteration, self.position.seconds, self._reserved())
+
+    def _spent(self) -> bool:
+        return self._fraction() >= 1.0
+
+    def _reserved(self) -> float:
+        """Seconds of a budget of minutes that the end will need: its row, its scoring and its checkpoint."""
+        if self.budget.seconds is None or self._scoring_speed is None:
+            return 0.0
+        tokens = sum(map(len, self._held_out_part)) + sum(map(len, self._training_part)) + (self._whole_tokens() or 0)
+        return min(0.5 * self.budget.seconds, tokens / self._scoring_speed + 2 * self._slowest_save)
+
+    def _whole_tokens(self) -> int | None:
+        """How many held-out tokens the last scoring adds to the fixed part's: None if it would take too long, 0 if that part is all."""
+        tokens = sum(map(len, self._held_out))
+        if tokens == sum(map(len, self._held_out_part)):
+            return 0
+        segment = self.position.seconds - self.budget.from_seconds
+        planned = self.budget.seconds if self.budget.seconds is not None else segment
+        return tokens if self._scoring_speed and tokens / self._scoring_speed <= WHOLE_SHARE * planned else None
+
+    # --- what it shows --------------------------------------------------------------------------------------------------------------
+
+    def _row(self) -> Iterator[Event]:
+        """A row of the table for every prompt."""
+        decoder = self._decoder()
+        for prompt in self.settings.sampling.prompts:
+            yield self._sample(decoder, prompt, self.settings.sampling.length, row=True)
+
+    def _between(self, between: SamplesBetween) -> Iterator[Event]:
+        """A sample for the slider, where its moment has come."""
+        position = self.position
+        iterations = self.budget.iterations is not None
+        segment_seconds = position.seconds - self.budget.from_seconds
+        segment = float(position.iteration - self.budget.from_iteration) if iterations else segment_seconds
+        end = float(self.budget.iterations) if self.budget.iterations is not None else float(self.budget.seconds or 0)
+        planned = segment_seconds / segment * end
+        if not between.due(segment, end, planned, position.sampling_seconds):
+            return
+        start = time.perf_counter()
+        event = self._sample(self._decoder(), self.settings.sampling.prompts[0], between.characters, row=False)
+        cost = time.perf_counter() - start
+        between.took(segment, cost)
+        position.sampling_seconds += cost
+        position.sampled_between, position.sampled_last = between.taken, between.last
+        yield event
+
+    def _sample(self, decoder: Decoder, prompt: str, length: int, *, row: bool) -> Sampled:
+        sampling, position = self.settings.sampling, self.position
+        text = continuation(decoder, self.tokenizer, prompt, length, self._choice, seed=sampling.seed)
+        event = Sampled(position.iteration, self._clock.seconds(), prompt, text, row)
+        self.run.append_sample({**asdict(event), "seed": sampling.seed, "temperature": sampling.temperature})
+        return event
+
+    def _decoder(self) -> Decoder:
+        state = {name: tensor.float().cpu().numpy() for name, tensor in self.model.state_for_export().items()}
+        return Decoder(self.settings.model, state)
+
+    def _evaluate(self) -> Iterator[Event]:
+        """Score the fixed parts, log the figures, keep the weights if they are the best; dropped where a stop is asked for meanwhile."""
+        position = self.position
+        if position.evaluated_at == position.iteration:
+            return
+        start = time.perf_counter()
+        pieces = [*self._held_out_part, *self._training_part]
+        bits = yield from self._score(pieces)
+        if bits is None:
+            return
+        tokens = sum(map(len, pieces))
+        self._scoring_speed = tokens / (time.perf_counter() - start)
+        parts = len(self._held_out_part)
+        held_out = sum(bits[:parts]) / self._characters(self._held_out_part)
+        training = sum(bits[parts:]) / self._characters(self._training_part)
+        best = position.best_held_out is None or held_out < position.best_held_out
+        if best:
+            position.best_held_out = held_out
+            about = {"iteration": position.iteration, "held_out": held_out}
+            self.run.write_file(checkpoint.WEIGHTS, checkpoint.pack(self.model.state_for_export(), about))
+        position.evaluated_at = position.iteration
+        whole = held_out if self._whole_tokens() == 0 else None
+        yield self._log(Evaluated(position.iteration, self._clock.seconds(), training, held_out, whole, best))
+
+    def _evaluate_whole(self) -> Generator[Event, None, float | None]:
+        """Score all of the held-out books with the best weights; None where that takes too long or a stop is asked for."""
+        position = self.position
+        tokens = self._whole_tokens()
+        if tokens is None:
+            return None
+        if tokens == 0:
+            return position.best_held_out
+        current = {name: tensor.clone() for name, tensor in self.model.state_for_export().items()}
+        best = checkpoint.unpack(checkpoint.read_weights(self.run), checkpoint.WEIGHTS)
+        self.model.load_exported(best)
+        bits = yield from self._score(self._held_out)
+        self.model.load_exported(current)
+        if bits is None:
+            return None
+        whole = sum(bits) / self._characters(self._held_out)
+        last = self.run.metrics()[-1]
+        assert position.best_held_out is not None
+        yield self._log(Evaluated(position.iteration, self._clock.seconds(), last["training"], last["held_out"], whole, best=False))
+        return whole
+
+    def _score(self, pieces: list[Piece]) -> Generator[Event, None, list[float] | None]:
+        scoring = score(self.model, pieces, self.tokenizer.newline, precision=self._precision)
+        while True:
+            try:
+                done, total = next(scoring)
+            except StopIteration as finished:
+                return finished.value
+            yield Scoring(done, total)
+            if self._stop_asked():
+                self._stopping = True
+                return None
+
+    def _log(self, event: Evaluated) -> Evaluated:
+        position = self.position
+        self.run.append_metrics(
+            {
+                "iteration": event.iteration,
+                "seconds": event.seconds,
+                "characters_seen": position.characters_seen,
+                "training": event.training,
+                "held_out": event.held_out,
+                "held_out_whole": event.held_out_whole,
+                "peak_memory_bytes": peak_memory(),
+            }
+        )
+        return event
+
+    def _characters(self, pieces: list[Piece]) -> int:
+        return sum(self.tokenizer.count_characters(piece) for piece in pieces)
+
+    # --- saving and resuming --------------------------------------------------------------------------------------------------------
+
+    def _save(self, *, finished: bool) -> Saved:
+        start = time.perf_counter()
+        position: dict[str, Any] = {**asdict(self.position), "seconds": self._clock.seconds(), "finished": finished}
+        self.run.write_checkpoint(
+            position,
+            {
+                checkpoint.WEIGHTS: checkpoint.pack(self.model.state_for_export()),
+                checkpoint.OPTIMIZER: checkpoint.pack(self.optimizers.state_tensors()),
+            },
+        )
+        self._slowest_save = max(self._slowest_save, time.perf_counter() - start)
+        return Saved(self.position.iteration, position["seconds"])
+
+    def _resume(self) -> None:
+        """Take everything back from the run's last checkpoint, and its logs back to it; a run without one begins anew."""
+        self.run.cut_back()
+        stored = self.run.position()
+        if stored is None:
+            return
+        self.position = Position(**{name: stored[name] for name in asdict(self.position)})
+        self.model.load_exported(checkpoint.unpack(self.run.read_checkpoint(checkpoint.WEIGHTS), checkpoint.WEIGHTS))
+        self.optimizers.load_state_tensors(checkpoint.unpack(self.run.read_checkpoint(checkpoint.OPTIMIZER), checkpoint.OPTIMIZER))
+        self.batches.windows_drawn = self.position.windows_drawn
+        weights = self.run.path / checkpoint.WEIGHTS
+        if weights.is_file():
+            # They may be from after the checkpoint, and better: what is best stays.
+            best = checkpoint.header(weights.read_bytes())["held_out"]
+            self.position.best_held_out = min(best, self.position.best_held_out or best)
