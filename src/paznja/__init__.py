@@ -1,13 +1,25 @@
 """Point it at a folder of your own books and watch a GPT learn their language from nothing.
 
-    import paznja
-    run = paznja.train("Books/", minutes=10)
-    print(run.generate("Ово је мост "))
-    run.next("убица је ")
-    paznja.open_run("most")     # later
+import paznja
+run = paznja.train("Books/", minutes=10)
+print(run.generate("Ово је мост "))
+run.next("убица је ")
+paznja.open_run("most")     # later
 """
 
-from paznja.api import Evaluation, TrainedRun, open_run, resume, train
-from paznja.errors import PaznjaError
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from paznja.api import Evaluation, TrainedRun, open_run, resume, train
+    from paznja.errors import PaznjaError
 
 __all__ = ["Evaluation", "PaznjaError", "TrainedRun", "open_run", "resume", "train"]
+
+
+def __getattr__(name: str) -> Any:
+    # Looked up when first used: the command line's help must not wait for what it does not need.
+    if name not in __all__:
+        raise AttributeError(f"module 'paznja' has no attribute {name!r}")
+    import importlib
+
+    return getattr(importlib.import_module("paznja.errors" if name == "PaznjaError" else "paznja.api"), name)

@@ -1,9 +1,9 @@
 """The public Python API: `train`, `resume`, `open_run`, and what an opened run can do. A thin front over the rooms below.
 
-    import paznja
-    run = paznja.train("Books/", minutes=10)
-    print(run.generate("Ово је мост "))
-    run.next("убица је ")
+import paznja
+run = paznja.train("Books/", minutes=10)
+print(run.generate("Ово је мост "))
+run.next("убица је ")
 """
 
 from __future__ import annotations
@@ -118,7 +118,7 @@ class TrainedRun:
 
     @property
     def state(self) -> str:
-        """"training", "finished" or "stopped"."""
+        """ "training", "finished" or "stopped"."""
         return self.run.state()
 
     @property
@@ -225,13 +225,19 @@ def train(
 ) -> TrainedRun:
     """Train on these files and folders, for 10 minutes unless another budget is given, into the folder `out/name`.
 
-    `held_out`: files to measure on, chosen automatically otherwise. `with_corpus=False` keeps the books' text out of the run folder. `changes`: single
-    settings, by their names in `paznja.config` (batch, context, layers, width, learning_rate, seed, device, threads, checkpoint_seconds, ...).
-    `on_event` is given everything that happens. Ctrl-C finishes the iteration, saves and returns.
+    `held_out`: files to measure on, chosen automatically otherwise. `with_corpus=False` keeps the books' text out of the run
+    folder. `changes`: single settings, by their names in `paznja.config` (batch, context, layers, width, learning_rate, seed,
+    device, threads, checkpoint_seconds, ...). `on_event` is given everything that happens. Ctrl-C finishes the iteration,
+    saves and returns.
 
     Raises WrongUse, NoBooks, TrainingFailed; see `paznja.errors`.
     """
-    settings = customise(with_budget(config.preset(preset), minutes, iterations), sample_at=tuple(sample_at) or None, prompts=tuple(prompts) or None, **changes)
+    settings = customise(
+        with_budget(config.preset(preset), minutes, iterations),
+        sample_at=tuple(sample_at) or None,
+        prompts=tuple(prompts) or None,
+        **changes,
+    )
     places, out = _paths(books), Path(out)
     if name is not None:
         check_name(name)
@@ -241,7 +247,9 @@ def train(
     tell = on_event or (lambda event: None)
     prepared = prepare(places, held_out=apart, tokenizer=settings.tokenizer, cache=cache, on_read=lambda *seen: tell(Reading(*seen)))
     settings = _complete(settings, prepared)
-    run = Run.create(out, name or _default_name(out, places), _about(settings, prepared, places, apart), prepared.folder, with_corpus=with_corpus)
+    run = Run.create(
+        out, name or _default_name(out, places), _about(settings, prepared, places, apart), prepared.folder, with_corpus=with_corpus
+    )
     if not with_corpus:
         return _run_training(run, settings, tell, prepared=prepared, corpus=prepared.folder / "corpus.bin")
     return _run_training(run, settings, tell, prepared=prepared)
@@ -259,8 +267,8 @@ def resume(
 ) -> TrainedRun:
     """Go on with a run from its last checkpoint to the end of its budget, or for so many more minutes or iterations.
 
-    `books`: where the books are now, if they moved. Raises BooksChanged where they are not those that the run was begun with, RunError where the run
-    cannot go on.
+    `books`: where the books are now, if they moved. Raises BooksChanged where they are not those that the run was begun
+    with, RunError where the run cannot go on.
     """
     run = run if isinstance(run, Run) else Run.open(run, Path(out))
     tell = on_event or (lambda event: None)
@@ -363,7 +371,9 @@ def _about(settings: Settings, prepared: Prepared, places: list[Path], held_out:
     }
 
 
-def _corpus_to_resume(run: Run, about: dict[str, Any], books: Places | None, cache: Path | None, tell: Callable[[Any], None]) -> Path | None:
+def _corpus_to_resume(
+    run: Run, about: dict[str, Any], books: Places | None, cache: Path | None, tell: Callable[[Any], None]
+) -> Path | None:
     """Where the ids are, if not in the run's folder; BooksChanged unless the books, where they can be found, are still the same."""
     stored = json.loads((run.path / "corpus.json").read_text(encoding="utf-8"))
     places = _paths(books if books is not None else about["corpus"]["places"])
@@ -373,7 +383,9 @@ def _corpus_to_resume(run: Run, about: dict[str, Any], books: Places | None, cac
     if books is None and not all(place.exists() for place in [*places, *(held_out or [])]):
         if kept:
             return None
-        raise RunError(f"The books are not at {places[0]} any more, and this run was kept without their text: say where they are with --books.")
+        raise RunError(
+            f"The books are not at {places[0]} any more, and this run was kept without their text: say where they are with --books."
+        )
     if books is not None and held_out is not None:
         # The held-out files were named by where they lay; they are found again by their names.
         names = {path.name for path in held_out}
@@ -392,7 +404,9 @@ def _corpus_to_resume(run: Run, about: dict[str, Any], books: Places | None, cac
         )
     if kept:
         return None
-    prepared = prepare(places, held_out=held_out, tokenizer=run.settings().tokenizer, cache=cache, on_read=lambda *seen: tell(Reading(*seen)))
+    prepared = prepare(
+        places, held_out=held_out, tokenizer=run.settings().tokenizer, cache=cache, on_read=lambda *seen: tell(Reading(*seen))
+    )
     if list(prepared.books) != run.books():
         raise BooksChanged(f"This version of paznja reads the books of {run.name!r} differently; go on with the version that began it.")
     return prepared.folder / "corpus.bin"
@@ -495,4 +509,3 @@ def _interruptible() -> Iterator[threading.Event]:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
-

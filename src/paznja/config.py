@@ -1,7 +1,7 @@
 """Every setting there is, as small frozen values, and the presets that name good combinations of them.
 
-Settings are made once (from the command line or the Python API), completed by what is picked automatically, written to `run.toml`, and passed
-down; nothing else decides what a run does.
+Settings are made once (from the command line or the Python API), completed by what is picked automatically, written to
+`run.toml`, and passed down; nothing else decides what a run does.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Continuing a prompt: streaming, temperature, top-k, top-p, min-p, a seed; and which tokens the model expects next.
 
-Works on a `Decoder` and a tokenizer, so it needs neither torch nor the trainer. When the text outgrows the context, the latter half of it is read anew and the
-writing goes on: the model never sees a position that it was not trained on.
+Works on a `Decoder` and a tokenizer, so it needs neither torch nor the trainer. When the text outgrows the context, the
+latter half of it is read anew and the writing goes on: the model never sees a position that it was not trained on.
 
 Shapes: B texts, V vocabulary.
 """

@@ -1,6 +1,7 @@
 """From places on disk to a folder that is ready to train on: the books' list, the tokenizer and the ids, kept in a cache by content.
 
-The second time, with the same files, nothing is read but the files' fingerprints. The cache has a size limit; what was used longest ago goes first.
+The second time, with the same files, nothing is read but the files' fingerprints. The cache has a size limit; what was
+used longest ago goes first.
 """
 
 from __future__ import annotations

@@ -1,7 +1,8 @@
 """A run is a folder, and this is the folder: its layout, reading, writing and locking. Knows no torch.
 
-JSON lines are appended and flushed whole; every other file is written beside itself, flushed to disk and renamed, so that a reader never sees half a
-file and a power cut leaves the previous one. A checkpoint is a new folder and becomes the valid one by the renaming of one small file.
+JSON lines are appended and flushed whole; every other file is written beside itself, flushed to disk and renamed, so that
+a reader never sees half a file and a power cut leaves the previous one. A checkpoint is a new folder and becomes the valid
+one by the renaming of one small file.
 `docs/design.md` lists every file.
 """
 
@@ -124,7 +125,8 @@ class Run:
             raise RunError(f"{self.path / 'run.toml'} is damaged ({error}).") from None
         if about.get("format") != FORMAT:
             raise RunError(
-                f"{self.path} is of format {about.get('format')!r}, and this version of paznja knows format {FORMAT}: use the version that made it."
+                f"{self.path} is of format {about.get('format')!r}, and this version of paznja knows "
+                f"format {FORMAT}: use the version that made it."
             )
         return about
 
@@ -157,7 +159,7 @@ class Run:
         return position
 
     def state(self) -> str:
-        """"training" while a trainer has the folder, else "finished" or "stopped" (it can be resumed)."""
+        """ "training" while a trainer has the folder, else "finished" or "stopped" (it can be resumed)."""
         if self.is_locked():
             return "training"
         position = self.position()

@@ -1,5 +1,6 @@
 """EPUB 2 and 3: the pages in reading order, and only files that are what they say."""
 
+import contextlib
 import io
 import random
 import zipfile
@@ -146,9 +147,11 @@ def test_a_zip_without_a_book_a_missing_page_and_a_broken_package_are_named(epub
     with pytest.raises(UnreadableBook, match=r"is a zip file but not an EPUB \(META-INF/container.xml is missing\)"):
         read_book(tmp_path / "z.epub")
     item = '<item id="x" href="gone.xhtml" media-type="application/xhtml+xml"/>'
-    with pytest.raises(UnreadableBook, match="is incomplete: its page OEBPS/gone.xhtml is missing"):
+    with pytest.raises(UnreadableBook, match=r"is incomplete: its page OEBPS/gone\.xhtml is missing"):
         read_book(epub("<p>Текст.</p>", items=item, refs='<itemref idref="x"/>'))
-    with pytest.raises(UnreadableBook, match="is a damaged EPUB: OEBPS/content.opf is not well-formed XML: line 1"):
+    with pytest.raises(
+        UnreadableBook, match=r"is a damaged EPUB: OEBPS/content\.opf is not well-formed XML: line 3: .*; get another copy$"
+    ):
         read_book(epub("<p>Текст.</p>", metadata="<dc:title>"))
     with pytest.raises(UnreadableBook, match="names no pages"):
         read_book(epub())
@@ -162,10 +165,8 @@ def test_a_damaged_epub_gives_a_book_or_a_reason_and_never_a_crash(epub: Write, 
     whole = bytearray(epub("<p>" + "Ово је мост. " * 30 + "</p>", "<p>Друга.</p>").read_bytes())
     for _ in range(data.draw(st.integers(1, 6))):
         whole[data.draw(st.integers(0, len(whole) - 1))] = data.draw(st.integers(0, 255))
-    try:
-        read_epub(bytes(whole[: data.draw(st.integers(len(whole) - 40, len(whole)))]))
-    except UnreadableBook as error:
-        assert str(error)
+    with contextlib.suppress(UnreadableBook):
+        assert isinstance(read_epub(bytes(whole[: data.draw(st.integers(len(whole) - 40, len(whole)))])).text, str)
 
 
 def test_reading_an_epub_writes_nothing_outside_memory(epub: Write, tmp_path: Path) -> None:

@@ -13,16 +13,17 @@ from paznja.corpus.plain_text import join_wrapped_lines
 PARAGRAPHS = [
     "Ово је мост преко кога је прешао сваки становник вароши, некад пешке, некад на колима, а некад на носилима, када више није имао "
     "снаге да се врати истим путем којим је дошао.",
-    "— Нисам га видео од оне вечери кад смо вукли скелу — рече скелеџија — а вода је надошла још пре Митровдана, па ко зна где је сада и да ли ће се "
-    "икада више појавити међу нама.",
+    "— Нисам га видео од оне вечери кад смо вукли скелу — рече скелеџија — а вода је надошла још пре Митровдана, па ко зна где је "
+    "сада и да ли ће се икада више појавити међу нама.",
     "Старац је ћутао и гледао у воду која је носила дрвеће, кровове и понеку утопљену овцу, као да чека да му река одговори на питање "
     "које није смео да постави ником живом.",
 ]
 VERSE = ["Ој Дунаве, тиха водо,", "што ти тако мутна течеш,", "или те је јелен мутио,", "или коњи Смиљанића."]
 
 
-def wrapped(paragraphs: list[str], width: int = 70, **options: str) -> str:
-    return "\n\n".join(textwrap.fill(paragraph, width, break_on_hyphens=False, **options) for paragraph in paragraphs) + "\n"
+def wrapped(paragraphs: list[str], width: int = 70, indent: str = "") -> str:
+    fill = [textwrap.fill(paragraph, width, initial_indent=indent, break_on_hyphens=False) for paragraph in paragraphs]
+    return "\n\n".join(fill) + "\n"
 
 
 @pytest.mark.parametrize("width", [50, 65, 72, 80, 100])
@@ -80,7 +81,7 @@ def test_short_dialogue_lines_in_blocks_are_not_glued() -> None:
 
 
 def test_indented_first_lines_begin_paragraphs_in_wrapped_text() -> None:
-    text = wrapped(PARAGRAPHS, initial_indent="    ").replace("\n\n", "\n") + "\n" + wrapped(PARAGRAPHS, initial_indent="    ")
+    text = wrapped(PARAGRAPHS, indent="    ").replace("\n\n", "\n") + "\n" + wrapped(PARAGRAPHS, indent="    ")
     assert [line.strip() for line in join_wrapped_lines(text).split("\n") if line] == PARAGRAPHS * 2
 
 

@@ -5,8 +5,10 @@ where the files lie, so the same books give the same corpus on any machine.
 """
 
 import hashlib
+import multiprocessing
 import os
 import signal
+import sys
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
@@ -26,6 +28,7 @@ _HELD_OUT_SHARE = 1 / 20
 _LARGEST_HELD_OUT_SHARE = 1 / 5
 _LAST_PART_SHARE = 1 / 10
 _BYTES_WORTH_A_PROCESS = 4_000_000  # a process starts in about 0.2 s, in which this one reads as much
+_START_METHOD = "fork" if sys.platform == "linux" else "spawn"
 _REASONS_SHOWN = 5
 
 OnRead = Callable[[int, int, Path], None]
@@ -141,9 +144,9 @@ def find_files(places: Iterable[Path]) -> list[Path]:
     found: list[Path] = []
     searched: set[Path] = set()
     for place in places:
-        if not place.exists():
-            raise NoBooks(f"{place} does not exist; give a file or a folder with books")
-        if place.is_dir():
+        if not os.path.exists(place):  # unlike Path.exists, never an error
+            raise NoBooks(f"{place} does not exist, or lies where it may not be opened; give a file or a folder with books")
+        if os.path.isdir(place):
             _search(place, found, searched)
         else:
             found.append(place)
@@ -190,12 +193,12 @@ def _search(folder: Path, found: list[Path], searched: set[Path]) -> None:
     if folder.resolve() in searched:
         return
     searched.add(folder.resolve())
-    try:
-        inside = sorted(path for path in folder.iterdir() if not path.name.startswith("."))
-    except OSError:
+    if not os.access(folder, os.R_OK | os.X_OK):
         found.append(folder)
         return
-    for path in inside:
+    for path in sorted(folder.iterdir()):
+        if path.name.startswith("."):
+            continue
         if path.is_dir():
             _search(path, found, searched)
         elif path.suffix.lower() in READERS and path.is_file():
@@ -207,7 +210,7 @@ def _once(paths: Iterable[Path]) -> list[Path]:
 
 
 def _read_all(files: Sequence[Path], workers: int | None, on_read: OnRead | None) -> list[Book | Unreadable]:
-    sizes = {path: path.stat().st_size if path.is_file() else 0 for path in files}
+    sizes = {path: path.stat().st_size if os.path.isfile(path) else 0 for path in files}
     workers = min(workers or os.cpu_count() or 1, len(files), sum(sizes.values()) // _BYTES_WORTH_A_PROCESS)
     results: list[Book | Unreadable] = []
 
@@ -217,8 +220,8 @@ def _read_all(files: Sequence[Path], workers: int | None, on_read: OnRead | None
             on_read(len(results), len(files), result.path)
 
     left = set(files)
-    if workers > 1:
-        pool = ProcessPoolExecutor(workers, initializer=_leave_interrupts_to_parent)
+    if workers > 1 and _may_start_processes():
+        pool = ProcessPoolExecutor(workers, multiprocessing.get_context(_START_METHOD), _leave_interrupts_to_parent)
         try:
             largest_first = sorted(files, key=lambda path: -sizes[path])  # so that no process ends long after the others
             for future in as_completed([pool.submit(_read, path) for path in largest_first]):
@@ -226,7 +229,7 @@ def _read_all(files: Sequence[Path], workers: int | None, on_read: OnRead | None
                 left.discard(result.path)
                 take(result)
         except BrokenProcessPool:
-            pass  # a process was killed, or processes cannot be started here: this one reads what is left
+            pass  # a process was killed, for want of memory perhaps: this one reads what is left
         finally:
             pool.shutdown(wait=False, cancel_futures=True)
     for path in files:
@@ -240,6 +243,17 @@ def _read(path: Path) -> Book | Unreadable:
         return read_book(path)
     except UnreadableBook as error:
         return Unreadable(path, str(error))
+
+
+def _may_start_processes() -> bool:
+    """Whether a new process leaves the user's script alone: a spawned one runs it again unless it has a `__name__` guard."""
+    script = getattr(sys.modules["__main__"], "__file__", None)
+    if _START_METHOD == "fork" or script is None:
+        return True
+    try:
+        return "__name__" in Path(script).read_text(encoding="utf-8", errors="ignore")
+    except OSError:
+        return False
 
 
 def _leave_interrupts_to_parent() -> None:

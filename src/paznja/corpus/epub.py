@@ -138,7 +138,7 @@ def _member(archive: zipfile.ZipFile, path: str) -> bytes:
 
 def _xml(archive: zipfile.ZipFile, path: str) -> Any:
     try:
-        return parse_xml(_member(archive, path))
+        return parse_xml(_member(archive, path), advice="get another copy")
     except UnreadableBook as error:
         raise UnreadableBook(f"is a damaged EPUB: {path} {error}") from None
 

@@ -48,11 +48,11 @@ _NAMED_ENTITY = re.compile(rb"&(?!amp;|lt;|gt;|quot;|apos;)([A-Za-z][A-Za-z0-9]{
 _DECLARED_ENCODING = re.compile(r"\A\s*<\?xml[^>]*\?>")
 
 
-def parse_xml(data: bytes) -> Any:
+def parse_xml(data: bytes, advice: str = "mend that line or get another copy") -> Any:
     """The root element. HTML's named entities (&nbsp; &mdash;) are known; others are never resolved.
 
     Raises:
-        UnreadableBook: the data is not well-formed XML; the reason names the line.
+        UnreadableBook: the data is not well-formed XML; the reason names the line and ends with the advice.
     """
     try:
         return etree.fromstring(_with_numeric_entities(data), _xml_parser())
@@ -60,7 +60,7 @@ def parse_xml(data: bytes) -> Any:
         if is_binary(data):
             raise UnreadableBook("is a binary file, not XML (it holds NUL bytes)") from None
         problem = re.sub(r", line \d+, column \d+.*", "", error.msg or "unknown error", flags=re.DOTALL)
-        raise UnreadableBook(f"is not well-formed XML: line {error.lineno}: {problem}; mend that line or get another copy") from None
+        raise UnreadableBook(f"is not well-formed XML: line {error.lineno}: {problem}; {advice}") from None
 
 
 def parse_html(data: bytes) -> Any:

@@ -1,7 +1,8 @@
 """Bits per character: the sum of -log2 p over a text's tokens, divided by the text's characters.
 
-Whole texts in order, in windows of the context length that overlap by half; of each window but the first only the second half is scored. A line's end
-stands before the first token, so nothing is skipped. No learning while scoring. The same for every kind of tokenizer.
+Whole texts in order, in windows of the context length that overlap by half; of each window but the first only the second
+half is scored. A line's end stands before the first token, so nothing is skipped. No learning while scoring. The same for
+every kind of tokenizer.
 
 Shapes: B windows in a batch, T positions in a window.
 """
@@ -26,7 +27,10 @@ Piece = NDArray[np.uint16]
 def score(
     model: Transformer, texts: Sequence[Piece], newline: int, *, precision: torch.dtype = torch.float32
 ) -> Generator[tuple[int, int], None, list[float]]:
-    """Score texts (each its token ids); returns the bits that the model needs for each, and yields (tokens done, tokens in all) on the way."""
+    """Score texts (each its token ids): returns the bits that the model needs for each.
+
+    Yields (tokens done, tokens in all) on the way.
+    """
     context = model.config.context
     device = model.embedding.device
     bits = [0.0] * len(texts)

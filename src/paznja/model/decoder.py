@@ -1,7 +1,7 @@
 """The same network as `transformer.py`, for writing: one token after another, with a cache of keys and values. In NumPy.
 
-A token of a small model is a few hundred tiny products; in PyTorch most of their time goes into being called. Here it is about three times as
-fast (`benchmarks/generation.py`), and writing from a stored run needs no torch at all. Tests hold the two networks to the same logits.
+A token of a small model is a few hundred tiny products; in PyTorch most of their time goes into being called. Here it is
+about three times as fast, and writing from a stored run needs no torch at all. Tests hold the two networks to the same logits.
 
 Shapes: B sequences, T new positions, S positions in the cache, C width, H heads, D width of a head, F hidden width, V vocabulary.
 """
@@ -120,6 +120,7 @@ class Cache:
 
 
 def _normalise(x: Array, epsilon: float) -> Array:
-    mean_square = np.einsum("...i,...i->...", x, x)[..., None] * np.float32(1.0 / x.shape[-1])
+    mean_square: Array = np.einsum("...i,...i->...", x, x)[..., None] * np.float32(1.0 / x.shape[-1])
     mean_square += np.float32(epsilon)
-    return x / np.sqrt(mean_square, out=mean_square)
+    np.sqrt(mean_square, out=mean_square)
+    return x / mean_square

@@ -1,7 +1,7 @@
 """The network's memory-bound steps, each with a backward pass of its own that touches every number as few times as eager PyTorch allows.
 
-What autograd would derive from the plain formulas allocates and clears a tensor for every slice and every product; on a CPU these passes over
-memory cost as much as the matrix products. The gradients are tested against the plain formulas.
+What autograd would derive from the plain formulas allocates and clears a tensor for every slice and every product; on a
+CPU these passes over memory cost much of an iteration. The gradients are tested against the plain formulas.
 
 Shapes: B batch, T positions, C width, H heads, D width of a head, F hidden width of the feed-forward.
 """

@@ -60,7 +60,7 @@ class Transformer(nn.Module):
         return F.cross_entropy(logits_BTV.flatten(0, 1), next_ids_BT.flatten(), reduction="none").view(ids_BT.shape)
 
     def initialise(self, generator: torch.Generator | None) -> None:
-        """Draw the weights: rows of the embedding small and normal, matrices by fan-in, what writes into the residual stream and the head at zero.
+        """Draw the weights: the embedding normal, matrices by fan-in; what writes into the residual stream, and the head, at zero.
 
         At the start every block is the identity and every next id as likely as any other.
         """
@@ -121,9 +121,7 @@ class Block(nn.Module):
         q_BTHD, k_BTHD, v_BTHD = qkv_BTC.view(B, T, 3, H, C // H).unbind(2)
         q_BTHD = normalise_and_rotate(q_BTHD, self.query_norm, cos_TD, sin_TD, epsilon)
         k_BTHD = normalise_and_rotate(k_BTHD, self.key_norm, cos_TD, sin_TD, epsilon)
-        mixed_BHTD = F.scaled_dot_product_attention(
-            q_BTHD.transpose(1, 2), k_BTHD.transpose(1, 2), v_BTHD.transpose(1, 2), is_causal=True
-        )
+        mixed_BHTD = F.scaled_dot_product_attention(q_BTHD.transpose(1, 2), k_BTHD.transpose(1, 2), v_BTHD.transpose(1, 2), is_causal=True)
         x_BTC = x_BTC + F.linear(mixed_BHTD.transpose(1, 2).reshape(B, T, C), self.out)
         gate_up_BTF = F.linear(normalise(x_BTC, epsilon), self.gate_up * self.feed_forward_norm)
         return x_BTC + F.linear(swiglu(gate_up_BTF), self.down)

@@ -28,7 +28,9 @@ def resolve(config: TrainingConfig) -> TrainingConfig:
         precision = "bfloat16" if native or (device == "cpu" and _cpu_computes_in_bf16()) else "float32"
     if precision not in PRECISIONS:
         raise WrongUse(f"There is no precision {precision!r}; there are 'auto', {', '.join(map(repr, PRECISIONS))}.")
-    return replace(config, device=device, precision=precision, threads=config.threads or num_cores(), compiled=config.compiled or device == "cuda")
+    return replace(
+        config, device=device, precision=precision, threads=config.threads or num_cores(), compiled=config.compiled or device == "cuda"
+    )
 
 
 def num_cores() -> int:
@@ -117,5 +119,3 @@ def _processor() -> str:
         import platform
 
         return platform.processor() or "CPU"
-
-

@@ -1,8 +1,8 @@
 """The optimizers: Muon for the matrices, AdamW for the rest, behind one small face that can be saved and restored.
 
-Muon (Keller Jordan and others, "Muon: An optimizer for hidden layers in neural networks", 2024) turns each matrix's momentum into the nearest
-orthogonal matrix by Newton-Schulz iterations. Ours iterates in float32, over all matrices of one shape at once: `torch.optim.Muon` iterates
-in bfloat16, which a CPU without bf16 units emulates many times slower.
+Muon (Keller Jordan and others, "Muon: An optimizer for hidden layers in neural networks", 2024) turns each matrix's momentum
+into the nearest orthogonal matrix by Newton-Schulz iterations. Ours iterates in float32, over all matrices of one shape at
+once: `torch.optim.Muon` iterates in bfloat16, which a CPU without bf16 units emulates many times slower.
 """
 
 from __future__ import annotations
@@ -133,7 +133,10 @@ class Optimizers:
         self._adamw = AdamW([(decaying, config.weight_decay), ([p for p in rest if p.ndim < 2], 0.0)])
 
     def step(self, factor: float) -> float:
-        """Clip the gradients, move the weights at `factor` times the peak learning rates, clear the gradients; gives the norm before clipping."""
+        """Clip the gradients, move the weights at `factor` times the peak learning rates, clear the gradients.
+
+        Gives the gradients' norm before clipping.
+        """
         norm = float(nn.utils.clip_grad_norm_(self._parameters, self._config.clip, foreach=True))
         if self._muon is not None:
             self._muon.step(self._config.matrix_learning_rate * factor)

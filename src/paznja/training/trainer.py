@@ -1,7 +1,7 @@
 """The trainer: moves the weights and tells what happens, as a generator of events.
 
-It prints nothing, draws nothing and writes nothing but what it hands to the `Run`. All that it has to remember is in `Trainer.position` and the
-tensors beside it, so a killed run goes on where its last checkpoint was, bit for bit.
+It prints nothing, draws nothing and writes nothing but what it hands to the `Run`. All that it has to remember is in
+`Trainer.position` and the tensors beside it, so a killed run goes on where its last checkpoint was, bit for bit.
 """
 
 from __future__ import annotations
@@ -94,7 +94,9 @@ class Trainer:
         """Train. The caller holds the run's lock. Raises TrainingFailed for a loss that is not finite; the last checkpoint stays good."""
         position, config = self.position, self.settings.training
         self._clock = Clock(position.seconds)
-        between = SamplesBetween(self.settings.sampling.num_between, self.settings.sampling.length, position.sampled_between, position.sampled_last)
+        between = SamplesBetween(
+            self.settings.sampling.num_between, self.settings.sampling.length, position.sampled_between, position.sampled_last
+        )
         last_save = position.seconds
         speeds: list[tuple[float, int]] = [(position.seconds, position.characters_seen)]
         while not self._stopping and not self._spent():

@@ -1,0 +1,357 @@
+"""The command line: a function a command. It parses, calls `paznja.api` and shows; no logic lives here.
+
+Exit codes: 0 done, 1 failed, 2 wrong use, 3 done but some files could not be read, 130 interrupted but saved.
+"""
+
+from __future__ import annotations
+
+import io
+import os
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from paznja.config import DEFAULT_MINUTES, PRESET_HELP
+from paznja.errors import PaznjaError, WrongUse
+
+if TYPE_CHECKING:
+    from paznja.corpus.corpus import Unreadable
+
+SOME_UNREADABLE = 3
+INTERRUPTED = 130
+
+WELCOME = """\
+paznja trains a small GPT on your own books, on this machine, and lets you watch it learn.
+
+  paznja demo                           two minutes on the stories that come with it: try this first
+  paznja train ~/Books                  learn from a folder of your books (txt, epub, TEI xml), 10 minutes
+  paznja runs                           what has been trained
+  paznja generate NAME --prompt "..."   let a trained model write on
+  paznja next NAME "..."                which characters it expects next
+  paznja evaluate NAME ~/Other          how well it knows books that it never saw
+  paznja resume NAME                    go on with a run that was stopped
+  paznja COMMAND --help                 everything about a command"""
+
+DEMO_MINUTES = 2.0
+
+out_option = click.option(
+    "--out", type=click.Path(path_type=Path), default=Path("runs"), show_default=True, help="The folder that the runs are in."
+)
+cache_option = click.option(
+    "--cache",
+    type=click.Path(path_type=Path),
+    envvar="PAZNJA_CACHE",
+    help="The folder for prepared books; the user's cache folder otherwise.",
+)
+quiet_option = click.option("--quiet", is_flag=True, help="Print errors alone.")
+latest_option = click.option("--latest", is_flag=True, help="Use the newest checkpoint's weights instead of the best ones.")
+minutes_option = click.option("--minutes", type=float, help="How long to train, with all the sampling, evaluating and saving.")
+iterations_option = click.option("--iterations", type=int, help="How long to train, in iterations.")
+books_argument = click.argument("books", nargs=-1, required=True, type=click.Path(path_type=Path))
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run the command line, and leave with its exit code; what a person can act on becomes a sentence."""
+    _make_printable()
+    try:
+        code = commands.main(args=arguments, prog_name="paznja", standalone_mode=False)
+    except PaznjaError as error:
+        click.echo(f"Error: {_sentence(str(error))}", err=True)
+        sys.exit(error.exit_code)
+    except click.ClickException as error:
+        error.show()
+        sys.exit(error.exit_code)
+    except (KeyboardInterrupt, click.Abort):
+        click.echo("Stopped.", err=True)
+        sys.exit(INTERRUPTED)
+    except BrokenPipeError:  # what was printed into wants no more
+        sys.stdout = None  # type: ignore[assignment]
+        sys.exit(0)
+    sys.exit(code if isinstance(code, int) else 0)
+
+
+@click.group(invoke_without_command=True, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
+@click.version_option(package_name="paznja", message="paznja %(version)s")
+@click.pass_context
+def commands(context: click.Context) -> None:
+    """Train a small GPT on your own books, on your own machine, and watch it learn."""
+    if context.invoked_subcommand is None:
+        click.echo(WELCOME)
+
+
+def training_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """The options that a new run takes."""
+    for option in reversed(
+        [
+            click.option(
+                "--preset",
+                default="pocket",
+                show_default=True,
+                help="; ".join(f"{name}: {text}" for name, text in PRESET_HELP.items()) + ".",
+            ),
+            click.option("--name", help="What to call the run; by default the books' folder, the day and a number."),
+            out_option,
+            click.option(
+                "--prompt", "prompts", multiple=True, help="The beginning that every sample continues. May be given several times."
+            ),
+            click.option(
+                "--sample-at", help="Iterations that get a row in the table, like 10,100,1000; by default 10, 20, 50, 100, 200, 500, ..."
+            ),
+            click.option("--length", type=int, help="Characters in a row of the table.  [default: 200]"),
+            click.option("--seed", type=int, help="Of the first weights, the order of the books' parts and the samples.  [default: 1]"),
+            click.option("--device", help="auto, cpu, cuda or mps.  [default: auto]"),
+            click.option("--threads", type=int, help="CPU threads.  [default: the number of cores]"),
+            click.option("--batch", type=int, help="Windows of text in an iteration. Lower it where memory is short."),
+            click.option("--context", type=int, help="How many characters back the model sees."),
+            click.option("--layers", type=int, help="How many layers the network has."),
+            click.option("--width", type=int, help="How wide they are: a multiple of 64."),
+            click.option("--learning-rate", type=float, help="Peak learning rate. Lower it if the loss stops being a number."),
+            click.option("--checkpoint-seconds", type=float, help="Time between two checkpoints.  [default: 60]"),
+            click.option("--no-corpus", is_flag=True, help="Keep the books' text out of the run's folder; resuming then needs the books."),
+            cache_option,
+            quiet_option,
+        ]
+    ):
+        command = option(command)
+    return command
+
+
+@commands.command()
+@books_argument
+@click.option(
+    "--minutes", type=float, help=f"How long to train, with all the sampling, evaluating and saving.  [default: {DEFAULT_MINUTES:g}]"
+)
+@iterations_option
+@click.option("--held-out", multiple=True, type=click.Path(path_type=Path), help="Measure on this file; may be given several times.")
+@training_options
+def train(books: tuple[Path, ...], minutes: float | None, iterations: int | None, held_out: tuple[Path, ...], **options: Any) -> int:
+    """Train on BOOKS: files and folders, read with all that is in them.
+
+    Text files (UTF-8), EPUB and TEI XML are read. About a twentieth of the books, at least one, is held out: the model never
+    learns from it, and is measured on it. Ctrl-C finishes the iteration, saves, and says how to go on.
+    """
+    return _train(list(books), minutes=minutes, iterations=iterations, held_out=list(held_out) or None, **options)
+
+
+@commands.command()
+@click.option("--minutes", type=float, help=f"How long to train.  [default: {DEMO_MINUTES:g}]")
+@iterations_option
+@training_options
+def demo(minutes: float | None, iterations: int | None, **options: Any) -> int:
+    """Train for two minutes on the stories that come with paznja.
+
+    They are 35 short stories in Serbian, written for this program and free for any use (CC0).
+    """
+    from paznja.corpus import stories
+
+    if minutes is None and iterations is None:
+        minutes = DEMO_MINUTES
+    with stories.folder() as folder:
+        return _train([folder], minutes=minutes, iterations=iterations, held_out=None, **options)
+
+
+def _train(books: list[Path], *, prompts: tuple[str, ...], sample_at: str | None, no_corpus: bool, quiet: bool, **options: Any) -> int:
+    from paznja.terminal import Display
+
+    display = Display(quiet=quiet)
+    with display:
+        from paznja import api
+
+        api.train(books, prompts=prompts, sample_at=_iterations(sample_at), with_corpus=not no_corpus, on_event=display.show, **options)
+    return _training_code(display.complete, display.unreadable)
+
+
+@commands.command()
+@click.argument("name")
+@click.option("--minutes", type=float, help="Go on for so many minutes more.")
+@click.option("--iterations", type=int, help="Go on for so many iterations more.")
+@click.option("--books", multiple=True, type=click.Path(path_type=Path), help="Where the books are now, if they have moved.")
+@out_option
+@cache_option
+@quiet_option
+def resume(name: str, books: tuple[Path, ...], quiet: bool, **options: Any) -> int:
+    """Go on with the run NAME after Ctrl-C, a crash or a power cut, bit for bit where its last checkpoint was.
+
+    A finished run goes on too, when it is given more --minutes or --iterations.
+    """
+    from paznja.terminal import Display
+
+    display = Display(quiet=quiet)
+    with display:
+        from paznja import api
+
+        api.resume(name, books=list(books) or None, on_event=display.show, **options)
+    return _training_code(display.complete, display.unreadable)
+
+
+@commands.command()
+@click.argument("name")
+@click.option("--prompt", required=True, help='The beginning to go on from; "-" reads it from standard input.')
+@click.option("--length", type=int, default=400, show_default=True, help="Characters to write.")
+@click.option(
+    "--temperature", type=float, default=0.8, show_default=True, help="Lower is safer, higher is wilder; 0 always takes the likeliest."
+)
+@click.option("--top-k", type=int, default=0, help="Draw from the K likeliest characters alone; 0 for all.")
+@click.option("--top-p", type=float, default=1.0, help="Draw from the likeliest that together reach this probability.")
+@click.option("--min-p", type=float, default=0.0, help="Draw from those at least this share as likely as the likeliest.")
+@click.option("--count", type=int, default=1, show_default=True, help="How many texts to write.")
+@click.option("--seed", type=int, help="The same seed writes the same text; by default another one each time.")
+@latest_option
+@out_option
+def generate(name: str, prompt: str, count: int, seed: int | None, latest: bool, out: Path, **choice: Any) -> None:
+    """Let the run NAME write on from a prompt."""
+    from paznja import api
+
+    run = api.open_run(name, out=out, latest=latest)
+    prompt, remarks = run.fit_prompt(_prompt(prompt))
+    for remark in remarks:
+        click.echo(remark, err=True)
+    seed = int.from_bytes(os.urandom(4), "little") if seed is None else seed
+    texts = [""] * count
+    stream = run.stream(prompt, count=count, seed=seed, **choice)
+    first = next(stream)
+    if count == 1:
+        _write(prompt + first[0])
+        for grown in stream:
+            _write(grown[0])
+        _write("\n")
+        return
+    for grown in [first, *stream]:
+        texts = [text + piece for text, piece in zip(texts, grown, strict=True)]
+    for number, text in enumerate(texts, 1):
+        _write(f"--- {number} ---\n{prompt}{text}\n")
+
+
+@commands.command(name="next")
+@click.argument("name")
+@click.argument("prompt")
+@click.option("--top", type=click.IntRange(1), default=10, show_default=True, help="How many characters to show.")
+@click.option("--steps", type=click.IntRange(0), default=0, help="Then go on so many times with the likeliest, showing each step.")
+@latest_option
+@out_option
+def next_(name: str, prompt: str, top: int, steps: int, latest: bool, out: Path) -> None:
+    """Show which characters the run NAME expects after PROMPT, with their probabilities, as bars."""
+    from paznja import api, terminal
+
+    run = api.open_run(name, out=out, latest=latest)
+    prompt, remarks = run.fit_prompt(_prompt(prompt))
+    for remark in remarks:
+        click.echo(remark, err=True)
+    expected = run.next(prompt, top)
+    terminal.print_expected(prompt, expected)
+    for _ in range(steps):
+        prompt += expected[0][0]
+        expected = run.next(prompt, top)
+        terminal.print_step(prompt, expected)
+
+
+@commands.command()
+@click.argument("name")
+@click.argument("books", nargs=-1, type=click.Path(path_type=Path))
+@click.option(
+    "--json", "as_json", is_flag=True, help='Print {"bits_per_character": ..., "characters": ..., "books": [...]} instead of a table.'
+)
+@latest_option
+@out_option
+def evaluate(name: str, books: tuple[Path, ...], as_json: bool, latest: bool, out: Path) -> int:
+    """Bits per character of the run NAME on BOOKS that it never saw, a line a book and in all.
+
+    Without BOOKS, on the run's own held-out ones. Fewer bits are better: 0 would be knowing the text by heart, and about 5
+    guessing letters blindly.
+    """
+    from paznja import api, terminal
+
+    run = api.open_run(name, out=out, latest=latest)
+    with terminal.scoring_bar(shown=not as_json) as on_scored:
+        evaluation = run.evaluate(list(books) or None, on_scored=on_scored)
+    terminal.print_evaluation(evaluation, as_json=as_json)
+    _warn(evaluation.unreadable)
+    return SOME_UNREADABLE if evaluation.unreadable else 0
+
+
+@commands.command()
+@click.option("--remove", metavar="NAME", help="Delete this run and all that is in its folder; asks first.")
+@click.option("--yes", is_flag=True, help="Do not ask.")
+@out_option
+def runs(remove: str | None, yes: bool, out: Path) -> None:
+    """List what has been trained: name, state, books, iterations, time, bits per character, last sample."""
+    from paznja.run import Run, all_runs
+    from paznja.terminal import print_runs
+
+    if remove is None:
+        print_runs(all_runs(out), out)
+        return
+    run = Run.open(remove, out)
+    if yes or click.confirm(f"Delete {run.path} with its weights and samples?"):
+        run.remove()
+        click.echo(f"{run.path} is deleted.")
+
+
+@commands.command()
+@click.option("--clear", is_flag=True, help="Delete all of it. Runs are not touched; their books are only read anew next time.")
+@cache_option
+def cache(clear: bool, cache: Path | None) -> None:
+    """Show, or clear, the folder in which read books are kept ready for the next run."""
+    from paznja.preparing import CACHE_BYTES, cache_size, default_cache, trim_cache
+
+    folder = cache or default_cache()
+    size = cache_size(folder)
+    if clear:
+        trim_cache(folder, 0)
+        click.echo(f"{folder}: {size / 1e6:.0f} MB deleted.")
+    else:
+        click.echo(f"{folder}: {size / 1e6:.0f} MB of at most {CACHE_BYTES / 1e6:.0f} MB. paznja cache --clear deletes it.")
+
+
+def _training_code(complete: bool, unreadable: Sequence[Unreadable]) -> int:
+    return INTERRUPTED if not complete else SOME_UNREADABLE if unreadable else 0
+
+
+def _warn(unreadable: Sequence[Unreadable]) -> None:
+    for bad in unreadable:
+        click.echo(f"Not read: {bad.path}: {bad.reason}", err=True)
+
+
+def _iterations(text: str | None) -> tuple[int, ...]:
+    if text is None:
+        return ()
+    try:
+        return tuple(sorted({int(part.replace("_", "")) for part in text.split(",")}))
+    except ValueError:
+        raise WrongUse(
+            f"--sample-at takes iterations with commas between them, like 10,100,1000, and {text!r} is something else."
+        ) from None
+
+
+def _prompt(text: str) -> str:
+    return sys.stdin.read().rstrip("\n") if text == "-" else text
+
+
+def _write(text: str) -> None:
+    sys.stdout.write(text)
+    sys.stdout.flush()
+
+
+def _sentence(text: str) -> str:
+    text = text[:1].upper() + text[1:]
+    return text if text.endswith((".", "!", "?")) else text + "."
+
+
+def _make_printable() -> None:
+    """A terminal whose encoding lacks a letter shows a question mark for it, and is told once how to show the letter."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")
+    if isinstance(sys.stdin, io.TextIOWrapper):
+        sys.stdin.reconfigure(errors="replace")
+    encoding = (sys.stdout.encoding or "") if sys.stdout is not None else ""
+    try:
+        "жш—„“š".encode(encoding)
+    except (UnicodeEncodeError, LookupError):
+        click.echo(
+            f"This terminal's encoding is {encoding or 'unknown'} and lacks some letters: set PYTHONUTF8=1 and use a UTF-8 terminal.",
+            err=True,
+        )

@@ -1,0 +1,310 @@
+"""What a person sees in the terminal: the table as it grows, the live line below it, lists and bars. Knows nothing of how they come about.
+
+In a terminal `rich` draws; where the output goes elsewhere there are plain lines.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn
+from rich.table import Table
+from rich.text import Text
+
+from paznja.table import count, duration, one_line
+
+if TYPE_CHECKING:
+    from paznja.api import Evaluation, Planned, Reading
+    from paznja.corpus.corpus import Unreadable
+    from paznja.run import Run
+    from paznja.training import events
+
+PLAIN_SECONDS = 30.0
+"""Between two lines about the progress where there is no terminal."""
+
+DRAWING_SECONDS = 0.1
+"""Between two drawings of the live line."""
+
+BLOG_ITERATIONS = 20_000
+"""Of the run of 2023, whose time on this machine is said before the preset `blog` starts."""
+
+
+class Display:
+    """Shows a training: give every event to `show`. A context manager, so that the terminal is left as it was found."""
+
+    def __init__(self, *, quiet: bool = False) -> None:
+        self.complete = False
+        self.unreadable: tuple[Unreadable, ...] = ()
+        self._quiet = quiet
+        self._console = Console(quiet=quiet, highlight=False, soft_wrap=not sys.stdout.isatty())
+        self._live = self._console.is_terminal and not quiet
+        self._bar: Progress | None = None
+        self._reading: Progress | None = None
+        self._last_shown = 0.0
+        self._held_out: float | None = None
+        self._name = ""
+        self._prompt = ""
+        self._scoring = ""
+
+    def __enter__(self) -> Display:
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        for bar in (self._bar, self._reading):
+            if bar is not None:
+                bar.stop()
+
+    def show(self, event: events.Event | Reading | Planned) -> None:
+        """Show one event."""
+        handler: Callable[[Any], None] | None = getattr(self, f"_on_{type(event).__name__.lower()}", None)
+        if handler is not None:
+            handler(event)
+
+    # --- before the first iteration -------------------------------------------------------------------------------------------------
+
+    def _on_reading(self, event: Reading) -> None:
+        if not self._live:
+            return
+        if self._reading is None:
+            columns = (TextColumn("Reading books"), BarColumn(), TextColumn("{task.completed}/{task.total}  {task.fields[file]}"))
+            self._reading = Progress(*columns, console=self._console, transient=True)
+            self._reading.add_task("", total=event.total, file="")
+            self._reading.start()
+        self._reading.update(self._reading.task_ids[0], completed=event.done, file=event.path.name)
+
+    def _on_planned(self, event: Planned) -> None:
+        if self._reading is not None:
+            self._reading.stop()
+            self._reading = None
+        self.unreadable, self._name, self._prompt = event.unreadable, event.run.name, event.settings.sampling.prompts[0]
+        for bad in event.unreadable:
+            # Also when quiet: what was left out is no decoration.
+            print(f"Not read: {bad.path}: {bad.reason}", file=sys.stderr)
+        for line in describe_plan(event):
+            self._console.print(Text(line))
+        self._console.print()
+        self._print_row(Text("Generated text", style="bold"), "iteration", "time")
+        for row in event.run.samples(rows_only=True):
+            self._show_row(row["prompt"], row["text"], row["iteration"], row["seconds"])
+        if self._live:
+            columns = (BarColumn(bar_width=None), TextColumn("{task.description}"))
+            self._bar = Progress(*columns, console=self._console, transient=True, auto_refresh=False, expand=True)
+            self._bar.add_task("starting ...", total=1.0)
+            self._bar.start()
+
+    # --- while it learns ------------------------------------------------------------------------------------------------------------
+
+    def _on_progress(self, event: events.Progress) -> None:
+        now = time.monotonic()
+        if now - self._last_shown < (DRAWING_SECONDS if self._live else PLAIN_SECONDS) or (not self._live and not self._last_shown):
+            self._last_shown = self._last_shown or now
+            return
+        self._last_shown = now
+        held_out = "" if self._held_out is None else f" · held-out {self._held_out:.3f}"
+        line = (
+            f"iteration {event.iteration:,} · loss {event.training_bits:.3f}{held_out} bits/char · "
+            f"{event.characters_per_second:,.0f} chars/s · {duration(event.seconds_left)} left"
+        )
+        if self._bar is not None:
+            self._bar.update(self._bar.task_ids[0], completed=event.fraction, description=line, refresh=True)
+        else:
+            self._console.print(f"  {line}")
+
+    def _on_scoring(self, event: events.Scoring) -> None:
+        now = time.monotonic()
+        if self._bar is not None and now - self._last_shown >= DRAWING_SECONDS:
+            self._last_shown = now
+            self._bar.update(self._bar.task_ids[0], description=f"measuring on held-out text: {event.done / event.total:.0%}", refresh=True)
+
+    def _on_evaluated(self, event: events.Evaluated) -> None:
+        self._held_out = event.held_out
+
+    def _on_sampled(self, event: events.Sampled) -> None:
+        if event.row:
+            self._show_row(event.prompt, event.text, event.iteration, event.seconds)
+
+    def _on_paused(self, event: events.Paused) -> None:
+        self._console.print("Paused, and saved.")
+
+    def _on_finished(self, event: events.Finished) -> None:
+        if self._bar is not None:
+            self._bar.stop()
+            self._bar = None
+        self.complete = event.complete
+        what = "all held-out books" if event.whole else "a fixed part of the held-out books"
+        score = "" if event.held_out is None else f" It needs {event.held_out:.3f} bits per character on {what}."
+        self._console.print()
+        if not event.complete:
+            self._console.print(Text(f"Stopped and saved at iteration {event.iteration:,}, after {duration(event.seconds)}.{score}"))
+            self._console.print(Text(f"Go on with: paznja resume {quoted(self._name)}"))
+            return
+        self._console.print(Text(f"Finished: {event.iteration:,} iterations in {duration(event.seconds)}.{score}"))
+        name, prompt = quoted(self._name), self._prompt
+        self._console.print(Text("Try next:"))
+        for command in (
+            f'paznja generate {name} --prompt "{prompt}"',
+            f'paznja next {name} "{prompt}"',
+            f"paznja resume {name} --minutes 10",
+        ):
+            self._console.print(Text(f"  {command}"))
+
+    def _show_row(self, prompt: str, text: str, iteration: int, seconds: float) -> None:
+        shown = Text(one_line(prompt), style="dim")
+        whole = one_line(prompt + text)
+        shown.append(whole[len(one_line(prompt)) :], style="default")
+        self._print_row(shown, f"{iteration:,}", duration(seconds))
+
+    def _print_row(self, text: Text, iteration: str, seconds: str) -> None:
+        if not self._console.is_terminal:
+            self._console.print(Text(f"{iteration:>9}  {seconds:>12}  ").append_text(text))
+            return
+        grid = Table.grid(padding=(0, 2), expand=True)
+        grid.add_column(ratio=1)
+        grid.add_column(justify="right", min_width=9)
+        grid.add_column(justify="right", min_width=12, no_wrap=True)
+        grid.add_row(text, iteration, seconds)
+        self._console.print(grid)
+
+
+def describe_plan(plan: Planned) -> list[str]:
+    """What is said before the first iteration: the books, the model, its memory and its expected speed, where it is kept."""
+    settings, training = plan.settings, plan.settings.training
+    model = settings.model
+    held_out = [book for book in plan.books if book.held_out]
+    learnt = [book for book in plan.books if not book.held_out]
+    apart = (
+        f"{len(held_out)} held out to measure on"
+        if len(plan.books) > 2 or not held_out[0].part
+        else "its last tenth held out to measure on"
+    )
+    characters = sum(book.characters for book in plan.books)
+    per_second = training.batch * model.context / plan.seconds_per_iteration
+    precision = "" if training.precision == "float32" else f", {training.precision}"
+    where = f"{training.threads} CPU threads" if training.device == "cpu" else training.device
+    lines = [
+        f"Books: {len(learnt)} to learn from, {apart}; {count(characters)} characters{' (read before)' if plan.cached else ''}.",
+        f"Model: {settings.preset}, {count(plan.parameters)} parameters: {model.layers} layers of width {model.width}, "
+        f"it sees {model.context} characters back. Training needs about {plan.memory_bytes / 1e9:.1f} GB of memory.",
+        f"Speed: about {count(per_second)} characters a second ({where}{precision}). {_budget_in_words(plan)}",
+    ]
+    if plan.memory_bytes > plan.available_bytes:
+        lines.append(f"Careful: only {plan.available_bytes / 1e9:.1f} GB of memory are free. A lower --batch or --context needs less.")
+    if settings.preset == "blog":
+        took = duration(BLOG_ITERATIONS * plan.seconds_per_iteration)
+        lines.append(f"The run of 2023 had {BLOG_ITERATIONS:,} iterations; here they take about {took}.")
+    going = f" It goes on from iteration {plan.from_iteration:,}." if plan.from_iteration else ""
+    lines.append(f"Run: {plan.run.path}.{going} Ctrl-C saves and stops; paznja resume {quoted(plan.run.name)} goes on.")
+    return lines
+
+
+def _budget_in_words(plan: Planned) -> str:
+    training = plan.settings.training
+    if training.iterations is not None:
+        left = max(0, training.from_iteration + training.iterations - plan.from_iteration)
+        return f"{left:,} iterations take about {duration(left * plan.seconds_per_iteration)}."
+    assert training.minutes is not None
+    return f"{duration(60 * training.minutes)} are about {60 * training.minutes / plan.seconds_per_iteration:,.0f} iterations."
+
+
+def print_expected(prompt: str, expected: Sequence[tuple[str, float]]) -> None:
+    """The likeliest next characters as bars."""
+    console = Console(highlight=False)
+    console.print(Text(one_line(prompt) + " ..." if not prompt.endswith(" ") else prompt + "..."))
+    widest = max(probability for _, probability in expected)
+    for character, probability in expected:
+        bar = "█" * max(1, round(40 * probability / widest)) if probability > 0 else ""
+        console.print(Text(f"  {visible(character):>3}  {probability:6.1%}  ").append(bar, style="cyan"))
+
+
+def print_step(prompt: str, expected: Sequence[tuple[str, float]]) -> None:
+    """The prompt as it has grown, and in one line what may follow."""
+    follows = "  ".join(f"{visible(character)} {probability:.0%}" for character, probability in expected[:5])
+    Console(highlight=False, soft_wrap=True).print(Text(prompt.replace("\n", "⏎")).append(f"   → {follows}", style="dim"))
+
+
+def print_evaluation(evaluation: Evaluation, *, as_json: bool) -> None:
+    """Bits per character, a line a book and in all."""
+    if as_json:
+        plain = {
+            "bits_per_character": evaluation.bits_per_character,
+            "characters": evaluation.characters,
+            "books": [asdict(book) for book in evaluation.books],
+            "unreadable": [{"path": str(bad.path), "reason": bad.reason} for bad in evaluation.unreadable],
+        }
+        print(json.dumps(plain, ensure_ascii=False, indent=1))
+        return
+    table = Table(box=None, pad_edge=False)
+    for title in ("book", "author"):
+        table.add_column(title, overflow="fold")
+    for title in ("characters", "bits per character"):
+        table.add_column(title, justify="right", no_wrap=True)
+    for book in evaluation.books:
+        table.add_row(Text(book.title), Text(book.author), f"{book.characters:,}", f"{book.bits_per_character:.3f}")
+    table.add_row("in all", "", f"{evaluation.characters:,}", f"{evaluation.bits_per_character:.3f}", style="bold")
+    Console(highlight=False).print(table)
+
+
+def print_runs(runs: Sequence[Run], out: Path) -> None:
+    """A table of the runs below `out`."""
+    console = Console(highlight=False)
+    if not runs:
+        console.print(Text(f"There are no runs in {out}/ yet. Begin with: paznja train ~/Books, or paznja demo"))
+        return
+    table = Table(box=None, pad_edge=False)
+    table.add_column("name", overflow="fold", ratio=3)
+    table.add_column("state", no_wrap=True)
+    for title in ("books", "iterations", "time", "bits/char"):
+        table.add_column(title, justify="right", no_wrap=True)
+    table.add_column("last sample", ratio=4, no_wrap=True, overflow="ellipsis")
+    for run in runs:
+        table.add_row(*_run_row(run))
+    console.print(table)
+
+
+def _run_row(run: Run) -> list[Text | str]:
+    from paznja.errors import RunError
+
+    try:
+        state, books, metrics, samples = run.state(), run.books(), run.metrics(), run.samples()
+        position = run.position()
+    except RunError as error:
+        return [Text(run.name), "damaged", "", "", "", "", Text(str(error))]
+    last = max(
+        (line for line in (position, metrics[-1] if metrics else None, samples[-1] if samples else None) if line),
+        key=lambda line: line["iteration"],
+        default={"iteration": 0, "seconds": 0.0},
+    )
+    scores = [line["held_out_whole"] or line["held_out"] for line in metrics[-1:]]
+    sample = one_line(samples[-1]["prompt"] + samples[-1]["text"]) if samples else ""
+    score = f"{scores[0]:.3f}" if scores else ""
+    return [Text(run.name), state, f"{len(books)}", f"{last['iteration']:,}", duration(last["seconds"]), score, Text(sample)]
+
+
+@contextmanager
+def scoring_bar(*, shown: bool) -> Iterator[Callable[[int, int], None] | None]:
+    """A bar on standard error while text is scored; nothing where that is no terminal."""
+    console = Console(stderr=True)
+    if not shown or not console.is_terminal:
+        yield None
+        return
+    with Progress(TextColumn("Scoring"), BarColumn(), TextColumn("{task.percentage:.0f} %"), console=console, transient=True) as bar:
+        task = bar.add_task("")
+        yield lambda done, total: bar.update(task, completed=done, total=total)
+
+
+def visible(character: str) -> str:
+    """A character as it can be seen: a space as ␣, a line's end as ⏎."""
+    return {" ": "␣", "\n": "⏎"}.get(character, character)
+
+
+def quoted(name: str) -> str:
+    """A name as it is typed in a shell."""
+    return f'"{name}"' if " " in name else name

@@ -1,0 +1,278 @@
+"""A shelf of books: found, read, and divided into training and held-out."""
+
+import hashlib
+import os
+import signal
+import subprocess
+import sys
+import textwrap
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from paznja.corpus import corpus as corpus_module
+from paznja.corpus.corpus import Book, file_fingerprints, find_files, read_corpus, split
+from paznja.corpus.script import script_of
+from paznja.errors import NoBooks
+
+
+def prose(seed: int, characters: int) -> str:
+    """Lines that differ from book to book, clean as they are."""
+    line = f"Књига број {seed} прича о мосту и о реци која испод њега тече.\n"
+    text = (line * (characters // len(line) + 1))[: characters - 1].rstrip()
+    return text.ljust(characters - 1, ".") + "\n"
+
+
+@pytest.fixture
+def library(tmp_path: Path) -> Callable[..., Path]:
+    """Writes a folder of plain text books, given their sizes in characters."""
+
+    def write(*sizes: int, folder: str = "library") -> Path:
+        (tmp_path / folder).mkdir(exist_ok=True)
+        for number, size in enumerate(sizes):
+            (tmp_path / folder / f"book {number:02}.txt").write_text(prose(number, size), encoding="utf-8")
+        return tmp_path / folder
+
+    return write
+
+
+def book(name: str, characters: int) -> Book:
+    return Book(name, "", "", Path(name), hashlib.sha256(name.encode()).hexdigest(), prose(len(name), characters))
+
+
+def test_folders_are_searched_in_a_stable_order_and_unknown_and_hidden_files_are_passed_over(tmp_path: Path) -> None:
+    for name in ("b.txt", "a/z.EPUB", "a/k.xml", "a/photo.jpg", ".hidden.txt", ".git/x.txt", "c/.x/y.txt", "notes.docx"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text("x")
+    assert find_files([tmp_path]) == [tmp_path / "a/k.xml", tmp_path / "a/z.EPUB", tmp_path / "b.txt"]
+
+
+def test_a_file_named_outright_is_kept_whatever_its_name_and_each_file_is_found_once(tmp_path: Path) -> None:
+    for name in ("a.txt", "b.docx", ".c.txt"):
+        (tmp_path / name).write_text("x")
+    places = [tmp_path / "b.docx", tmp_path / ".c.txt", tmp_path, tmp_path / "a.txt", tmp_path / "." / "a.txt"]
+    assert find_files(places) == [tmp_path / "b.docx", tmp_path / ".c.txt", tmp_path / "a.txt"]
+
+
+def test_links_in_a_circle_and_broken_links_do_no_harm(tmp_path: Path) -> None:
+    (tmp_path / "in").mkdir()
+    (tmp_path / "in/a.txt").write_text("x")
+    (tmp_path / "in/up").symlink_to(tmp_path)
+    (tmp_path / "in/self.txt").symlink_to(tmp_path / "in/self.txt")
+    (tmp_path / "in/broken.txt").symlink_to(tmp_path / "nowhere.txt")
+    (tmp_path / "z.txt").symlink_to(tmp_path / "in/a.txt")
+    assert find_files([tmp_path]) == [tmp_path / "in/a.txt"]
+
+
+def test_a_folder_named_like_a_book_is_searched(tmp_path: Path) -> None:
+    (tmp_path / "book.txt").mkdir()
+    (tmp_path / "book.txt/a.txt").write_text("x")
+    assert find_files([tmp_path]) == [tmp_path / "book.txt/a.txt"]
+
+
+def test_a_place_that_does_not_exist_is_named(tmp_path: Path) -> None:
+    with pytest.raises(NoBooks, match="nowhere does not exist"):
+        find_files([tmp_path, tmp_path / "nowhere"])
+
+
+def test_a_folder_that_may_not_be_opened_is_reported_and_the_rest_is_read(
+    library: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = library(3000, 3000)
+    (folder / "locked").mkdir()
+    (folder / "locked" / "a.txt").write_text(prose(9, 3000))
+    monkeypatch.setattr(os, "access", lambda path, mode: Path(path).name != "locked")  # the superuser may open everything
+    corpus = read_corpus([folder])
+    assert [(it.path.name, it.reason.split(";")[0]) for it in corpus.unreadable] == [("locked", "may not be opened (no permission)")]
+    assert len(corpus.books) == 2
+
+
+def test_unreadable_files_are_named_with_reasons_and_the_rest_goes_on(library: Callable[..., Path]) -> None:
+    folder = library(4000, 4000, 4000)
+    (folder / "x.epub").write_bytes(b"nonsense")
+    (folder / "a.txt").write_bytes(b"\xff\xfa")
+    seen: list[tuple[int, int, str]] = []
+    corpus = read_corpus([folder], on_read=lambda done, total, path: seen.append((done, total, path.name)))
+    assert [(it.path.name, it.reason[:21]) for it in corpus.unreadable] == [
+        ("a.txt", "is not UTF-8 text; sa"),
+        ("x.epub", "is not an EPUB (it is"),
+    ]
+    assert (len(corpus.training), len(corpus.held_out), corpus.characters) == (2, 1, 12_000)
+    assert [(done, total) for done, total, _ in seen] == [(number, 5) for number in range(1, 6)]
+    assert {name for _, _, name in seen} == {"book 00.txt", "book 01.txt", "book 02.txt", "x.epub", "a.txt"}
+
+
+def test_nothing_readable_lists_the_reasons(tmp_path: Path) -> None:
+    for number in range(7):
+        (tmp_path / f"{number}.txt").write_bytes(b"")
+    with pytest.raises(NoBooks, match=r"none of the 7 files could be read: .*0\.txt is empty; .*; and 2 more$"):
+        read_corpus([tmp_path])
+
+
+def test_an_empty_folder_says_what_it_was_searched_for(tmp_path: Path) -> None:
+    with pytest.raises(NoBooks, match=r"no books .*\.epub, \.md, \.text, \.txt, \.xml"):
+        read_corpus([tmp_path])
+
+
+def test_too_little_text_says_how_much_there_is_and_how_much_is_enough(library: Callable[..., Path]) -> None:
+    with pytest.raises(NoBooks, match=r"1,999 characters, and 2,000 are the least; about 20,000 .* words, a million .* sentences"):
+        read_corpus([library(1000, 999)])
+    assert read_corpus([library(1000, 1000)]).characters == 2000
+
+
+def test_the_same_bytes_twice_are_one_book(library: Callable[..., Path]) -> None:
+    folder = library(4000, 4000)
+    (folder / "again.txt").write_bytes((folder / "book 00.txt").read_bytes())
+    corpus = read_corpus([folder])
+    assert sorted(book.path.name for book in corpus.books) == ["again.txt", "book 01.txt"]
+
+
+def test_named_held_out_files_are_held_out_and_their_copies_do_not_train(library: Callable[..., Path], tmp_path: Path) -> None:
+    folder = library(4000, 4000, 4000, 4000)
+    (folder / "copy.txt").write_bytes((folder / "book 01.txt").read_bytes())
+    (tmp_path / "elsewhere.txt").write_text(prose(77, 3000), encoding="utf-8")
+    held_out = [folder / ".." / "library" / "book 01.txt", tmp_path / "elsewhere.txt"]
+    corpus = read_corpus([folder], held_out=held_out)
+    assert [book.path.name for book in corpus.held_out] == ["book 01.txt", "elsewhere.txt"]
+    assert [book.path.name for book in corpus.training] == ["book 00.txt", "book 02.txt", "book 03.txt"]
+
+
+def test_holding_out_everything_or_something_unreadable_is_refused(library: Callable[..., Path], tmp_path: Path) -> None:
+    folder = library(4000, 4000)
+    with pytest.raises(NoBooks, match="every book is held out"):
+        read_corpus([folder], held_out=[folder])
+    (tmp_path / "x.txt").write_bytes(b"")
+    with pytest.raises(NoBooks, match=r"none of the held-out files could be read: .*x\.txt is empty"):
+        read_corpus([folder], held_out=[tmp_path / "x.txt"])
+
+
+def test_order_and_fingerprint_do_not_depend_on_where_the_files_lie(library: Callable[..., Path]) -> None:
+    here, there = library(4000, 5000, 6000, folder="here"), library(4000, 5000, 6000, folder="there/")
+    (there / "aa").mkdir()
+    (there / "book 01.txt").rename(there / "aa" / "book 01.txt")
+    one, two = read_corpus([here]), read_corpus([there / "book 02.txt", there / "aa", there])
+    assert [book.path.name for book in one.books] == [book.path.name for book in two.books]
+    assert one.fingerprint == two.fingerprint
+    assert len(one.fingerprint) == 64
+
+
+def test_the_fingerprint_changes_with_a_book_with_what_is_held_out_and_with_the_reading(
+    library: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = library(4000, 4000, 4000)
+    prints = {read_corpus([folder], held_out=[folder / f"book 0{number}.txt"]).fingerprint for number in range(3)}
+    monkeypatch.setattr(corpus_module, "READING_VERSION", 99)
+    prints.add(read_corpus([folder], held_out=[folder / "book 00.txt"]).fingerprint)
+    monkeypatch.undo()
+    (folder / "book 02.txt").write_text(prose(5, 4000), encoding="utf-8")
+    prints.add(read_corpus([folder], held_out=[folder / "book 00.txt"]).fingerprint)
+    assert len(prints) == 5
+
+
+def test_a_single_book_holds_out_its_last_tenth_cut_between_paragraphs() -> None:
+    whole = book("sam.txt", 50_000)
+    (beginning,), (end,) = split([whole])
+    assert beginning.text + end.text == whole.text
+    assert 0.09 < len(end.text) / len(whole.text) < 0.11
+    assert beginning.text.endswith("\n")
+    assert (beginning.part, end.part) == ("beginning", "end")
+    assert (beginning.title, beginning.path, beginning.sha256) == (end.title, end.path, end.sha256)
+
+
+def test_a_single_book_of_one_paragraph_is_cut_between_words() -> None:
+    whole = Book("x", "", "", Path("x"), "0", "реч " * 1000 + "крај\n")
+    (beginning,), (end,) = split([whole])
+    assert beginning.text.endswith("реч\n")
+    assert end.text.startswith("реч ")
+    assert 0.09 < len(end.text) / len(whole.text) < 0.11
+
+
+@given(st.lists(st.integers(500, 40_000), min_size=2, max_size=40))
+def test_split_holds_out_whole_books_about_a_twentieth_and_never_a_large_one_if_it_can_be_helped(sizes: list[int]) -> None:
+    books = [book(f"{number}.txt", size) for number, size in enumerate(sizes)]
+    training, held_out = split(books)
+    total = sum(sizes)
+    assert sorted(it.path for it in training + held_out) == sorted(it.path for it in books)
+    assert training
+    assert held_out
+    if min(sizes) <= total / 5:
+        assert all(len(it.text) <= total / 5 for it in held_out)
+    if max(sizes) <= total / 20:
+        assert 0.025 <= sum(len(it.text) for it in held_out) / total <= 0.075
+    assert split(books[::-1]) == (training, held_out)
+
+
+def test_split_does_not_look_at_where_a_book_lies_or_what_it_is_called() -> None:
+    books = [book(f"{number}.txt", 3000 + number) for number in range(30)]
+    renamed = [Book("нов наслов", "", "", Path("/x") / f"{99 - n}.txt", it.sha256, it.text) for n, it in enumerate(books)]
+    assert {it.sha256 for it in split(books)[1]} == {it.sha256 for it in split(renamed)[1]}
+
+
+def test_file_fingerprints_are_the_books_hashes_and_empty_for_a_missing_file(library: Callable[..., Path]) -> None:
+    folder = library(4000, 4000)
+    found = dict(file_fingerprints([*find_files([folder]), folder / "nowhere.txt"]))
+    assert found == {it.path: it.sha256 for it in read_corpus([folder]).books} | {folder / "nowhere.txt": ""}
+
+
+def test_several_processes_read_the_same_corpus_as_one(library: Callable[..., Path], monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = library(4000, 30_000, 5000, 6000)
+    (folder / "bad.txt").write_bytes(b"\0")
+    alone = read_corpus([folder], workers=1)
+    monkeypatch.setattr(corpus_module, "_BYTES_WORTH_A_PROCESS", 1000)
+    seen: list[int] = []
+    assert read_corpus([folder], workers=2, on_read=lambda done, total, path: seen.append(done)) == alone
+    assert seen == [1, 2, 3, 4, 5]
+
+
+@pytest.mark.parametrize("method", ["spawn", "fork"])
+@pytest.mark.parametrize("guard", ['if __name__ == "__main__":', "if True:"])
+def test_a_script_reads_once_however_processes_start_and_even_without_a_main_guard(
+    library: Callable[..., Path], tmp_path: Path, method: str, guard: str
+) -> None:
+    folder = library(4000, 30_000, 5000, 6000)
+    (tmp_path / "script.py").write_text(
+        textwrap.dedent(f"""
+            from pathlib import Path
+            from paznja.corpus import corpus
+            corpus._BYTES_WORTH_A_PROCESS, corpus._START_METHOD = 1000, "{method}"
+            {guard}
+                books = corpus.read_corpus([Path({str(folder)!r})], workers=2).books
+                print("read", len(books), sum(len(book.text) for book in books))
+        """),
+        encoding="utf-8",
+    )
+    done = subprocess.run([sys.executable, str(tmp_path / "script.py")], capture_output=True, text=True, timeout=60, check=False)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "read 4 45000\n", "")
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the reader is replaced in forked processes")
+def test_a_process_that_is_killed_costs_no_book(library: Callable[..., Path], monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = library(4000, 30_000, 5000, 6000)
+    parent, read = os.getpid(), corpus_module.read_book
+
+    def die_in_a_child(path: Path) -> Book:
+        if os.getpid() != parent and path.name == "book 02.txt":
+            os.kill(os.getpid(), signal.SIGKILL)
+        return read(path)
+
+    monkeypatch.setattr(corpus_module, "read_book", die_in_a_child)
+    monkeypatch.setattr(corpus_module, "_BYTES_WORTH_A_PROCESS", 1000)
+    assert len(read_corpus([folder], workers=2).books) == 4
+
+
+def test_the_whole_shelf_is_read_quickly_with_titles_authors_and_both_scripts(shelf: Path) -> None:
+    start = time.perf_counter()
+    corpus = read_corpus([shelf])
+    seconds = time.perf_counter() - start
+    assert len(corpus.books) == 92
+    assert corpus.unreadable == ()
+    assert 25_000_000 < corpus.characters < 25_700_000
+    assert 0.04 < sum(len(it.text) for it in corpus.held_out) / corpus.characters < 0.06
+    assert all(it.author and "ELTeC" not in it.title and "(" not in it.author for it in corpus.books)
+    scripts = [(script_of(it.text), it.language) for it in corpus.books]
+    assert (scripts.count(("cyrillic", "sr-Cyrl")), scripts.count(("latin", "sr-Latn"))) == (90, 2)
+    assert seconds < 20  # about 3 s on two idle cores; the machine may be busy
