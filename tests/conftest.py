@@ -1,33 +1,186 @@
-"""Small networks whose every weight matters."""
+"""Small real books, and runs made of them, for the tests of every room."""
 
-from collections.abc import Callable
-from typing import TYPE_CHECKING
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 
-from paznja.config import ModelConfig
+from paznja.config import Settings
+from paznja.corpus import stories
+from paznja.preparing import prepare
+from paznja.run import Run
 
-if TYPE_CHECKING:
-    from paznja.model.transformer import Transformer
+
+def pytest_configure() -> None:
+    """Where tests run side by side, each worker keeps to one core: threads that wait for each other's cores are slow."""
+    worker = os.environ.get("PYTEST_XDIST_WORKER")
+    if worker and hasattr(os, "sched_setaffinity"):
+        cores = sorted(os.sched_getaffinity(0))
+        os.sched_setaffinity(0, {cores[int(worker.removeprefix("gw")) % len(cores)]})
 
 
 @pytest.fixture(scope="session")
-def random_model() -> Callable[..., "Transformer"]:
-    """Makes a network with random weights everywhere: a fresh one has zeros and ones that would hide mistakes."""
-    import torch
+def stories_folder() -> Iterator[Path]:
+    """The folder with the stories that come with the program."""
+    with stories.folder() as folder:
+        yield folder
 
-    from paznja.model.transformer import Transformer
 
-    def make(config: ModelConfig, seed: int = 1) -> Transformer:
-        torch.set_num_threads(1)
-        generator = torch.Generator().manual_seed(seed)
-        model = Transformer(config, generator)
-        with torch.no_grad():
-            for parameter in model.parameters():
-                if parameter.ndim == 1:
-                    parameter.uniform_(0.5, 1.5, generator=generator)
-                else:
-                    parameter.normal_(std=1.5 * parameter.shape[1] ** -0.5, generator=generator)
-        return model
+@pytest.fixture(scope="session")
+def some_stories(stories_folder: Path) -> list[Path]:
+    """Five of them: enough to learn from, and for one to be held out."""
+    return sorted(stories_folder.glob("*.txt"))[:5]
+
+
+@pytest.fixture
+def books(tmp_path: Path, some_stories: list[Path]) -> Path:
+    """A folder of one's own with five books."""
+    folder = tmp_path / "Књиге"
+    folder.mkdir()
+    for story in some_stories:
+        shutil.copy(story, folder)
+    return folder
+
+
+@pytest.fixture
+def cache(tmp_path: Path) -> Path:
+    """A cache for prepared books that nobody else uses."""
+    return tmp_path / "cache"
+
+
+@pytest.fixture
+def new_run(books: Path, cache: Path, tmp_path: Path) -> Callable[..., Run]:
+    """Makes a run of the five books, in which nothing has been trained yet."""
+
+    def make(name: str = "most", *, with_corpus: bool = True) -> Run:
+        prepared = prepare([books], cache=cache)
+        about = {"settings": Settings().to_dict(), "corpus": {"places": [str(books)], "script": prepared.script}}
+        return Run.create(tmp_path / "runs", name, about, prepared.folder, with_corpus=with_corpus)
 
     return make
+
+
+@pytest.fixture
+def run(new_run: Callable[..., Run]) -> Run:
+    """A new run."""
+    return new_run()
+
+
+@pytest.fixture
+def killed_everywhere(tmp_path: Path) -> Callable[[Path, str], list[Path]]:
+    """Copies of a folder, in each of which the same code ran and was killed before another of its file operations; the last one is whole.
+
+    The code finds the copy as `folder` (a Path).
+    """
+    script = """
+import json, os, shutil, sys
+from pathlib import Path
+import paznja.run, paznja.preparing
+source, copies, code = Path(sys.argv[1]), Path(sys.argv[2]), compile(sys.argv[3], "code", "exec")
+made = []
+while True:
+    folder = copies / str(len(made)) / source.name
+    shutil.copytree(source, folder)
+    made.append(str(folder))
+    child = os.fork()
+    if child == 0:
+        left = [len(made)]
+        def die_in_time(event, arguments):
+            opens = event == "open" and str(copies) in str(arguments[0])
+            if opens or event.startswith(("os.", "shutil.")):
+                left[0] -= 1
+                if not left[0]:
+                    os._exit(9)
+        sys.addaudithook(die_in_time)
+        exec(code, {"folder": folder, "paznja": paznja})
+        os._exit(0)
+    status = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+    if status == 0:
+        break
+    if status != 9:
+        sys.exit(1)
+print(json.dumps(made))
+"""
+
+    def kill(folder: Path, code: str) -> list[Path]:
+        copies = tmp_path / f"killed-{len(list(tmp_path.iterdir()))}"
+        done = subprocess.run([sys.executable, "-c", script, folder, copies, code], capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stderr
+        return [Path(copy) for copy in json.loads(done.stdout)]
+
+    return kill
+
+
+@pytest.fixture(scope="session")
+def trained_once(tmp_path_factory: pytest.TempPathFactory, some_stories: list[Path]) -> Path:
+    """The folder of a finished run; copied before use."""
+    import paznja
+
+    folder = tmp_path_factory.mktemp("trained")
+    paznja.train(
+        some_stories,
+        iterations=40,
+        preset="tiny",
+        seed=3,
+        threads=1,
+        sample_at=[5, 15],
+        name="most",
+        out=folder / "runs",
+        cache=folder / "cache",
+    )
+    return folder / "runs" / "most"
+
+
+@pytest.fixture
+def trained(trained_once: Path, tmp_path: Path) -> Path:
+    """The folder of a finished run of forty iterations on five stories, with rows at 5, 15 and 40: one's own copy, below `runs`."""
+    return Path(shutil.copytree(trained_once, tmp_path / "runs" / "most"))
+
+
+@pytest.fixture
+def command_line(cache: Path) -> Iterator[Callable[..., subprocess.Popen[str]]]:
+    """Starts `python -m paznja` with these arguments, in a process of its own that does not outlive the test."""
+    started: list[subprocess.Popen[str]] = []
+
+    def start(*arguments: str | Path) -> subprocess.Popen[str]:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "paznja", *arguments],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            env={**os.environ, "PAZNJA_CACHE": str(cache), "PYTHONUTF8": "1"},
+        )
+        started.append(process)
+        return process
+
+    yield start
+    for process in started:
+        process.kill()
+        process.wait()
+        if process.stdout is not None:
+            process.stdout.close()
+
+
+@pytest.fixture
+def wait_until() -> Callable[[Callable[[], bool], subprocess.Popen[str]], None]:
+    """Waits for a condition that a process brings about; fails if the process ends without it."""
+
+    def wait(condition: Callable[[], bool], process: subprocess.Popen[str]) -> None:
+        deadline = time.monotonic() + 120
+        while not condition():
+            ended = process.poll() is not None and not condition()
+            if ended or time.monotonic() > deadline:
+                process.kill()
+                pytest.fail(f"it did not come to that: {process.communicate()[0]}")
+            time.sleep(0.01)
+
+    return wait

@@ -9,9 +9,7 @@ run.next("убица је ")
 from __future__ import annotations
 
 import datetime
-import errno
 import importlib.metadata
-import json
 import signal
 import threading
 from collections.abc import Callable, Iterator, Sequence
@@ -22,11 +20,12 @@ from typing import TYPE_CHECKING, Any
 
 from paznja import config
 from paznja.config import DEFAULT_PROMPTS, Settings, customise, with_budget
-from paznja.corpus.corpus import Unreadable, read_books
+from paznja.corpus.corpus import Unreadable, passed_over, read_books
 from paznja.errors import BooksChanged, NoBooks, RunError, TrainingFailed, WrongUse
 from paznja.generation import Choice, expected, fit_prompt, generate
 from paznja.preparing import Prepared, describe_files, prepare
-from paznja.run import BookRecord, Run, check_name, free_name, link_or_copy
+from paznja.run import BookRecord, Run, check_name, free_name, is_disk_full, link_or_copy, writing_to
+from paznja.table import markdown_table
 from paznja.tokenizers import Tokenizer, load_tokenizer
 
 if TYPE_CHECKING:
@@ -53,6 +52,8 @@ class Planned:
     settings: Settings
     books: tuple[BookRecord, ...]
     unreadable: tuple[Unreadable, ...]
+    remarks: tuple[str, ...]
+    """What else is to be said before it starts: files of kinds that are not read, a prompt that was converted."""
     cached: bool
     """Whether the books were read already, by an earlier run."""
     from_iteration: int
@@ -124,7 +125,7 @@ class TrainedRun:
     @property
     def table(self) -> str:
         """The table of samples so far, as Markdown."""
-        return (self.path / "samples.md").read_text(encoding="utf-8")
+        return markdown_table(self.run.samples(rows_only=True))
 
     @property
     def metrics(self) -> list[dict[str, Any]]:
@@ -134,7 +135,7 @@ class TrainedRun:
     @property
     def script(self) -> str:
         """The script that the model learnt: "cyrillic", "latin" or "other"."""
-        return self.run.about()["corpus"]["script"]
+        return self.run.corpus()["script"]
 
     def fit_prompt(self, prompt: str) -> tuple[str, list[str]]:
         """The prompt in the model's script, and what is to be said about it."""
@@ -232,6 +233,8 @@ def train(
 
     Raises WrongUse, NoBooks, TrainingFailed; see `paznja.errors`.
     """
+    from paznja.training.batches import check_enough
+
     settings = customise(
         with_budget(config.preset(preset), minutes, iterations),
         sample_at=tuple(sample_at) or None,
@@ -246,13 +249,14 @@ def train(
     apart = None if held_out is None else _paths(held_out)
     tell = on_event or (lambda event: None)
     prepared = prepare(places, held_out=apart, tokenizer=settings.tokenizer, cache=cache, on_read=lambda *seen: tell(Reading(*seen)))
-    settings = _complete(settings, prepared)
-    run = Run.create(
-        out, name or _default_name(out, places), _about(settings, prepared, places, apart), prepared.folder, with_corpus=with_corpus
-    )
-    if not with_corpus:
-        return _run_training(run, settings, tell, prepared=prepared, corpus=prepared.folder / "corpus.bin")
-    return _run_training(run, settings, tell, prepared=prepared)
+    settings, remarks = _complete(settings, prepared)
+    remarks = [*_passed_over(places), *remarks]
+    check_enough(sum(book.tokens for book in prepared.books if not book.held_out), settings.model.context)
+    about = _about(settings, prepared, places, apart, with_corpus=with_corpus)
+    with writing_to(out, "--out"):
+        run = Run.create(out, name or _default_name(out, places), about, prepared.folder, with_corpus=with_corpus)
+    corpus = None if with_corpus else prepared.folder / "corpus.bin"
+    return _run_training(run, settings, tell, prepared=prepared, corpus=corpus, remarks=remarks)
 
 
 def resume(
@@ -270,12 +274,15 @@ def resume(
     `books`: where the books are now, if they moved. Raises BooksChanged where they are not those that the run was begun
     with, RunError where the run cannot go on.
     """
+    from paznja.training.machine import check_device
+
     run = run if isinstance(run, Run) else Run.open(run, Path(out))
     tell = on_event or (lambda event: None)
     about, settings = run.about(), run.settings()
     if minutes is None and iterations is None and run.state() == "finished":
         raise RunError(f"The run {run.name!r} is finished. Give it --minutes or --iterations to go on for.")
-    corpus = _corpus_to_resume(run, about, books, cache, tell)
+    check_device(settings.training.device)
+    corpus = _corpus_to_resume(run, books, cache, tell)
     if minutes is not None or iterations is not None:
         with run.locked():
             position = run.position() or {"iteration": 0, "seconds": 0.0}
@@ -329,22 +336,32 @@ def _default_name(out: Path, places: list[Path]) -> str:
     return f"{day}-{number}"
 
 
-def _complete(settings: Settings, prepared: Prepared) -> Settings:
-    """With everything that was left to be picked, from the machine and the books."""
+def _complete(settings: Settings, prepared: Prepared) -> tuple[Settings, list[str]]:
+    """With everything that was left to be picked, from the machine and the books; and what is to be said about the prompts."""
     from paznja.training.machine import resolve
 
     tokenizer = load_tokenizer(prepared.folder / "tokenizer.json")
     prompts = settings.sampling.prompts or (DEFAULT_PROMPTS.get(prepared.script, DEFAULT_PROMPTS["latin"]),)
-    prompts = tuple(fit_prompt(prompt, prepared.script, tokenizer)[0] for prompt in prompts)
-    return replace(
+    fitted = [fit_prompt(prompt, prepared.script, tokenizer) for prompt in prompts]
+    complete = replace(
         settings,
         model=replace(settings.model, vocabulary=tokenizer.size),
         training=resolve(settings.training),
-        sampling=replace(settings.sampling, prompts=prompts),
+        sampling=replace(settings.sampling, prompts=tuple(prompt for prompt, _ in fitted)),
     )
+    return complete, [remark for _, remarks in fitted for remark in remarks]
 
 
-def _about(settings: Settings, prepared: Prepared, places: list[Path], held_out: list[Path] | None) -> dict[str, Any]:
+def _passed_over(places: list[Path]) -> list[str]:
+    """A sentence about the files in the folders that may be books but are of kinds that are not read yet."""
+    kinds = passed_over(places)
+    if not kinds:
+        return []
+    files = ", ".join(f"{number} {suffix}" for suffix, number in sorted(kinds.items()))
+    return [f"Passed over, since these kinds are not read yet: {files}. Saved as UTF-8 text (.txt) they would be."]
+
+
+def _about(settings: Settings, prepared: Prepared, places: list[Path], held_out: list[Path] | None, *, with_corpus: bool) -> dict[str, Any]:
     """What `run.toml` holds."""
     import platform
 
@@ -354,6 +371,7 @@ def _about(settings: Settings, prepared: Prepared, places: list[Path], held_out:
 
     corpus: dict[str, Any] = {
         "places": [str(place.absolute()) for place in places],
+        "kept": with_corpus,
         "fingerprint": prepared.fingerprint,
         "script": prepared.script,
         "training_characters": prepared.training_characters,
@@ -371,15 +389,14 @@ def _about(settings: Settings, prepared: Prepared, places: list[Path], held_out:
     }
 
 
-def _corpus_to_resume(
-    run: Run, about: dict[str, Any], books: Places | None, cache: Path | None, tell: Callable[[Any], None]
-) -> Path | None:
+def _corpus_to_resume(run: Run, books: Places | None, cache: Path | None, tell: Callable[[Any], None]) -> Path | None:
     """Where the ids are, if not in the run's folder; BooksChanged unless the books, where they can be found, are still the same."""
-    stored = json.loads((run.path / "corpus.json").read_text(encoding="utf-8"))
-    places = _paths(books if books is not None else about["corpus"]["places"])
-    named = about["corpus"].get("held_out")
+    corpus, stored = run.corpus(), run.files()
+    places = _paths(books if books is not None else corpus["places"])
+    named = corpus.get("held_out")
     held_out = None if named is None else _paths(named)
-    kept = (run.path / "corpus.bin").is_file()
+    # A trainer that was killed may have left a text behind that was not to be kept.
+    kept = corpus.get("kept", True) and (run.path / "corpus.bin").is_file()
     if books is None and not all(place.exists() for place in [*places, *(held_out or [])]):
         if kept:
             return None
@@ -388,14 +405,14 @@ def _corpus_to_resume(
         )
     if books is not None and held_out is not None:
         # The held-out files were named by where they lay; they are found again by their names.
-        names = {path.name for path in held_out}
+        names = {name for name, _, use in stored if use}
         held_out = [path for place in places for path in ([place] if place.is_file() else sorted(place.rglob("*"))) if path.name in names]
     try:
         now = describe_files(places, held_out)
     except NoBooks as error:
         raise BooksChanged(str(error)) from None
-    if now != stored["files"]:
-        before, after = ({(name, sha256) for name, sha256, _ in files} for files in (stored["files"], now))
+    if now != stored:
+        before, after = ({(name, sha256) for name, sha256, _ in files} for files in (stored, now))
         names = sorted({name for name, _ in before ^ after})
         shown = ", ".join(names[:5]) + (f" and {len(names) - 5} more" if len(names) > 5 else "")
         raise BooksChanged(
@@ -413,7 +430,13 @@ def _corpus_to_resume(
 
 
 def _run_training(
-    run: Run, settings: Settings, tell: Callable[[Any], None], *, prepared: Prepared | None = None, corpus: Path | None = None
+    run: Run,
+    settings: Settings,
+    tell: Callable[[Any], None],
+    *,
+    prepared: Prepared | None = None,
+    corpus: Path | None = None,
+    remarks: Sequence[str] = (),
 ) -> TrainedRun:
     """Train under the run's lock, telling everything; out of memory and a full disk become sentences."""
     import torch
@@ -423,7 +446,7 @@ def _run_training(
     tokenizer = load_tokenizer(run.path / "tokenizer.json")
     with run.locked(), _borrowed(run, corpus), _interruptible() as stop:
         try:
-            tell(_plan(run, settings, prepared))
+            tell(_plan(run, settings, prepared, remarks))
             trainer = Trainer(run, settings, tokenizer, stop=stop.is_set)
             for event in trainer.events():
                 tell(event)
@@ -434,7 +457,7 @@ def _run_training(
                 raise _out_of_memory(settings) from error
             raise
         except OSError as error:
-            if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            if is_disk_full(error):
                 raise TrainingFailed(
                     f"The disk with {run.path} is full. The last good checkpoint is kept: make room, then paznja resume {run.name}."
                 ) from error
@@ -449,7 +472,7 @@ def _out_of_memory(settings: Settings) -> TrainingFailed:
     )
 
 
-def _plan(run: Run, settings: Settings, prepared: Prepared | None) -> Planned:
+def _plan(run: Run, settings: Settings, prepared: Prepared | None, remarks: Sequence[str]) -> Planned:
     import psutil
 
     from paznja.training.machine import matmul_peak, set_threads, training_memory
@@ -466,6 +489,7 @@ def _plan(run: Run, settings: Settings, prepared: Prepared | None) -> Planned:
         settings=settings,
         books=tuple(run.books()),
         unreadable=prepared.unreadable if prepared else (),
+        remarks=tuple(remarks),
         cached=prepared.cached if prepared else True,
         from_iteration=position["iteration"] if position else 0,
         parameters=model.num_parameters(),

@@ -44,25 +44,32 @@ class Choice:
         if not 0 <= self.min_p <= 1:
             raise WrongUse(f"--min-p must be from 0 to 1, and {self.min_p:g} is not.")
 
-    def probabilities(self, logits_BV: NDArray[np.float32]) -> NDArray[np.float64]:
-        """What a token is drawn from, (B, V): each row sums to 1."""
+    def weights(self, logits_BV: NDArray[np.float32]) -> NDArray[np.float64]:
+        """What a token is drawn from, (B, V): not below 0, the likeliest at 1, all in proportion to their probabilities."""
+        # The largest becomes 0 first, so that nothing runs over.
+        w_BV = (logits_BV - logits_BV.max(axis=1, keepdims=True)).astype(np.float64)
         if self.temperature == 0:
-            p_BV = np.zeros(logits_BV.shape)
-            p_BV[np.arange(len(p_BV)), logits_BV.argmax(axis=1)] = 1.0
-            return p_BV
-        p_BV = softmax(logits_BV / self.temperature)
-        if 0 < self.top_k < p_BV.shape[1]:
-            p_BV[p_BV < np.partition(p_BV, -self.top_k, axis=1)[:, -self.top_k, None]] = 0.0
+            w_BV[:] = np.arange(w_BV.shape[1]) == w_BV.argmax(axis=1)[:, None]
+            return w_BV
+        w_BV /= max(self.temperature, 1e-9)
+        np.exp(w_BV, out=w_BV)
+        if 0 < self.top_k < w_BV.shape[1]:
+            w_BV[w_BV < np.partition(w_BV, -self.top_k, axis=1)[:, -self.top_k, None]] = 0.0
         if self.min_p > 0:
-            p_BV[p_BV < self.min_p * p_BV.max(axis=1, keepdims=True)] = 0.0
+            w_BV[w_BV < self.min_p] = 0.0
         if self.top_p < 1:
-            p_BV /= p_BV.sum(axis=1, keepdims=True)
-            order = np.argsort(-p_BV, axis=1, kind="stable")
-            ordered = np.take_along_axis(p_BV, order, axis=1)
+            order = np.argsort(-w_BV, axis=1, kind="stable")
+            ordered = np.take_along_axis(w_BV, order, axis=1)
             # A token stays if those before it do not reach top_p yet: the likeliest always does.
-            ordered[np.cumsum(ordered, axis=1) - ordered >= self.top_p] = 0.0
-            np.put_along_axis(p_BV, order, ordered, axis=1)
-        return p_BV / p_BV.sum(axis=1, keepdims=True)
+            reached = np.cumsum(ordered, axis=1)
+            ordered[reached - ordered >= self.top_p * reached[:, -1:]] = 0.0
+            np.put_along_axis(w_BV, order, ordered, axis=1)
+        return w_BV
+
+    def probabilities(self, logits_BV: NDArray[np.float32]) -> NDArray[np.float64]:
+        """`weights`, each row summing to 1."""
+        w_BV = self.weights(logits_BV)
+        return w_BV / w_BV.sum(axis=1, keepdims=True)
 
 
 def generate(
@@ -79,16 +86,17 @@ def generate(
     written = [0] * count
     pending: list[list[int]] = [[] for _ in range(count)]
     while min(written) < length:
-        p_BV = choice.probabilities(logits_BV[:, : tokenizer.num_writable])
+        reached_BV = choice.weights(logits_BV[:, : tokenizer.num_writable]).cumsum(axis=1)
         ids = [
-            min(int(np.searchsorted(np.cumsum(p), generator.random() * p.sum(), side="right")), tokenizer.num_writable - 1)
-            for p, generator in zip(p_BV, generators, strict=True)
+            int(reached.searchsorted(generator.random() * reached[-1], side="right"))
+            for reached, generator in zip(reached_BV, generators, strict=True)
         ]
         grown = [""] * count
         for i, new_id in enumerate(ids):
             pending[i].append(new_id)
             piece = tokenizer.decode(pending[i])
-            if not piece.endswith("\ufffd"):  # a character in the middle of its bytes waits for the rest
+            # A character in the middle of its bytes waits for the rest; none has more than four.
+            if not piece.endswith("\ufffd") or len(pending[i]) == 4:
                 grown[i] = piece[: max(0, length - written[i])]
                 written[i] += len(piece)
                 pending[i] = []
@@ -115,8 +123,9 @@ def fit_prompt(prompt: str, script: str, tokenizer: Tokenizer) -> tuple[str, lis
     """The prompt in the model's script, and what is to be said about it: that it was converted, which characters the model never saw."""
     remarks: list[str] = []
     if {script_of(prompt), script} == {"cyrillic", "latin"}:
-        prompt = to_cyrillic(prompt) if script == "cyrillic" else to_latin(prompt)
-        remarks.append(f"The model learnt {script.capitalize()} script, so the prompt was converted: {prompt!r}")
+        given, prompt = prompt, to_cyrillic(prompt) if script == "cyrillic" else to_latin(prompt)
+        if prompt != given:
+            remarks.append(f"The model learnt {script.capitalize()} script, so the prompt was converted: {prompt!r}")
     unknown = tokenizer.unknown_characters(prompt)
     if unknown:
         remarks.append(f"The model hardly ever saw {', '.join(repr(character) for character in unknown)}; expect little sense after that.")
@@ -138,20 +147,23 @@ def _begin(tokenizer: Tokenizer, prompt: str) -> list[int]:
 
 
 class _Reader:
-    """The ids so far of B texts and the logits after them; keeps the cache within the context."""
+    """The logits after the ids so far of B texts; keeps the cache within the context."""
 
     def __init__(self, decoder: Decoder, begin: list[int], count: int) -> None:
         self._decoder = decoder
         self._context = decoder.config.context
-        self._ids = np.tile(np.array(begin[-self._context :]), (count, 1))
+        ids_BT = np.tile(np.array(begin[-self._context :]), (count, 1))
+        self._ids = [ids_BT]
         self._cache = decoder.cache(count)
-        self.logits_BV = decoder.forward(self._ids, self._cache)
+        self.logits_BV = decoder.forward(ids_BT, self._cache)
 
     def read(self, new_ids_B1: NDArray[np.integer]) -> NDArray[np.float32]:
-        self._ids = np.concatenate((self._ids[:, -self._context :], new_ids_B1), axis=1)
+        self._ids.append(new_ids_B1)
         if self._cache.length == self._context:
+            latter_half_BT = np.concatenate(self._ids, axis=1)[:, -max(1, self._context // 2) :]
+            self._ids = [latter_half_BT]
             self._cache.length = 0
-            self.logits_BV = self._decoder.forward(self._ids[:, -max(1, self._context // 2) :], self._cache)
+            self.logits_BV = self._decoder.forward(latter_half_BT, self._cache)
         else:
             self.logits_BV = self._decoder.forward(new_ids_B1, self._cache)
         return self.logits_BV

@@ -19,7 +19,7 @@ import platformdirs
 
 from paznja.corpus.corpus import READING_VERSION, Book, Corpus, Unreadable, file_fingerprints, find_files, read_corpus
 from paznja.corpus.script import script_of
-from paznja.run import BookRecord, read_books_json, write_atomically, write_books_json
+from paznja.run import BookRecord, read_books_json, write_atomically, write_books_json, writing_to
 from paznja.tokenizers import learn_tokenizer
 
 PREPARING_VERSION = 1
@@ -67,7 +67,7 @@ def prepare(
 ) -> Prepared:
     """Read the books at these places, or find them read already; `on_read(done, total, file)` is told of each file.
 
-    Raises NoBooks where there is nothing, or too little, to learn from.
+    Raises NoBooks where there is nothing, or too little, to learn from; TrainingFailed where the cache cannot be written.
     """
     places = [Path(place) for place in places]
     held_out = None if held_out is None else [Path(place) for place in held_out]
@@ -81,11 +81,11 @@ def prepare(
     corpus = read_corpus(places, held_out=held_out, on_read=on_read)
     making = cache / f".{fingerprint}.{os.getpid()}.new"
     shutil.rmtree(making, ignore_errors=True)
-    making.mkdir(parents=True)
     try:
-        _write(making, corpus, tokenizer, fingerprint, files)
-        shutil.rmtree(folder, ignore_errors=True)
-        os.replace(making, folder)
+        with writing_to(cache, "--cache"):
+            making.mkdir(parents=True)
+            _write(making, corpus, tokenizer, fingerprint, files)
+            _put_in_place(making, folder)
     finally:
         shutil.rmtree(making, ignore_errors=True)
     trim_cache(cache, CACHE_BYTES, keep=folder)
@@ -120,6 +120,18 @@ def trim_cache(cache: Path, limit: int, keep: Path | None = None) -> None:
             return
         if folder != keep:
             shutil.rmtree(folder, ignore_errors=True)
+
+
+def _put_in_place(making: Path, folder: Path) -> None:
+    """Unless another process that read the same books was quicker: its data are the same, and it may be using them."""
+    if (folder / "prepared.json").is_file():
+        return
+    shutil.rmtree(folder, ignore_errors=True)
+    try:
+        os.replace(making, folder)
+    except OSError:
+        if not (folder / "prepared.json").is_file():
+            raise
 
 
 def _write(folder: Path, corpus: Corpus, kind: str, fingerprint: str, files: list[list[str]]) -> None:

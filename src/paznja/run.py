@@ -9,6 +9,7 @@ one by the renaming of one small file.
 from __future__ import annotations
 
 import difflib
+import errno
 import json
 import os
 import re
@@ -26,13 +27,15 @@ import tomli_w
 from numpy.typing import NDArray
 
 from paznja.config import Settings
-from paznja.errors import RunError, WrongUse
+from paznja.errors import RunError, TrainingFailed, WrongUse
 from paznja.table import markdown_table
 
 FORMAT = 1
 """Of the whole folder; a reader refuses any other."""
 
 NUM_CHECKPOINTS_KEPT = 2
+
+LOGS = ("metrics.jsonl", "samples.jsonl")
 
 COMMANDS = ("stop", "pause", "go-on", "sample")
 """What a living trainer can be asked for through the folder: stop and save, wait, go on, write a row of the table now."""
@@ -92,7 +95,7 @@ class Run:
             if with_corpus:
                 link_or_copy(prepared / "corpus.bin", making / "corpus.bin")
             write_atomically(making / "run.toml", tomli_w.dumps({"format": FORMAT, **about}).encode())
-            for file in ("metrics.jsonl", "samples.jsonl"):
+            for file in LOGS:
                 (making / file).touch()
             os.replace(making, path)
         except BaseException:
@@ -132,11 +135,25 @@ class Run:
 
     def settings(self) -> Settings:
         """The settings in `run.toml`."""
-        return Settings.from_dict(self.about()["settings"])
+        return Settings.from_dict(self._section("settings"))
+
+    def corpus(self) -> dict[str, Any]:
+        """What `run.toml` says of the books: where they were, their script, what was held out."""
+        return self._section("corpus")
+
+    def _section(self, name: str) -> dict[str, Any]:
+        section = self.about().get(name)
+        if not isinstance(section, dict):
+            raise RunError(f"{self.path / 'run.toml'} is damaged: it has no section [{name}]. Copy the whole run folder.")
+        return section
 
     def books(self) -> list[BookRecord]:
         """Every book, training first, in the order of `corpus.bin`."""
         return read_books_json(self.path / "corpus.json")
+
+    def files(self) -> list[list[str]]:
+        """[name, SHA-256, "held out" or ""] of every file that the books were read from."""
+        return _read_corpus_json(self.path / "corpus.json").get("files", [])
 
     def metrics(self) -> list[dict[str, Any]]:
         """The evaluations so far, oldest first."""
@@ -154,6 +171,8 @@ class Run:
             return None
         except ValueError as error:
             raise RunError(f"{self.path / 'checkpoint'} is damaged ({error}).") from None
+        if not isinstance(position, dict):
+            raise RunError(f"{self.path / 'checkpoint'} is damaged: it should name the last checkpoint.")
         if position.get("format") != FORMAT:
             raise RunError(f"{self.path / 'checkpoint'} was written by another version of paznja: use that one to go on.")
         return position
@@ -182,7 +201,7 @@ class Run:
     def _ids(self, books: list[BookRecord]) -> NDArray[np.uint16]:
         path = self.path / "corpus.bin"
         if not path.is_file():
-            raise RunError(f"{path} is missing: this run was kept without its books' text. Name the books again with --books.")
+            raise RunError(f"{path} is missing: this run is without its books' text, so the books have to be named again.")
         wanted = sum(book.tokens for book in books)
         if path.stat().st_size != 2 * wanted:
             raise RunError(f"{path} is damaged: it should be {2 * wanted:,} bytes long and is {path.stat().st_size:,}.")
@@ -230,7 +249,7 @@ class Run:
                 _flush_folder(self.path)
         finally:
             shutil.rmtree(making, ignore_errors=True)
-        sizes = {file: (self.path / file).stat().st_size for file in ("metrics.jsonl", "samples.jsonl")}
+        sizes = {file: _flushed_size(self.path / file) for file in LOGS}
         whole = {"format": FORMAT, "checkpoint": name, **position, "sizes": sizes}
         content = json.dumps(whole, ensure_ascii=False, indent=1).encode()
         write_atomically(folder / "position.json", content)
@@ -258,26 +277,35 @@ class Run:
             write_atomically(self.path / "checkpoint", content)
 
     def cut_back(self) -> None:
-        """Undo what was logged after the valid checkpoint (all of it, if there is none), so that resuming writes it again."""
+        """Undo what was logged after the valid checkpoint (all of it, if there is none), so that resuming writes it again.
+
+        What a killed trainer left half done goes too. The caller holds the lock.
+        """
         position = self.position()
-        for file in ("metrics.jsonl", "samples.jsonl"):
-            size = position["sizes"][file] if position else 0
+        for file in LOGS:
             path = self.path / file
             path.touch()
-            if path.stat().st_size > size:
-                os.truncate(path, size)
-        for left_over in self.path.glob(".*.new"):
-            shutil.rmtree(left_over, ignore_errors=True)
+            # A power cut may have taken lines from before the checkpoint too, and left half of one.
+            kept = path.read_bytes()[: position["sizes"][file] if position else 0]
+            os.truncate(path, kept.rfind(b"\n") + 1)
+        for left_over in self.path.glob(".*.part"):
+            left_over.unlink()
+        never_valid = [path for path in self.path.glob("checkpoint-*") if not position or path.name > position["checkpoint"]]
+        for folder in [*never_valid, *self.path.glob(".*.new")]:
+            shutil.rmtree(folder, ignore_errors=True)
         self.write_table()
 
     # --- living with others ---------------------------------------------------------------------------------------------------------
 
     @contextmanager
-    def locked(self) -> Iterator[None]:
-        """Keep every other trainer out; RunError if one is in. The operating system frees the lock of a process that died."""
+    def locked(self, *, patience: float = 0.5) -> Iterator[None]:
+        """Keep every other trainer out; RunError if one is in. The operating system frees the lock of a process that died.
+
+        `patience`: seconds to wait, for whoever asks for the state has the lock for a moment.
+        """
         lock = filelock.FileLock(self.path / ".lock")
         try:
-            lock.acquire(timeout=0)
+            lock.acquire(timeout=patience, poll_interval=0.01)
         except filelock.Timeout:
             raise RunError(f"Another paznja is training in {self.path} right now; wait for it, or stop it with Ctrl-C.") from None
         try:
@@ -288,7 +316,7 @@ class Run:
     def is_locked(self) -> bool:
         """Whether a trainer has the folder."""
         try:
-            with self.locked():
+            with self.locked(patience=0):
                 return False
         except RunError:
             return True
@@ -330,7 +358,7 @@ def all_runs(out: Path) -> list[Run]:
 
 def check_name(name: str) -> None:
     """WrongUse unless a run can be called so."""
-    if not name or name.startswith(".") or re.search(r'[/\\:*?"<>|\x00-\x1f]', name) or len(name.encode()) > 200:
+    if not name or name.startswith(".") or re.search(r'[/\\:*?"<>|\x00-\x1f\ud800-\udfff]', name) or len(name.encode()) > 200:
         raise WrongUse(f"A run cannot be called {name!r}: use letters, digits, spaces, - and _.")
 
 
@@ -351,10 +379,17 @@ def write_books_json(path: Path, books: Iterable[BookRecord], **more: Any) -> No
 def read_books_json(path: Path) -> list[BookRecord]:
     """The books of a `corpus.json`; RunError if it is missing, damaged or of another version."""
     try:
+        return [BookRecord(**book) for book in _read_corpus_json(path)["books"]]
+    except (KeyError, TypeError) as error:
+        raise RunError(f"{path} is damaged ({error}).") from None
+
+
+def _read_corpus_json(path: Path) -> dict[str, Any]:
+    try:
         content = json.loads(path.read_text(encoding="utf-8"))
         if content["format"] != FORMAT:
             raise RunError(f"{path} was written by another version of paznja: use that one.")
-        return [BookRecord(**book) for book in content["books"]]
+        return content
     except FileNotFoundError:
         raise RunError(f"{path} is missing. Copy the whole run folder.") from None
     except (ValueError, KeyError, TypeError) as error:
@@ -367,6 +402,22 @@ def link_or_copy(source: Path, target: Path) -> None:
         os.link(source, target)
     except OSError:
         shutil.copyfile(source, target)
+
+
+@contextmanager
+def writing_to(place: Path, option: str) -> Iterator[None]:
+    """TrainingFailed, with what to do, where the operating system lets nothing be written to a place that `option` names."""
+    try:
+        yield
+    except OSError as error:
+        if is_disk_full(error):
+            raise TrainingFailed(f"The disk with {place} is full: make room on it, or choose another place with {option}.") from error
+        raise TrainingFailed(f"{place} cannot be written to ({error.strerror}): choose another place with {option}.") from error
+
+
+def is_disk_full(error: OSError) -> bool:
+    """Whether there was no room, or no more of it allowed."""
+    return error.errno in (errno.ENOSPC, errno.EDQUOT)
 
 
 def write_atomically(path: Path, content: bytes) -> None:
@@ -382,6 +433,13 @@ def write_atomically(path: Path, content: bytes) -> None:
         beside.unlink(missing_ok=True)
         raise
     _flush_folder(path.parent)
+
+
+def _flushed_size(path: Path) -> int:
+    """The file's size, once all of it is on disk."""
+    with open(path, "rb+") as file:
+        os.fsync(file.fileno())
+        return os.fstat(file.fileno()).st_size
 
 
 def _flush_folder(folder: Path) -> None:
@@ -401,7 +459,7 @@ def _append_line(path: Path, line: Mapping[str, Any]) -> None:
         if file.write(content) != len(content):
             # A disk that filled up in the middle of the line: take the half back.
             file.truncate(before)
-            raise OSError(28, "No space left on device", str(path))
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(path))
 
 
 def _read_lines(path: Path) -> Iterator[dict[str, Any]]:

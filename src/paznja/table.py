@@ -40,8 +40,9 @@ def duration(seconds: float) -> str:
 
 def count(number: float) -> str:
     """A large number as a person says it: 950, 12 thousand, 23.7 million, 1.2 billion."""
-    for size, word in ((1e9, "billion"), (1e6, "million"), (1e4, "thousand")):
-        if number >= size:
-            scaled = number / (1e3 if word == "thousand" else size)
-            return f"{scaled:.1f} {word}" if scaled < 100 and word != "thousand" else f"{scaled:.0f} {word}"
+    for size, word in ((1e9, "billion"), (1e6, "million"), (1e3, "thousand")):
+        # What would be rounded up to a thousand of one word is one of the next; below ten thousand all digits are worth saying.
+        if number >= max(0.9995 * size, 1e4):
+            scaled = number / size
+            return f"{scaled:.1f} {word}" if scaled < 99.95 and word != "thousand" else f"{scaled:.0f} {word}"
     return f"{number:,.0f}"

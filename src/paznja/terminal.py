@@ -6,6 +6,7 @@ In a terminal `rich` draws; where the output goes elsewhere there are plain line
 from __future__ import annotations
 
 import json
+import shutil
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -50,7 +51,7 @@ class Display:
         self._reading: Progress | None = None
         self._last_shown = 0.0
         self._held_out: float | None = None
-        self._name = ""
+        self._name_as_typed = ""
         self._prompt = ""
         self._scoring = ""
 
@@ -84,7 +85,7 @@ class Display:
         if self._reading is not None:
             self._reading.stop()
             self._reading = None
-        self.unreadable, self._name, self._prompt = event.unreadable, event.run.name, event.settings.sampling.prompts[0]
+        self.unreadable, self._name_as_typed, self._prompt = event.unreadable, as_typed(event.run), event.settings.sampling.prompts[0]
         for bad in event.unreadable:
             # Also when quiet: what was left out is no decoration.
             print(f"Not read: {bad.path}: {bad.reason}", file=sys.stderr)
@@ -144,17 +145,13 @@ class Display:
         self._console.print()
         if not event.complete:
             self._console.print(Text(f"Stopped and saved at iteration {event.iteration:,}, after {duration(event.seconds)}.{score}"))
-            self._console.print(Text(f"Go on with: paznja resume {quoted(self._name)}"))
+            self._console.print(Text(f"Go on with: {program()} resume {self._name_as_typed}"))
             return
         self._console.print(Text(f"Finished: {event.iteration:,} iterations in {duration(event.seconds)}.{score}"))
-        name, prompt = quoted(self._name), self._prompt
+        name, prompt = self._name_as_typed, self._prompt
         self._console.print(Text("Try next:"))
-        for command in (
-            f'paznja generate {name} --prompt "{prompt}"',
-            f'paznja next {name} "{prompt}"',
-            f"paznja resume {name} --minutes 10",
-        ):
-            self._console.print(Text(f"  {command}"))
+        for command in (f'generate {name} --prompt "{prompt}"', f'next {name} "{prompt}"', f"resume {name} --minutes 10"):
+            self._console.print(Text(f"  {program()} {command}"))
 
     def _show_row(self, prompt: str, text: str, iteration: int, seconds: float) -> None:
         shown = Text(one_line(prompt), style="dim")
@@ -188,11 +185,13 @@ def describe_plan(plan: Planned) -> list[str]:
     characters = sum(book.characters for book in plan.books)
     per_second = training.batch * model.context / plan.seconds_per_iteration
     precision = "" if training.precision == "float32" else f", {training.precision}"
-    where = f"{training.threads} CPU threads" if training.device == "cpu" else training.device
+    threads = "1 CPU thread" if training.threads == 1 else f"{training.threads} CPU threads"
+    where = threads if training.device == "cpu" else training.device
     lines = [
         f"Books: {len(learnt)} to learn from, {apart}; {count(characters)} characters{' (read before)' if plan.cached else ''}.",
+        *plan.remarks,
         f"Model: {settings.preset}, {count(plan.parameters)} parameters: {model.layers} layers of width {model.width}, "
-        f"it sees {model.context} characters back. Training needs about {plan.memory_bytes / 1e9:.1f} GB of memory.",
+        f"it sees {model.context} characters back. Training needs about {max(plan.memory_bytes / 1e9, 0.1):.1f} GB of memory.",
         f"Speed: about {count(per_second)} characters a second ({where}{precision}). {_budget_in_words(plan)}",
     ]
     if plan.memory_bytes > plan.available_bytes:
@@ -201,7 +200,7 @@ def describe_plan(plan: Planned) -> list[str]:
         took = duration(BLOG_ITERATIONS * plan.seconds_per_iteration)
         lines.append(f"The run of 2023 had {BLOG_ITERATIONS:,} iterations; here they take about {took}.")
     going = f" It goes on from iteration {plan.from_iteration:,}." if plan.from_iteration else ""
-    lines.append(f"Run: {plan.run.path}.{going} Ctrl-C saves and stops; paznja resume {quoted(plan.run.name)} goes on.")
+    lines.append(f"Run: {plan.run.path}.{going} Ctrl-C saves and stops; {program()} resume {as_typed(plan.run)} goes on.")
     return lines
 
 
@@ -254,16 +253,16 @@ def print_evaluation(evaluation: Evaluation, *, as_json: bool) -> None:
 
 def print_runs(runs: Sequence[Run], out: Path) -> None:
     """A table of the runs below `out`."""
-    console = Console(highlight=False)
+    console = Console(highlight=False, width=None if sys.stdout.isatty() else 160)
     if not runs:
         console.print(Text(f"There are no runs in {out}/ yet. Begin with: paznja train ~/Books, or paznja demo"))
         return
-    table = Table(box=None, pad_edge=False)
-    table.add_column("name", overflow="fold", ratio=3)
+    table = Table(box=None, pad_edge=False, expand=True)
+    table.add_column("name", overflow="fold")
     table.add_column("state", no_wrap=True)
     for title in ("books", "iterations", "time", "bits/char"):
         table.add_column(title, justify="right", no_wrap=True)
-    table.add_column("last sample", ratio=4, no_wrap=True, overflow="ellipsis")
+    table.add_column("last sample", ratio=1, min_width=12, no_wrap=True, overflow="ellipsis")
     for run in runs:
         table.add_row(*_run_row(run))
     console.print(table)
@@ -282,9 +281,10 @@ def _run_row(run: Run) -> list[Text | str]:
         key=lambda line: line["iteration"],
         default={"iteration": 0, "seconds": 0.0},
     )
-    scores = [line["held_out_whole"] or line["held_out"] for line in metrics[-1:]]
+    whole = [line["held_out_whole"] for line in metrics if line["held_out_whole"] is not None]
+    scores = whole or [line["held_out"] for line in metrics]
     sample = one_line(samples[-1]["prompt"] + samples[-1]["text"]) if samples else ""
-    score = f"{scores[0]:.3f}" if scores else ""
+    score = f"{min(scores):.3f}" if scores else ""
     return [Text(run.name), state, f"{len(books)}", f"{last['iteration']:,}", duration(last["seconds"]), score, Text(sample)]
 
 
@@ -305,6 +305,15 @@ def visible(character: str) -> str:
     return {" ": "␣", "\n": "⏎"}.get(character, character)
 
 
-def quoted(name: str) -> str:
-    """A name as it is typed in a shell."""
-    return f'"{name}"' if " " in name else name
+def as_typed(run: Run) -> str:
+    """What to call the run on the command line from here: its name, and where it is if that is not `runs`."""
+    name, out = (f'"{part}"' if " " in part else part for part in (run.name, str(run.path.parent)))
+    return name if run.path.parent == Path("runs") else f"{name} --out {out}"
+
+
+def program() -> str:
+    """How the program is called from here: `paznja` where that is found, else the path to it."""
+    if shutil.which("paznja") is not None:
+        return "paznja"
+    called = Path(sys.argv[0])
+    return f"{Path(sys.executable).name} -m paznja" if called.name == "__main__.py" else str(called)

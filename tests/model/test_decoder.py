@@ -51,7 +51,7 @@ def test_token_by_token_it_equals_the_transformer_at_every_position(model, ids_B
 def test_it_does_not_matter_in_how_many_pieces_the_tokens_come(model, ids_BT, logits_BTV, cuts, sequences):
     decoder = decoder_of(model)
     cache = decoder.cache(sequences)
-    ends = sorted(cut for cut in cuts if cut < model.config.context) + [model.config.context]
+    ends = [*sorted(cut for cut in cuts if cut < model.config.context), model.config.context]
     for start, end in zip([0, *ends], ends, strict=False):
         logits_BV = decoder.forward(ids_BT[:sequences, start:end], cache)
         np.testing.assert_allclose(logits_BV, logits_BTV[:sequences, end - 1], rtol=0, atol=1e-4)

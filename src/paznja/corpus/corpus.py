@@ -9,6 +9,7 @@ import multiprocessing
 import os
 import signal
 import sys
+from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
@@ -24,6 +25,7 @@ READING_VERSION = 1
 MINIMUM_CHARACTERS = 2_000
 """With less text there is nothing to learn from."""
 
+_KINDS_OF_BOOKS = {".pdf", ".docx", ".doc", ".odt", ".rtf", ".fb2", ".mobi", ".azw", ".azw3", ".djvu", ".html", ".htm", ".zip"}
 _HELD_OUT_SHARE = 1 / 20
 _LARGEST_HELD_OUT_SHARE = 1 / 5
 _LAST_PART_SHARE = 1 / 10
@@ -151,6 +153,13 @@ def find_files(places: Iterable[Path]) -> list[Path]:
         else:
             found.append(place)
     return _once(found)
+
+
+def passed_over(places: Iterable[Path]) -> Counter[str]:
+    """How many files in these folders may be books but are of a kind that is not read, by suffix."""
+    folders = [place for place in places if place.is_dir()]
+    suffixes_found = (path.suffix.lower() for folder in folders for path in folder.rglob("*"))
+    return Counter(suffix for suffix in suffixes_found if suffix in _KINDS_OF_BOOKS and suffix not in READERS)
 
 
 def split(books: Sequence[Book]) -> tuple[tuple[Book, ...], tuple[Book, ...]]:

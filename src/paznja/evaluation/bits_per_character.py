@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from paznja.model.transformer import Transformer
 
-TOKENS_AT_ONCE = 8192
+TOKENS_AT_ONCE = 4096
 """Scored in one pass: enough to keep the matrix products busy, few enough to stay in the cache."""
 
 Piece = NDArray[np.uint16]
@@ -42,7 +42,7 @@ def score(
             row[: len(window)] = window
         ids = torch.from_numpy(rows).to(device)
         with torch.inference_mode(), torch.autocast(device.type, precision, enabled=precision != torch.float32):
-            losses_BT = model.losses(ids[:, :-1], ids[:, 1:]).double().cpu().numpy()
+            losses_BT = model.losses(ids[:, :-1], ids[:, 1:]).cpu().double().numpy()
         for losses, (text, window, first_scored) in zip(losses_BT, windows, strict=True):
             bits[text] += float(losses[first_scored : len(window) - 1].sum()) / math.log(2)
             done += len(window) - 1 - first_scored

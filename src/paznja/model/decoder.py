@@ -8,27 +8,35 @@ Shapes: B sequences, T new positions, S positions in the cache, C width, H heads
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from paznja.config import ModelConfig
 
-Array = NDArray[np.float32]
+Array = NDArray[Any]
+"""float32; NumPy's stubs take its product with a plain number for float64, which it is not."""
 
 
 @dataclass(frozen=True)
 class _Layer:
-    """One block's matrices, ready to be multiplied from the left; the norms' weights are folded in."""
+    """One block's matrices, ready to be multiplied from the left, with every constant factor folded in."""
 
-    qkv: Array  # (C, 3C)
-    out: Array  # (C, C)
-    gate_up: Array  # (C, 2F)
-    down: Array  # (F, C)
-    cos: Array  # (positions, 2, 1, D): for queries and keys, the norms' weights and the attention's scale folded in
-    sin: Array
+    qkv: Array
+    """(C, 3C): the norm's weights and the root of C folded in; of each head of queries and keys, dimension j and its partner
+    j + D/2, which are turned together, lie side by side."""
+    out: Array
+    """(C, C)"""
+    gate_up: Array
+    """(C, 2F): the norm's weights and the root of C folded in, and a half for the gate."""
+    down: Array
+    """(F, C)"""
+    head_weights: Array
+    """(2, 1, D): the norms' weights for queries and keys, the root of D and the attention's scale folded in."""
 
 
 class Decoder:
@@ -37,29 +45,40 @@ class Decoder:
     def __init__(self, config: ModelConfig, state: Mapping[str, Array]) -> None:
         """`state`: float32 arrays; KeyError for a missing one."""
         self.config = config
+        self._root = math.sqrt(config.width)
         self._embedding = np.ascontiguousarray(state["model.embed_tokens.weight"])
         head = self._embedding if config.tied_head else state["lm_head.weight"]
-        self._head = np.ascontiguousarray((head * state["model.norm.weight"]).T)
+        self._head = np.ascontiguousarray((head * (self._root * state["model.norm.weight"])).T)
         self._layers = [self._layer(state, f"model.layers.{i}.") for i in range(config.layers)]
+        frequencies = 1.0 / config.rope_theta ** (np.arange(0, config.head_width, 2) / config.head_width)
+        angles = np.outer(np.arange(config.context), frequencies)
+        # A pair of dimensions as a complex number: one product turns it.
+        self._turns = (np.cos(angles) + 1j * np.sin(angles)).astype(np.complex64)
+        self._width_epsilon = config.width * config.norm_epsilon
+        self._head_epsilon = config.head_width * config.norm_epsilon
 
     def _layer(self, state: Mapping[str, Array], prefix: str) -> _Layer:
-        def rows(names: list[str], norm: str) -> Array:
-            stacked = np.concatenate([state[f"{prefix}{name}.weight"] for name in names])
-            return np.ascontiguousarray((stacked * state[f"{prefix}{norm}.weight"]).T)
+        c = self.config
+        pairs = np.arange(c.head_width).reshape(2, -1).T.ravel()
 
-        D = self.config.head_width
-        frequencies = 1.0 / self.config.rope_theta ** (np.arange(0, D, 2) / D)
-        angles = np.outer(np.arange(self.config.context), frequencies)
-        cos = np.concatenate((np.cos(angles), np.cos(angles)), axis=1)
-        sin = np.concatenate((-np.sin(angles), np.sin(angles)), axis=1)
-        weights = [state[f"{prefix}self_attn.q_norm.weight"] * D**-0.5, state[f"{prefix}self_attn.k_norm.weight"]]
+        def weight(name: str) -> Array:
+            return state[f"{prefix}{name}.weight"]
+
+        def normed_columns(norm: str, matrices: list[Array]) -> Array:
+            return np.ascontiguousarray((np.concatenate(matrices) * (self._root * weight(norm))).T)
+
+        def paired(matrix: Array) -> Array:
+            return matrix.reshape(c.heads, c.head_width, c.width)[:, pairs].reshape(c.width, c.width)
+
+        queries_keys = [paired(weight("self_attn.q_proj")), paired(weight("self_attn.k_proj"))]
+        # For queries the root of D from the norm and the attention's scale cancel out.
+        head_weights = np.stack([weight("self_attn.q_norm")[pairs], weight("self_attn.k_norm")[pairs] * math.sqrt(c.head_width)])
         return _Layer(
-            qkv=rows(["self_attn.q_proj", "self_attn.k_proj", "self_attn.v_proj"], "input_layernorm"),
-            out=np.ascontiguousarray(state[f"{prefix}self_attn.o_proj.weight"].T),
-            gate_up=rows(["mlp.gate_proj", "mlp.up_proj"], "post_attention_layernorm"),
-            down=np.ascontiguousarray(state[f"{prefix}mlp.down_proj.weight"].T),
-            cos=np.stack([cos * w for w in weights], axis=1)[:, :, None].astype(np.float32),
-            sin=np.stack([sin * np.roll(w, D // 2) for w in weights], axis=1)[:, :, None].astype(np.float32),
+            qkv=normed_columns("input_layernorm", [*queries_keys, weight("self_attn.v_proj")]),
+            out=np.ascontiguousarray(weight("self_attn.o_proj").T),
+            gate_up=normed_columns("post_attention_layernorm", [weight("mlp.gate_proj") * np.float32(0.5), weight("mlp.up_proj")]),
+            down=np.ascontiguousarray(weight("mlp.down_proj").T),
+            head_weights=head_weights[:, None].astype(np.float32),
         )
 
     def cache(self, sequences: int) -> Cache:
@@ -78,37 +97,51 @@ class Decoder:
         start, end = cache.length, cache.length + T
         if end > c.context:
             raise ValueError(f"{end} positions do not fit into a context of {c.context}")
-        H, D, half = c.heads, c.head_width, c.head_width // 2
+        if B == T == 1:
+            return self._step(int(ids_BT[0, 0]), cache)
+        H, D = c.heads, c.head_width
         hidden = None if T == 1 else np.triu(np.full((T, end), -np.inf, np.float32), start + 1)
-        x_NC = self._embedding[ids_BT.reshape(-1)]
+        x_NC: Array = self._embedding[ids_BT.reshape(-1)]
         for i, layer in enumerate(self._layers):
             keys_BHSD, values_BHSD = cache.keys[i, :, :, :end], cache.values[i, :, :, :end]
-            qkv = (_normalise(x_NC, c.norm_epsilon) @ layer.qkv).reshape(B, T, 3, H, D)
-            qk = _normalise(qkv[:, :, :2], c.norm_epsilon)
-            swapped = np.concatenate((qk[..., half:], qk[..., :half]), axis=-1)
-            qk = qk * layer.cos[start:end] + swapped * layer.sin[start:end]
-            keys_BHSD[:, :, start:] = qk[:, :, 1].transpose(0, 2, 1, 3)
-            values_BHSD[:, :, start:] = qkv[:, :, 2].transpose(0, 2, 1, 3)
-            scores_BHTS = qk[:, :, 0].transpose(0, 2, 1, 3) @ keys_BHSD.transpose(0, 1, 3, 2)
+            q_k_v = (_to_unit_length(x_NC, self._width_epsilon) @ layer.qkv).reshape(B, T, 3, H, D).transpose(2, 0, 3, 1, 4)
+            q_k = _to_unit_length(q_k_v[:2], self._head_epsilon)
+            q_k *= layer.head_weights[:, None, None]
+            turned = q_k.view(np.complex64)
+            turned *= self._turns[start:end]
+            keys_BHSD[:, :, start:] = q_k[1]
+            values_BHSD[:, :, start:] = q_k_v[2]
+            scores_BHTS = q_k[0] @ keys_BHSD.swapaxes(2, 3)
             if hidden is not None:
                 scores_BHTS += hidden
-            scores_BHTS -= scores_BHTS.max(axis=-1, keepdims=True)
-            np.exp(scores_BHTS, out=scores_BHTS)
-            scores_BHTS /= scores_BHTS.sum(axis=-1, keepdims=True)
-            mixed_NC = (scores_BHTS @ values_BHSD).transpose(0, 2, 1, 3).reshape(B * T, c.width)
-            x_NC = x_NC + mixed_NC @ layer.out
-            gate_up = _normalise(x_NC, c.norm_epsilon) @ layer.gate_up
-            gate, up = gate_up[:, : c.hidden], gate_up[:, c.hidden :]
-            up *= gate
-            np.negative(gate, out=gate)
-            # Far below zero the gate is nothing; exp must not run over there.
-            np.exp(np.minimum(gate, 80.0, out=gate), out=gate)
-            gate += 1.0
-            up /= gate
-            x_NC = x_NC + up @ layer.down
+            mixed_BHTD = _softmax_unscaled(scores_BHTS) @ values_BHSD
+            mixed_BHTD /= scores_BHTS.sum(axis=-1, keepdims=True)
+            x_NC = x_NC + mixed_BHTD.swapaxes(1, 2).reshape(B * T, c.width) @ layer.out
+            x_NC += _swiglu(_to_unit_length(x_NC, self._width_epsilon) @ layer.gate_up) @ layer.down
         cache.length = end
-        last_BC = x_NC.reshape(B, T, c.width)[:, -1]
-        return _normalise(last_BC, c.norm_epsilon) @ self._head
+        return _to_unit_length(x_NC.reshape(B, T, c.width)[:, -1], self._width_epsilon) @ self._head
+
+    def _step(self, new_id: int, cache: Cache) -> Array:
+        """`forward` for one token of one sequence, without the dimensions that are 1: writing spends its time here."""
+        c, position, end = self.config, cache.length, cache.length + 1
+        x_C: Array = self._embedding[new_id]
+        for layer, keys_HSD, values_HSD in zip(self._layers, cache.keys[:, 0], cache.values[:, 0], strict=True):
+            normed_C = x_C / math.sqrt(x_C @ x_C + self._width_epsilon)
+            q_k_v = (normed_C @ layer.qkv).reshape(3, c.heads, c.head_width)
+            q_k = _to_unit_length(q_k_v[:2], self._head_epsilon)
+            q_k *= layer.head_weights
+            turned = q_k.view(np.complex64)
+            turned *= self._turns[position]
+            keys_HSD[:, position] = q_k[1]
+            values_HSD[:, position] = q_k_v[2]
+            scores_H1S = (keys_HSD[:, :end] @ q_k[0, :, :, None]).swapaxes(1, 2)
+            mixed_H1D = _softmax_unscaled(scores_H1S) @ values_HSD[:, :end]
+            mixed_H1D /= scores_H1S.sum(axis=-1, keepdims=True)
+            x_C = x_C + mixed_H1D.reshape(c.width) @ layer.out
+            normed_C = x_C / math.sqrt(x_C @ x_C + self._width_epsilon)
+            x_C += _swiglu(normed_C @ layer.gate_up) @ layer.down
+        cache.length = end
+        return (x_C / math.sqrt(x_C @ x_C + self._width_epsilon) @ self._head)[None]
 
 
 class Cache:
@@ -119,8 +152,26 @@ class Cache:
         self.length = 0
 
 
-def _normalise(x: Array, epsilon: float) -> Array:
-    mean_square: Array = np.einsum("...i,...i->...", x, x)[..., None] * np.float32(1.0 / x.shape[-1])
-    mean_square += np.float32(epsilon)
-    np.sqrt(mean_square, out=mean_square)
-    return x / mean_square
+def _to_unit_length(x: Array, epsilon: float) -> Array:
+    """x over its length along the last dimension: RMSNorm, but for the root of that dimension, which the matrices hold."""
+    squares = np.vecdot(x, x)[..., None]
+    squares += epsilon
+    np.sqrt(squares, out=squares)
+    return x / squares
+
+
+def _softmax_unscaled(scores: Array) -> Array:
+    """exp of the scores, in place, the largest of each row at 1; dividing by the sum is cheaper behind the product that follows."""
+    scores -= scores.max(axis=-1, keepdims=True)
+    return np.exp(scores, out=scores)
+
+
+def _swiglu(gate_up: Array) -> Array:
+    """silu(g) * up for g / 2 in the first half and up in the second; silu(g) = g / 2 * (1 + tanh(g / 2)), which cannot overflow."""
+    hidden = gate_up.shape[-1] // 2
+    half_gate, up = gate_up[..., :hidden], gate_up[..., hidden:]
+    activated = np.tanh(half_gate)
+    activated += 1.0
+    activated *= half_gate
+    activated *= up
+    return activated

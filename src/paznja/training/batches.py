@@ -18,8 +18,7 @@ class Batches:
 
     def __init__(self, ids: NDArray[np.uint16], context: int, batch: int, seed: int) -> None:
         """`ids`: the training books' ids one after the other, usually memory-mapped. NoBooks if they do not fill a window."""
-        if len(ids) < 2 * context + 1:
-            raise NoBooks(f"The training books are {len(ids):,} tokens long; a context of {context} needs {2 * context + 1:,} or more.")
+        check_enough(len(ids), context)
         self.ids, self.context, self.batch, self.seed = ids, context, batch, seed
         self.windows_drawn = 0
         """How many windows were drawn since the start of the run: the generator's whole position."""
@@ -45,3 +44,9 @@ class Batches:
             self._starts = generator.permutation(self._num_windows) * self.context + offset
             self._epoch = epoch
         return int(self._starts[place])
+
+
+def check_enough(num_ids: int, context: int) -> None:
+    """NoBooks if training books of so many ids do not fill a window, wherever an epoch begins to cut them."""
+    if num_ids < 2 * context + 1:
+        raise NoBooks(f"The training books are {num_ids:,} tokens long; a context of {context} needs {2 * context + 1:,} or more.")

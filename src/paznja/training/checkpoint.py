@@ -21,11 +21,16 @@ OPTIMIZER = "optimizer.safetensors"
 
 
 def pack(tensors: Mapping[str, Tensor], about: Mapping[str, Any] | None = None) -> bytes:
-    """Tensors as a safetensors file, on the CPU, with JSON values in its header."""
+    """Tensors as a safetensors file, on the CPU, with JSON values in its header; the same ones give the same bytes."""
     plain = {name: tensor.detach().to("cpu").contiguous() for name, tensor in tensors.items()}
     # Memory shared between names (views of fused matrices) has to be copied apart.
     apart = {name: tensor.clone() if tensor.untyped_storage().nbytes() != tensor.nbytes else tensor for name, tensor in plain.items()}
-    return save(apart, {"format": "pt", **{name: json.dumps(value) for name, value in (about or {}).items()}})
+    content = save(apart, {"format": "pt", **{name: json.dumps(value) for name, value in (about or {}).items()}})
+    # The library writes what is packed along in an order that differs from time to time; the same weights are to be the same bytes.
+    length = int.from_bytes(content[:8], "little")
+    ordered = json.dumps(json.loads(content[8 : 8 + length]), ensure_ascii=False, sort_keys=True, separators=(",", ":")).encode()
+    ordered += b" " * (-len(ordered) % 8)
+    return len(ordered).to_bytes(8, "little") + ordered + content[8 + length :]
 
 
 def unpack(content: bytes, name: str) -> dict[str, Tensor]:
@@ -33,14 +38,17 @@ def unpack(content: bytes, name: str) -> dict[str, Tensor]:
     try:
         return load(content)
     except (SafetensorError, ValueError) as error:
-        raise RunError(f"{name} is damaged ({error}); copy the run folder again, or resume from another copy.") from None
+        raise _damaged(name, error) from None
 
 
-def header(content: bytes) -> dict[str, Any]:
-    """The JSON values that were packed along."""
+def header(content: bytes, name: str) -> dict[str, Any]:
+    """The JSON values that were packed along; RunError, naming the file, if it is damaged."""
     length = int.from_bytes(content[:8], "little")
-    metadata = json.loads(content[8 : 8 + length]).get("__metadata__", {})
-    return {name: json.loads(value) for name, value in metadata.items() if name != "format"}
+    try:
+        metadata = json.loads(content[8 : 8 + length]).get("__metadata__", {})
+        return {key: json.loads(value) for key, value in metadata.items() if key != "format"}
+    except ValueError as error:
+        raise _damaged(name, error) from None
 
 
 def load_model(run: Run, *, latest: bool = False, device: str = "cpu") -> Transformer:
@@ -63,6 +71,10 @@ def read_weights(run: Run, *, latest: bool = False) -> bytes:
     if not path.is_file():
         raise RunError(f"The run {run.name!r} has no weights yet: they come with the first row of its table.")
     return path.read_bytes()
+
+
+def _damaged(name: str, error: Exception) -> RunError:
+    return RunError(f"{name} is damaged ({error}); copy the run folder again, or resume from another copy.")
 
 
 def blank(config: ModelConfig, seed: int) -> Transformer:

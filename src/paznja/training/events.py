@@ -42,7 +42,7 @@ class Evaluated:
     held_out: float
     """Bits per character on a fixed part of the held-out books."""
     held_out_whole: float | None
-    """Bits per character on all of the held-out books, by the best weights: at the end, or always where the fixed part is all there is."""
+    """Bits per character on all of the held-out books: at the end by the best weights, or always where the fixed part is all there is."""
     best: bool
     """Whether these are the best weights so far."""
 

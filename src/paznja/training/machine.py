@@ -21,16 +21,14 @@ def resolve(config: TrainingConfig) -> TrainingConfig:
 
     WrongUse for a device that this machine does not have.
     """
-    device = _device(config.device)
+    device = check_device(config.device)
     precision = config.precision
     if precision == "auto":
         native = device == "cuda" and torch.cuda.is_bf16_supported(including_emulation=False)
         precision = "bfloat16" if native or (device == "cpu" and _cpu_computes_in_bf16()) else "float32"
     if precision not in PRECISIONS:
         raise WrongUse(f"There is no precision {precision!r}; there are 'auto', {', '.join(map(repr, PRECISIONS))}.")
-    return replace(
-        config, device=device, precision=precision, threads=config.threads or num_cores(), compiled=config.compiled or device == "cuda"
-    )
+    return replace(config, device=device, precision=precision, threads=config.threads or num_cores())
 
 
 def num_cores() -> int:
@@ -90,7 +88,8 @@ def describe(config: TrainingConfig) -> dict[str, str | int]:
     return {"device": _processor() if config.device == "cpu" else "Apple GPU", "threads": config.threads}
 
 
-def _device(wanted: str) -> str:
+def check_device(wanted: str) -> str:
+    """The device that this setting means; WrongUse for one that this machine does not have."""
     there = {"cpu": True, "cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
     if wanted == "auto":
         return "cuda" if there["cuda"] else "mps" if there["mps"] else "cpu"

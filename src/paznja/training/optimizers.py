@@ -82,38 +82,49 @@ class Muon:
 
 
 class AdamW:
-    """torch's fused AdamW over (parameters, weight decay) groups; its state as named tensors."""
+    """AdamW (Loshchilov and Hutter, 2019, arXiv:1711.05101) over groups of (parameters, weight decay); its state as named tensors.
+
+    Ours, because making a `torch.optim` optimizer imports the whole compiler of torch: more than a second before the first iteration.
+    """
+
+    EPSILON = 1e-10
 
     def __init__(self, groups: Sequence[tuple[Sequence[nn.Parameter], float]], betas: tuple[float, float] = (0.9, 0.95)) -> None:
         self._parameters = [parameter for parameters, _ in groups for parameter in parameters]
-        self._optimizer = torch.optim.AdamW(
-            [{"params": list(parameters), "weight_decay": decay} for parameters, decay in groups if parameters],
-            betas=betas,
-            eps=1e-10,
-            fused=True,
-        )
+        self._decays = [decay for parameters, decay in groups for _ in parameters]
+        self._betas = betas
+        self._means = [torch.zeros_like(parameter) for parameter in self._parameters]
+        self._squares = [torch.zeros_like(parameter) for parameter in self._parameters]
+        self._steps = 0
 
+    @torch.no_grad()
     def step(self, learning_rate: float) -> None:
         """Move every parameter."""
-        for group in self._optimizer.param_groups:
-            group["lr"] = learning_rate
-        self._optimizer.step()
+        self._steps += 1
+        beta1, beta2 = self._betas
+        rate = learning_rate / (1 - beta1**self._steps)
+        root = math.sqrt(1 - beta2**self._steps)
+        for parameter, decay, mean, square in zip(self._parameters, self._decays, self._means, self._squares, strict=True):
+            gradient = _gradient(parameter)
+            mean.lerp_(gradient, 1 - beta1)
+            square.mul_(beta2).addcmul_(gradient, gradient, value=1 - beta2)
+            if decay:
+                parameter.mul_(1 - learning_rate * decay)
+            parameter.addcdiv_(mean, square.sqrt().div_(root).add_(self.EPSILON), value=-rate)
 
     def state_tensors(self) -> dict[str, Tensor]:
-        """What has to survive a restart, by name; nothing before the first step."""
-        return {
-            f"adamw.{i}.{name}": tensor
-            for i, parameter in enumerate(self._parameters)
-            for name, tensor in self._optimizer.state.get(parameter, {}).items()
-        }
+        """What has to survive a restart, by name."""
+        state = {"adamw.steps": torch.tensor(self._steps)}
+        for i, (mean, square) in enumerate(zip(self._means, self._squares, strict=True)):
+            state |= {f"adamw.{i}.mean": mean, f"adamw.{i}.square": square}
+        return state
 
     def load_state_tensors(self, state: Mapping[str, Tensor]) -> None:
         """Take back what `state_tensors` gave."""
-        for i, parameter in enumerate(self._parameters):
-            for name in ("step", "exp_avg", "exp_avg_sq"):
-                tensor = state.get(f"adamw.{i}.{name}")
-                if tensor is not None:
-                    self._optimizer.state[parameter][name] = tensor.to(parameter.device, copy=True)
+        self._steps = int(state["adamw.steps"])
+        for i, (mean, square) in enumerate(zip(self._means, self._squares, strict=True)):
+            mean.copy_(state[f"adamw.{i}.mean"])
+            square.copy_(state[f"adamw.{i}.square"])
 
 
 class Optimizers:

@@ -69,13 +69,14 @@ class SamplesBetween:
 
     def due(self, now: float, end: float, planned_seconds: float, spent_seconds: float) -> bool:
         """Whether it is time for the next one. `planned_seconds` is the whole run's length, `spent_seconds` what the samples have cost."""
-        number, allowed = self._number, self.SHARE * planned_seconds
+        number, allowed, cost = self._number, self.SHARE * planned_seconds, 0.0
         if self._seconds_per_character is not None:
             affordable = allowed / self._seconds_per_character
             self.characters = int(min(self._longest, max(self.SHORTEST, affordable / max(1, number))))
             number = min(number, int(affordable / self.characters))
-            if spent_seconds + self.characters * self._seconds_per_character > allowed:
-                return False
+            cost = self.characters * self._seconds_per_character
+        if spent_seconds + cost > allowed:
+            return False
         left = number - self.taken
         if left < 1:
             return False

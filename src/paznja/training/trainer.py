@@ -51,8 +51,12 @@ class Position:
     windows_drawn: int = 0
     training_bits: float | None = None
     best_held_out: float | None = None
+    row_at: int = 0
+    """The last iteration that has a row in the table."""
     evaluated_at: int = 0
     """The last iteration that was scored."""
+    scoring_speed: float | None = None
+    """Tokens a second, when it last was."""
     sampled_between: int = 0
     """How many samples were written between the rows, and
     """
@@ -84,7 +88,6 @@ class Trainer:
         self._choice = Choice(temperature=settings.sampling.temperature)
         self._stopping = False
         self._slowest_save = 0.0
-        self._scoring_speed: float | None = None
         self.position = Position()
         self._resume()
 
@@ -99,6 +102,9 @@ class Trainer:
         )
         last_save = position.seconds
         speeds: list[tuple[float, int]] = [(position.seconds, position.characters_seen)]
+        if self._has_row():  # a stop, a pause or a crash may have come before all of it was there
+            yield from self._row()
+            yield from self._evaluate()
         while not self._stopping and not self._spent():
             factor = learning_rate_factor(
                 position.iteration + 1 - self.budget.from_iteration, self._fraction(), config.warm_up, config.decay
@@ -108,7 +114,7 @@ class Trainer:
             speeds = [*speeds[-30:], (position.seconds, position.characters_seen)]
             yield self._progress(speeds)
             asked = yield from self._obey()
-            if is_row(position.iteration, self.settings.sampling.sample_at) and not self._spent():
+            if self._has_row():
                 yield from self._row()
                 yield from self._evaluate()
             elif asked:
@@ -131,17 +137,20 @@ class Trainer:
         nats = float(loss.detach())
         position = self.position
         if not (math.isfinite(nats) and math.isfinite(norm)):
-            raise TrainingFailed(
-                f"The loss stopped being a number at iteration {position.iteration + 1}. "
-                f"{'The last good checkpoint is kept.' if self.run.position() else 'Nothing was saved yet.'} "
-                f"Begin a new run with a lower --learning-rate than {self.settings.training.learning_rate:g}, say a third of it."
-            )
+            raise self._failure(position.iteration + 1)
         characters = self.tokenizer.count_characters(next_ids_BT.numpy())
         bits = nats / math.log(2) * next_ids_BT.numel() / max(1, characters)
         position.training_bits = bits if position.training_bits is None else 0.95 * position.training_bits + 0.05 * bits
         position.characters_seen += characters
         position.windows_drawn = self.batches.windows_drawn
         position.iteration += 1
+
+    def _failure(self, iteration: int) -> TrainingFailed:
+        return TrainingFailed(
+            f"The loss stopped being a number at iteration {iteration}. "
+            f"{'The last good checkpoint is kept.' if self.run.position() else 'Nothing was saved yet.'} "
+            f"Begin a new run with a lower --learning-rate than {self.settings.training.learning_rate:g}, say a third of it."
+        )
 
     def _progress(self, speeds: list[tuple[float, int]]) -> Progress:
         position = self.position
@@ -191,7 +200,8 @@ class Trainer:
         yield self._save(finished=complete)
         position = self.position
         best = position.best_held_out if whole is None else whole
-        yield Finished(position.iteration, self._clock.seconds(), complete, best, whole is not None)
+        is_whole = best is not None and (whole is not None or self._whole_tokens() == 0)
+        yield Finished(position.iteration, self._clock.seconds(), complete, best, is_whole)
 
     # --- the budget -----------------------------------------------------------------------------------------------------------------
 
@@ -203,10 +213,10 @@ class Trainer:
 
     def _reserved(self) -> float:
         """Seconds of a budget of minutes that the end will need: its row, its scoring and its checkpoint."""
-        if self.budget.seconds is None or self._scoring_speed is None:
+        if self.budget.seconds is None or self.position.scoring_speed is None:
             return 0.0
         tokens = sum(map(len, self._held_out_part)) + sum(map(len, self._training_part)) + (self._whole_tokens() or 0)
-        return min(0.5 * self.budget.seconds, tokens / self._scoring_speed + 2 * self._slowest_save)
+        return min(0.5 * self.budget.seconds, tokens / self.position.scoring_speed + 2 * self._slowest_save)
 
     def _whole_tokens(self) -> int | None:
         """How many held-out tokens the last scoring adds to the fixed part's: None if it would take too long, 0 if that part is all."""
@@ -215,15 +225,24 @@ class Trainer:
             return 0
         segment = self.position.seconds - self.budget.from_seconds
         planned = self.budget.seconds if self.budget.seconds is not None else segment
-        return tokens if self._scoring_speed and tokens / self._scoring_speed <= WHOLE_SHARE * planned else None
+        speed = self.position.scoring_speed
+        return tokens if speed and tokens / speed <= WHOLE_SHARE * planned else None
 
     # --- what it shows --------------------------------------------------------------------------------------------------------------
 
+    def _has_row(self) -> bool:
+        """Whether this iteration has a row in the table, and not as the last one."""
+        return is_row(self.position.iteration, self.settings.sampling.sample_at) and not self._spent()
+
     def _row(self) -> Iterator[Event]:
-        """A row of the table for every prompt."""
+        """A row of the table for every prompt, once an iteration."""
+        position = self.position
+        if position.row_at == position.iteration:
+            return
         decoder = self._decoder()
         for prompt in self.settings.sampling.prompts:
             yield self._sample(decoder, prompt, self.settings.sampling.length, row=True)
+        position.row_at = position.iteration
 
     def _between(self, between: SamplesBetween) -> Iterator[Event]:
         """A sample for the slider, where its moment has come."""
@@ -265,10 +284,12 @@ class Trainer:
         if bits is None:
             return
         tokens = sum(map(len, pieces))
-        self._scoring_speed = tokens / (time.perf_counter() - start)
+        position.scoring_speed = tokens / (time.perf_counter() - start)
         parts = len(self._held_out_part)
         held_out = sum(bits[:parts]) / self._characters(self._held_out_part)
         training = sum(bits[parts:]) / self._characters(self._training_part)
+        if not math.isfinite(held_out + training):
+            raise self._failure(position.iteration)
         best = position.best_held_out is None or held_out < position.best_held_out
         if best:
             position.best_held_out = held_out
@@ -347,15 +368,21 @@ class Trainer:
     def _resume(self) -> None:
         """Take everything back from the run's last checkpoint, and its logs back to it; a run without one begins anew."""
         self.run.cut_back()
+        self.run.take_commands()  # of a trainer that is no more
         stored = self.run.position()
         if stored is None:
             return
         self.position = Position(**{name: stored[name] for name in asdict(self.position)})
+        if self.position.iteration == self.settings.training.from_iteration:
+            # Another stretch has samples between its rows as if it were a run of its own.
+            self.position.sampled_between, self.position.sampled_last, self.position.sampling_seconds = 0, 0.0, 0.0
         self.model.load_exported(checkpoint.unpack(self.run.read_checkpoint(checkpoint.WEIGHTS), checkpoint.WEIGHTS))
         self.optimizers.load_state_tensors(checkpoint.unpack(self.run.read_checkpoint(checkpoint.OPTIMIZER), checkpoint.OPTIMIZER))
         self.batches.windows_drawn = self.position.windows_drawn
         weights = self.run.path / checkpoint.WEIGHTS
         if weights.is_file():
             # They may be from after the checkpoint, and better: what is best stays.
-            best = checkpoint.header(weights.read_bytes())["held_out"]
+            content = weights.read_bytes()
+            checkpoint.unpack(content, str(weights))
+            best = checkpoint.header(content, str(weights))["held_out"]
             self.position.best_held_out = min(best, self.position.best_held_out or best)

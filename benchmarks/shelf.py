@@ -1,0 +1,107 @@
+"""The shelf: a whole run of `paznja train` on a shelf of books, from the command line, as the README shows it.
+
+    python benchmarks/shelf.py BOOKS [--minutes 10] [--out DIR] [-- --preset pocket ...]
+
+Held out is every twelfth book, from the sixth on, in the order of the paths: `sorted(files)[5::12]`. Prints the exact
+command, the figures and the whole table of samples (`samples.md`). What stands behind `--` is handed to `paznja train`.
+
+Bits per character are of all the held-out books, by the best weights: as the run itself scored them at its end, or, where
+that would have taken too much of its time, by `paznja evaluate --json` afterwards. Characters a second are those seen in
+training by all the time that counts as training, with its sampling, scoring and saving. Peak memory is the trainer's own
+figure in `metrics.jsonl`; then what the operating system counted for the largest single process to the very end; then the
+largest sum over all of the run's processes, seen twice a second (the books are read by several), without what they share.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shlex
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import click
+from common import PAZNJA, machine, megabytes, memory_of_all, table
+
+from paznja.corpus.corpus import find_files
+from paznja.errors import NoBooks
+from paznja.run import Run, free_name
+from paznja.table import duration
+
+
+def run_command(arguments: list[str]) -> tuple[float, int, int]:
+    """Run `paznja` with its output on standard error: seconds, and peak bytes of the largest process and of all together."""
+    start = time.perf_counter()
+    process = subprocess.Popen([*PAZNJA, *arguments], stdout=sys.stderr.fileno())
+    peak_of_all = 0
+    while True:
+        ended, status, usage = os.wait4(process.pid, os.WNOHANG)
+        if ended:
+            break
+        peak_of_all = max(peak_of_all, memory_of_all(process.pid))
+        time.sleep(0.5)
+    seconds = time.perf_counter() - start
+    process.returncode = os.waitstatus_to_exitcode(status)
+    if process.returncode not in (0, 3):  # 3: done, but some files could not be read
+        raise SystemExit(f"the run ended with code {process.returncode}")
+    peak = usage.ru_maxrss * (1 if sys.platform == "darwin" else 1024)
+    return seconds, peak, max(peak, peak_of_all)
+
+
+def bits_of_all_held_out(run: Run) -> tuple[float, str]:
+    """Bits per character on all of the held-out books, and who scored them."""
+    scored = [line["held_out_whole"] for line in run.metrics() if line["held_out_whole"] is not None]
+    if scored:  # the best weights are those that scored best
+        return min(scored), "scored by the run"
+    evaluate = [*PAZNJA, "evaluate", run.name, "--out", str(run.path.parent), "--json"]
+    output = subprocess.run(evaluate, check=True, stdout=subprocess.PIPE).stdout
+    return json.loads(output)["bits_per_character"], "by `paznja evaluate --json`"
+
+
+@click.command(help=__doc__)
+@click.argument("books", type=click.Path(exists=True, file_okay=False, path_type=Path))
+@click.argument("options", nargs=-1, type=click.UNPROCESSED)
+@click.option("--minutes", default=10.0, show_default=True, help="How long to train.")
+@click.option("--out", type=click.Path(path_type=Path), default=Path("runs"), show_default=True, help="The folder that the run goes to.")
+def main(books: Path, options: tuple[str, ...], minutes: float, out: Path) -> None:
+    try:
+        files = sorted(find_files([books]))
+    except NoBooks as error:
+        raise SystemExit(str(error)) from None
+    held_out = files[5::12]
+    if not held_out:
+        raise SystemExit(f"{books} has {len(files)} books, and every twelfth from the sixth on is to be held out: it takes 6 or more")
+    about = machine()
+    name = free_name(out, "shelf") if (out / "shelf").exists() else "shelf"
+    arguments = ["train", str(books), "--minutes", f"{minutes:g}", "--name", name, "--out", str(out), *options]
+    for file in held_out:
+        arguments += ["--held-out", str(file)]
+    whole, peak, peak_of_all = run_command(arguments)
+    run = Run.open(name, out)
+    last, records = run.metrics()[-1], run.books()
+    bits, scored_by = bits_of_all_held_out(run)
+    training = [book for book in records if not book.held_out]
+    print(f"## The shelf\n\n{about}\n\n    {shlex.join(['paznja', *arguments])}\n")
+    figures = [
+        ("training", f"{len(training)} books, {sum(book.characters for book in training):,} characters"),
+        ("held out", f"{len(held_out)} books, {sum(book.characters for book in records if book.held_out):,} characters"),
+        (f"bits per character on all held-out books, {scored_by}", f"{bits:.3f}"),
+        ("bits per character on the fixed part of them, at the end", f"{last['held_out']:.3f}"),
+        ("bits per character on a part of the training books, at the end", f"{last['training']:.3f}"),
+        ("iterations", f"{last['iteration']:,}"),
+        ("characters seen", f"{last['characters_seen']:,}"),
+        ("characters a second of training", f"{last['characters_seen'] / last['seconds']:,.0f}"),
+        ("time that counts as training", duration(last["seconds"])),
+        ("time of the whole command", duration(whole)),
+        ("peak memory, by metrics.jsonl", megabytes(last["peak_memory_bytes"])),
+        ("peak memory of the largest process, by the operating system", megabytes(peak)),
+        ("peak memory of all its processes together", megabytes(peak_of_all)),
+    ]
+    print(table(["figure", ""], figures))
+    print(f"\n{(run.path / 'samples.md').read_text(encoding='utf-8')}", end="")
+
+
+if __name__ == "__main__":
+    main()

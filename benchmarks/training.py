@@ -1,0 +1,204 @@
+"""Training: the time of an iteration and of its parts, and the share of the machine's matrix product that it reaches.
+
+    python benchmarks/training.py BOOKS [--preset pocket] [--iterations N]
+
+Each preset in a fresh process: its network, its optimizers and its batches of BOOKS, moved through whole iterations as
+the trainer does it, without sampling, scoring and saving. "Optimizer" holds the clipping too; the little that the parts
+lack of the whole is the drawing of the batch.
+
+The operations are those that `ModelConfig.operations` counts: six a weight and token, and the attention. Before and after
+every iteration plain `torch.mm` is timed, in the same process, precision and number of threads: once with the shapes of the
+network's largest product, and once with square matrices of 1024, which is the peak of a machine whose caches hold them.
+Each round's operations a second are divided by the mean of the two around it; the shares are medians of the rounds.
+Peak memory is the process's, as the operating system counts it, torch itself included (on a CUDA device: what torch allocated there).
+"""
+
+from __future__ import annotations
+
+import tempfile
+import time
+from itertools import pairwise
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+import click
+from common import Worker, count_of, machine, median_ratio, megabytes, table, time_of
+
+from paznja.config import PRESETS
+
+ITERATIONS = {"pocket": 20, "blog": 3, "tiny": 100}
+"""Measured ones, where no other number is asked for."""
+
+BLOG_ITERATIONS = 20_000
+"""The length of the run of 2023."""
+
+PARTS = ("forward", "backward", "optimizer")
+
+
+class Training:
+    """In a fresh process: one preset, ready to train on prepared books."""
+
+    def __init__(self, preset: str, prepared: Path, folder: Path, threads: int) -> None:
+        from dataclasses import replace
+
+        from paznja import config
+        from paznja.run import Run
+        from paznja.tokenizers import load_tokenizer
+        from paznja.training.batches import Batches
+        from paznja.training.checkpoint import blank
+        from paznja.training.machine import resolve, set_threads
+        from paznja.training.optimizers import Optimizers
+
+        self.tokenizer = load_tokenizer(prepared / "tokenizer.json")
+        settings = config.preset(preset)
+        self.training = resolve(replace(settings.training, threads=threads))
+        self.config = replace(settings.model, vocabulary=self.tokenizer.size)
+        set_threads(self.training.threads)
+        run = Run.create(folder, preset, {"settings": settings.to_dict()}, prepared)
+        self.batches = Batches(run.training_ids(), self.config.context, self.training.batch, self.training.seed)
+        self.model = blank(self.config, self.training.seed).to(self.training.device)
+        self.optimizers = Optimizers(self.model, self.training)
+
+    def measure(self, iterations: int) -> dict[str, Any]:
+        """Of each iteration: seconds of the whole and of its parts, characters, operations a second of the two matrix products."""
+        import torch
+
+        from paznja.training.machine import peak_memory
+
+        width, hidden = self.config.width, self.config.hidden
+        rows = self.training.batch * self.config.context
+        products = {"similar": (rows, width, 2 * hidden), "square": (1024, 1024, 1024)}
+        measured: dict[str, list[float]] = {name: [] for name in ("whole", *PARTS, "characters", *products)}
+        seconds = self.iterate()["whole"]  # the first one allocates what the later ones find
+        before = {name: self.product(*shape, seconds / 10) for name, shape in products.items()}
+        for _ in range(iterations):
+            for name, value in self.iterate().items():
+                measured[name].append(value)
+            after = {name: self.product(*shape, seconds / 10) for name, shape in products.items()}
+            for name in products:
+                measured[name].append((before[name] + after[name]) / 2)
+            before = after
+        return {
+            **measured,
+            "operations": self.config.operations() * rows,
+            "parameters": self.config.num_parameters(),
+            "peak": torch.cuda.max_memory_allocated() if self.training.device == "cuda" else peak_memory(),
+            "about": f"{self.training.batch} x {self.config.context}",
+            "conditions": f"On {self.training.device}, {self.training.precision}, {self.training.threads} threads",
+        }
+
+    def iterate(self) -> dict[str, float]:
+        """One iteration, as `Trainer` does it."""
+        import torch
+
+        from paznja.training.machine import PRECISIONS
+
+        device, precision = self.training.device, PRECISIONS[self.training.precision]
+        moments = [self.now()]
+        ids_BT, next_ids_BT = self.batches.next()
+        moments.append(self.now())
+        with torch.autocast(device, precision, enabled=precision != torch.float32):
+            loss = self.model(ids_BT.to(device), next_ids_BT.to(device))
+        moments.append(self.now())
+        loss.backward()
+        moments.append(self.now())
+        self.optimizers.step(1.0)
+        moments.append(self.now())
+        _, forward, backward, optimizer = (end - start for start, end in pairwise(moments))
+        return {
+            "whole": moments[-1] - moments[0],
+            "forward": forward,
+            "backward": backward,
+            "optimizer": optimizer,
+            "characters": self.tokenizer.count_characters(next_ids_BT.numpy()),
+        }
+
+    def product(self, rows: int, inner: int, columns: int, seconds: float) -> float:
+        """Operations a second of plain `torch.mm`, the median of as many as fit in the time, three at least."""
+        import torch
+
+        from paznja.training.machine import PRECISIONS
+
+        kind = {"device": self.training.device, "dtype": PRECISIONS[self.training.precision]}
+        a, b = torch.randn(rows, inner, **kind), torch.randn(inner, columns, **kind)
+        torch.mm(a, b)
+        times: list[float] = []
+        end = time.perf_counter() + seconds
+        while len(times) < 3 or time.perf_counter() < end:
+            start = self.now()
+            torch.mm(a, b)
+            times.append(self.now() - start)
+        return 2 * rows * inner * columns / median(times)
+
+    def now(self) -> float:
+        """The clock, once the device has done what it was given."""
+        from paznja.training.machine import synchronise
+
+        synchronise(self.training.device)
+        return time.perf_counter()
+
+
+def row(preset: str, measured: dict[str, Any]) -> list[str]:
+    """The table's row for one preset: medians."""
+    speeds = [measured["operations"] / seconds for seconds in measured["whole"]]
+    return [
+        preset,
+        f"{measured['parameters']:,}",
+        measured["about"],
+        str(len(speeds)),
+        time_of(median(measured["whole"])),
+        " + ".join(time_of(median(measured[part])) for part in PARTS),
+        count_of(1 / median_ratio(measured["whole"], measured["characters"])),
+        f"{median(speeds) / 1e9:.1f} of {median(measured['similar']) / 1e9:.1f}",
+        f"{median_ratio(speeds, measured['similar']):.0%}",
+        f"{median_ratio(speeds, measured['square']):.0%}",
+        megabytes(measured["peak"]),
+    ]
+
+
+HEADER = [
+    "preset",
+    "parameters",
+    "batch x context",
+    "iterations",
+    "time an iteration",
+    "forward + backward + optimizer",
+    "characters/s",
+    "GFLOP/s of `torch.mm`'s",
+    "share of `torch.mm`",
+    "share of `torch.mm` at 1024",
+    "peak memory",
+]
+
+
+@click.command(help=__doc__)
+@click.argument("books", type=click.Path(exists=True, path_type=Path))
+@click.option("--preset", "presets", multiple=True, type=click.Choice(list(PRESETS)), help="May be given several times; all by default.")
+@click.option("--iterations", type=click.IntRange(1), help="Measured iterations of each preset; by default " + str(ITERATIONS)[1:-1] + ".")
+@click.option("--threads", default=0, help="CPU threads; by default the number of cores.")
+@click.option(
+    "--cache", type=click.Path(path_type=Path), envvar="PAZNJA_CACHE", help="The folder for prepared books; the user's by default."
+)
+def main(books: Path, presets: tuple[str, ...], iterations: int | None, threads: int, cache: Path | None) -> None:
+    from paznja.preparing import prepare
+
+    about = machine()
+    prepared = prepare([books], cache=cache)
+    rows: list[list[str]] = []
+    conditions, blog = "", None
+    for preset in presets or tuple(ITERATIONS):
+        with tempfile.TemporaryDirectory() as folder, Worker(Training, preset, prepared.folder, Path(folder), threads) as worker:
+            measured = worker.call("measure", iterations or ITERATIONS[preset])
+        conditions = measured["conditions"]
+        rows.append(row(preset, measured))
+        if preset == "blog":
+            blog = median(measured["whole"])
+    print(f"## Training\n\n{about} {conditions}; medians.\n")
+    print(table(HEADER, rows))
+    if blog is not None:
+        print(f"\n{BLOG_ITERATIONS:,} iterations of `blog` take {BLOG_ITERATIONS * blog / 86400:.1f} days of this machine.")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,217 @@
+"""Settings: values that survive the run folder, refuse what cannot be, and say what could."""
+
+import dataclasses
+import math
+import tomllib
+from typing import Any
+
+import pytest
+import tomli_w
+from hypothesis import given
+from hypothesis import strategies as st
+
+from paznja import config
+from paznja.config import PRESETS, ModelConfig, SamplingConfig, Settings, TrainingConfig, customise, with_budget
+from paznja.errors import RunError, WrongUse
+
+numbers = st.floats(allow_nan=False)
+wholes = st.integers(-(2**62), 2**62)
+texts = st.text(max_size=20)
+all_settings = st.builds(
+    Settings,
+    preset=texts,
+    tokenizer=texts,
+    model=st.builds(ModelConfig, layers=wholes, width=wholes, tied_head=st.booleans(), rope_theta=numbers, vocabulary=wholes),
+    training=st.builds(
+        TrainingConfig,
+        minutes=st.none() | numbers,
+        iterations=st.none() | wholes,
+        optimizer=texts,
+        learning_rate=numbers,
+        compiled=st.booleans(),
+        checkpoint_seconds=numbers,
+    ),
+    sampling=st.builds(
+        SamplingConfig, prompts=st.lists(texts).map(tuple), sample_at=st.lists(wholes).map(tuple), temperature=numbers, length=wholes
+    ),
+)
+
+
+def through_toml(settings: Settings) -> dict[str, Any]:
+    return tomllib.loads(tomli_w.dumps({"settings": settings.to_dict()}))["settings"]
+
+
+@given(all_settings)
+def test_settings_come_back_from_toml_as_they_went(settings: Settings):
+    assert Settings.from_dict(through_toml(settings)) == settings
+
+
+@pytest.mark.parametrize("name", PRESETS)
+@pytest.mark.parametrize("budget", [(None, None), (2.5, None), (None, 7)])
+def test_every_preset_comes_back_from_toml_as_it_went(name: str, budget: tuple[float | None, int | None]):
+    settings = with_budget(config.preset(name), *budget)
+    assert Settings.from_dict(through_toml(settings)) == settings
+    assert settings.preset == name
+
+
+def test_a_whole_number_in_toml_stands_for_a_fraction():
+    assert Settings.from_dict({"training": {"minutes": 5}}).training.minutes == 5.0
+
+
+@pytest.mark.parametrize(
+    "plain",
+    [
+        {"training": {"momentum": 0.9}},
+        {"model": {"experts": 8}},
+        {"sampling": {"beams": 3}},
+        {"memory": {"kind": "counted"}},
+        {"shape": "cube"},
+    ],
+)
+def test_a_setting_of_a_later_version_is_refused_by_its_name(plain: dict[str, Any]):
+    section, value = next(iter(plain.items()))
+    name = next(iter(value)) if section in ("model", "training", "sampling") else section
+    with pytest.raises(RunError, match=name):
+        Settings.from_dict(plain)
+
+
+@pytest.mark.parametrize(
+    "plain",
+    [
+        {"model": {"layers": "4"}},
+        {"model": {"layers": True}},
+        {"model": {"layers": 4.0}},
+        {"model": {"tied_head": 1}},
+        {"training": {"iterations": 1.5}},
+        {"training": {"learning_rate": "0.1"}},
+        {"training": {"learning_rate": False}},
+        {"sampling": {"prompts": "Ово је мост "}},
+        {"sampling": {"sample_at": 10}},
+        {"sampling": {"sample_at": [1.5]}},
+        {"sampling": {"prompts": [3]}},
+        {"model": 3},
+        {"preset": 3},
+    ],
+)
+def test_a_setting_of_the_wrong_kind_is_refused(plain: dict[str, Any]):
+    with pytest.raises(RunError, match="not of the kind"):
+        Settings.from_dict(plain)
+
+
+def test_every_setting_says_what_it_is():
+    import ast
+    import inspect
+
+    for kind in (ModelConfig, TrainingConfig, SamplingConfig):
+        body = ast.parse(inspect.getsource(kind)).body[0]
+        assert isinstance(body, ast.ClassDef)
+        undocumented = [
+            ast.unparse(field.target)
+            for field, after in zip(body.body, [*body.body[1:], None], strict=True)
+            if isinstance(field, ast.AnnAssign) and not (isinstance(after, ast.Expr) and isinstance(after.value, ast.Constant))
+        ]
+        assert not undocumented, kind
+
+
+def test_an_unknown_preset_suggests_the_nearest_and_names_them_all():
+    with pytest.raises(WrongUse, match="Did you mean 'pocket'") as refused:
+        config.preset("pockett")
+    assert all(name in str(refused.value) for name in PRESETS)
+    with pytest.raises(WrongUse, match="The presets are"):
+        config.preset("xyzzy")
+
+
+def test_the_blog_preset_is_the_run_of_2023():
+    settings = config.preset("blog")
+    sized = dataclasses.replace(settings.model, vocabulary=300)
+    assert 68e6 < sized.num_parameters() < 73e6
+    assert (sized.layers, sized.width, sized.heads, sized.context, settings.training.batch) == (10, 768, 12, 64, 64)
+
+
+@pytest.mark.parametrize("preset", PRESETS)
+def test_the_parameters_that_are_announced_are_those_of_the_network(preset: str):
+    import torch
+
+    from paznja.model.transformer import Transformer
+
+    for tied in (False, True):
+        shape = dataclasses.replace(config.preset(preset).model, vocabulary=301, layers=2, tied_head=tied)
+        with torch.device("meta"):
+            network = Transformer(shape)
+        assert shape.num_parameters() == sum(parameter.numel() for parameter in network.parameters())
+
+
+def test_without_a_budget_a_run_takes_ten_minutes():
+    training = with_budget(Settings(), None, None).training
+    assert (training.minutes, training.iterations) == (10.0, None)
+
+
+def test_a_new_budget_takes_the_place_of_the_old_one():
+    by_minutes = with_budget(Settings(), 3, None)
+    by_iterations = with_budget(by_minutes, None, 50)
+    assert (by_iterations.training.minutes, by_iterations.training.iterations) == (None, 50)
+
+
+@pytest.mark.parametrize(
+    ("minutes", "iterations", "said"),
+    [
+        (5, 100, "not both"),
+        (0, None, "--minutes must be above 0"),
+        (-1, None, "--minutes must be above 0"),
+        (math.inf, None, "--minutes must be above 0"),
+        (math.nan, None, "--minutes must be above 0"),
+        (None, 0, "--iterations must be 1 or more"),
+        (None, -5, "--iterations must be 1 or more"),
+    ],
+)
+def test_a_budget_that_cannot_be_is_refused(minutes: float | None, iterations: int | None, said: str):
+    with pytest.raises(WrongUse, match=said):
+        with_budget(Settings(), minutes, iterations)
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"batch": 0}, "--batch must be 1 or more"),
+        ({"context": 1}, "--context"),
+        ({"layers": 0}, "--layers"),
+        ({"threads": -1}, "--threads"),
+        ({"seed": -1}, "--seed"),
+        ({"length": 0}, "--length"),
+        ({"width": 100, "heads": 3}, "cannot be divided"),
+        ({"width": 65}, "cannot be divided"),
+        ({"learning_rate": 0.0}, "--learning-rate"),
+        ({"learning_rate": math.nan}, "--learning-rate"),
+        ({"sample_at": (10, 0)}, "--sample-at"),
+        ({"prompts": ("мост", "")}, "prompt is empty"),
+        ({"temperature": -1.0}, "temperature"),
+        ({"temperature": math.nan}, "temperature"),
+        ({"optimizer": "sgd"}, "optimizer"),
+    ],
+)
+def test_a_value_that_cannot_be_is_refused_before_anything_begins(change: dict[str, Any], said: str):
+    with pytest.raises(WrongUse, match=said):
+        customise(Settings(), **change)
+
+
+def test_what_is_none_stays_as_the_preset_has_it():
+    assert customise(config.preset("blog"), batch=None, width=None, prompts=None) == config.preset("blog")
+
+
+def test_one_seed_sets_both():
+    changed = customise(Settings(), seed=5)
+    assert (changed.training.seed, changed.sampling.seed) == (5, 5)
+
+
+def test_heads_and_feed_forward_follow_the_width_unless_they_are_given():
+    followed = customise(Settings(), width=256).model
+    assert (followed.heads, followed.head_width, followed.hidden) == (4, 64, 704)
+    given_too = customise(Settings(), width=256, heads=8, hidden=100).model
+    assert (given_too.heads, given_too.hidden) == (8, 100)
+
+
+def test_both_optimizers_learning_rates_move_together_unless_both_are_given():
+    before = Settings().training
+    after = customise(Settings(), learning_rate=before.learning_rate / 4).training
+    assert after.matrix_learning_rate == pytest.approx(before.matrix_learning_rate / 4)
+    assert customise(Settings(), learning_rate=0.1, matrix_learning_rate=0.5).training.matrix_learning_rate == 0.5

@@ -1,0 +1,284 @@
+"""Prepared books: read once, found again by what they are, never mistaken for others, and safe in the runs that use them."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from paznja import preparing
+from paznja.corpus.corpus import read_books, read_corpus
+from paznja.corpus.script import to_latin
+from paznja.errors import NoBooks, WrongUse
+from paznja.preparing import Prepared, cache_size, describe_files, prepare, trim_cache
+from paznja.run import Run
+from paznja.tokenizers import load_tokenizer
+
+
+class Readings:
+    """Counts what is read."""
+
+    def __init__(self) -> None:
+        self.seen: list[tuple[int, int, str]] = []
+
+    def __call__(self, done: int, total: int, path: Path) -> None:
+        self.seen.append((done, total, path.name))
+
+
+@pytest.fixture
+def readings() -> Readings:
+    return Readings()
+
+
+def held_out(prepared: Prepared) -> set[str]:
+    return {book.file for book in prepared.books if book.held_out}
+
+
+def texts(prepared: Prepared) -> dict[tuple[str, str], str]:
+    """What the ids say, a book each."""
+    tokenizer = load_tokenizer(prepared.folder / "tokenizer.json")
+    ids = np.fromfile(prepared.folder / "corpus.bin", dtype=np.uint16)
+    ends = np.cumsum([book.tokens for book in prepared.books])
+    assert ends[-1] == len(ids)
+    return {(book.file, book.part): tokenizer.decode(ids[end - book.tokens : end]) for book, end in zip(prepared.books, ends, strict=True)}
+
+
+def test_ids_decode_to_the_books_texts(books: Path, cache: Path):
+    prepared = prepare([books], cache=cache)
+    found, _ = read_books([books])
+    assert texts(prepared) == {(book.path.name, ""): book.text for book in found}
+    assert {book.file: book.characters for book in prepared.books} == {book.path.name: len(book.text) for book in found}
+    assert prepared.training_characters + prepared.held_out_characters == sum(len(book.text) for book in found)
+    assert prepared.script == "cyrillic"
+
+
+def test_training_books_come_first_and_the_held_out_ones_are_those_that_the_corpus_chose(books: Path, cache: Path):
+    prepared = prepare([books], cache=cache)
+    corpus = read_corpus([books])
+    assert [(book.file, book.held_out) for book in prepared.books] == [
+        *((book.path.name, False) for book in corpus.training),
+        *((book.path.name, True) for book in corpus.held_out),
+    ]
+
+
+def test_the_alphabet_comes_from_the_training_books_alone(tmp_path: Path, books: Path, cache: Path):
+    strange = tmp_path / "strange.txt"
+    strange.write_text("☃☃☃☃ " * 100, encoding="utf-8")
+    prepared = prepare([books], held_out=[strange], cache=cache)
+    assert load_tokenizer(prepared.folder / "tokenizer.json").unknown_characters("☃а") == ["☃"]
+    assert texts(prepared)["strange.txt", ""].count("☃") == 400
+
+
+def test_single_book_is_cut_and_both_parts_are_kept(some_stories: list[Path], cache: Path):
+    prepared = prepare([some_stories[0]], cache=cache)
+    assert [(book.part, book.held_out) for book in prepared.books] == [("beginning", False), ("end", True)]
+    (whole,), _ = read_books([some_stories[0]])
+    parts = texts(prepared)
+    beginning, end = parts[some_stories[0].name, "beginning"], parts[some_stories[0].name, "end"]
+    assert (beginning + end).split() == whole.text.split()
+    assert 0.05 < len(end) / len(whole.text) < 0.2
+
+
+def test_second_time_comes_from_the_cache_and_nothing_is_read(books: Path, cache: Path, readings: Readings):
+    first = prepare([books], cache=cache, on_read=readings)
+    assert [(done, total) for done, total, _ in readings.seen] == [(i, 5) for i in range(1, 6)]
+    assert {name for _, _, name in readings.seen} == {path.name for path in books.iterdir()}
+    readings.seen.clear()
+    second = prepare([books], cache=cache, on_read=readings)
+    assert not readings.seen
+    assert (first.cached, second.cached) == (False, True)
+    assert (second.folder, second.books, second.fingerprint, second.script) == (first.folder, first.books, first.fingerprint, first.script)
+
+
+def test_books_that_moved_or_were_named_one_by_one_are_found_in_the_cache(books: Path, cache: Path, tmp_path: Path, readings: Readings):
+    first = prepare([books], cache=cache)
+    elsewhere = tmp_path / "elsewhere" / "deep"
+    shutil.copytree(books, elsewhere)
+    assert prepare([elsewhere.parent], cache=cache, on_read=readings).folder == first.folder
+    assert prepare(sorted(books.iterdir(), reverse=True), cache=cache, on_read=readings).folder == first.folder
+    assert not readings.seen
+
+
+def test_changed_byte_gives_other_data(books: Path, cache: Path, readings: Readings):
+    first = prepare([books], cache=cache)
+    book = min(books.iterdir())
+    before = book.read_text(encoding="utf-8")
+    book.write_text(before[:-2] + "!\n", encoding="utf-8")
+    second = prepare([books], cache=cache, on_read=readings)
+    assert len(readings.seen) == 5
+    assert second.fingerprint != first.fingerprint
+    assert texts(second)[book.name, ""].endswith("!\n")
+    assert not texts(first)[book.name, ""].endswith("!\n")
+    book.write_text(before, encoding="utf-8")
+    assert prepare([books], cache=cache).folder == first.folder
+
+
+def test_new_missing_and_renamed_books_give_other_data(books: Path, cache: Path):
+    fingerprints = {prepare([books], cache=cache).fingerprint}
+    shutil.copy(min(books.iterdir()), books / "copy.txt")
+    fingerprints.add(prepare([books], cache=cache).fingerprint)
+    (books / "copy.txt").rename(books / "copy of it.txt")
+    fingerprints.add(prepare([books], cache=cache).fingerprint)
+    (books / "copy of it.txt").unlink()
+    max(books.iterdir()).unlink()
+    fingerprints.add(prepare([books], cache=cache).fingerprint)
+    assert len(fingerprints) == 4
+
+
+def test_held_out_choice_is_respected_wherever_the_file_lies(books: Path, cache: Path, tmp_path: Path):
+    inside = sorted(books.iterdir())[2]
+    chosen = prepare([books], held_out=[inside], cache=cache)
+    assert held_out(chosen) == {inside.name}
+    outside = tmp_path / "outside.txt"
+    outside.write_text(to_latin(inside.read_text(encoding="utf-8")), encoding="utf-8")
+    assert held_out(prepare([books], held_out=[outside], cache=cache)) == {"outside.txt"}
+    automatic = prepare([books], cache=cache)
+    assert len({chosen.fingerprint, automatic.fingerprint}) == 2
+    assert len(held_out(automatic)) == 1
+
+
+def test_choosing_what_would_be_chosen_anyway_is_still_a_choice_of_its_own(books: Path, cache: Path):
+    automatic = prepare([books], cache=cache)
+    named = prepare([books], held_out=[books / held_out(automatic).pop()], cache=cache)
+    assert named.fingerprint != automatic.fingerprint
+    assert named.books == automatic.books
+
+
+def test_unreadable_files_are_remembered_from_the_cache(books: Path, cache: Path, readings: Readings):
+    (books / "scan.txt").write_bytes(b"\x00\x01\x02" * 100)
+    (books / "empty.epub").touch()
+    first = prepare([books], cache=cache)
+    second = prepare([books], cache=cache, on_read=readings)
+    assert second.cached
+    assert not readings.seen
+    assert [bad.path.name for bad in first.unreadable] == ["empty.epub", "scan.txt"]
+    assert second.unreadable == first.unreadable
+    assert all(bad.reason for bad in second.unreadable)
+
+
+def test_unreadable_file_that_was_mended_is_read(books: Path, cache: Path, some_stories: list[Path]):
+    (books / "scan.txt").write_bytes(b"\x00\x01\x02" * 100)
+    assert len(prepare([books], cache=cache).books) == 5
+    (books / "scan.txt").write_text(to_latin(some_stories[0].read_text(encoding="utf-8")), encoding="utf-8")
+    mended = prepare([books], cache=cache)
+    assert len(mended.books) == 6
+    assert not mended.unreadable
+
+
+def test_script_is_the_one_that_most_of_the_text_is_in(books: Path, cache: Path):
+    shelf = sorted(books.iterdir())
+    for book in shelf[:3]:
+        book.write_text(to_latin(book.read_text(encoding="utf-8")), encoding="utf-8")
+    assert prepare([books], held_out=[shelf[3]], cache=cache).script == "latin"
+    assert prepare([books], held_out=[shelf[0], shelf[1]], cache=cache).script == "cyrillic"
+
+
+def test_nothing_to_learn_from_is_refused_and_leaves_nothing_in_the_cache(tmp_path: Path, books: Path, cache: Path):
+    (tmp_path / "note.txt").write_text("Мало.", encoding="utf-8")
+    with pytest.raises(NoBooks, match="too little text"):
+        prepare([tmp_path / "note.txt"], cache=cache)
+    with pytest.raises(NoBooks, match="nowhere does not exist"):
+        prepare([tmp_path / "nowhere"], cache=cache)
+    with pytest.raises(WrongUse, match="no tokenizer 'runes'"):
+        prepare([books], tokenizer="runes", cache=cache)
+    assert not cache.exists() or not list(cache.iterdir())
+
+
+def test_killed_while_preparing_the_next_one_begins_anew(
+    books: Path, cache: Path, tmp_path: Path, killed_everywhere: Callable[[Path, str], list[Path]]
+):
+    whole = texts(prepare([books], cache=cache))
+    home = tmp_path / "home"
+    (home / "cache").mkdir(parents=True)
+    (home / "books").mkdir()
+    for book in sorted(books.iterdir())[:2]:
+        shutil.copy(book, home / "books")
+    copies = killed_everywhere(home, "paznja.preparing.prepare([folder / 'books'], cache=folder / 'cache')")
+    assert len(copies) > 8
+    for copy in copies[::3]:
+        kept = texts(prepare([copy / "books"], cache=copy / "cache"))
+        assert len(kept) == 2
+        assert kept.items() <= whole.items()
+
+
+def test_two_that_prepare_the_same_books_at_once_do_not_take_them_from_each_other(books: Path, cache: Path):
+    quicker: list[tuple[Path, int]] = []
+
+    def meanwhile(done: int, total: int, path: Path) -> None:
+        if done == total:
+            folder = prepare([books], cache=cache).folder
+            quicker.append((folder, (folder / "corpus.bin").stat().st_ino))
+
+    slower = prepare([books], cache=cache, on_read=meanwhile)
+    assert quicker == [(slower.folder, (slower.folder / "corpus.bin").stat().st_ino)]
+    assert [path.name for path in cache.iterdir()] == [slower.fingerprint]
+
+
+# --- the cache's size ---------------------------------------------------------------------------------------------------------------
+
+
+def test_the_cache_drops_what_was_unused_the_longest(books: Path, cache: Path):
+    shelf = sorted(books.iterdir())
+    folders = [prepare([book], cache=cache).folder for book in shelf[:3]]
+    for age, folder in enumerate(folders):
+        os.utime(folder, (1_000 + age, 1_000 + age))
+    prepare([shelf[0]], cache=cache)  # the oldest one is used again
+    trim_cache(cache, cache_size(cache) - 1)
+    assert [folder.exists() for folder in folders] == [True, False, True]
+    trim_cache(cache, cache_size(cache))
+    assert [folder.exists() for folder in folders] == [True, False, True]
+    trim_cache(cache, 0, keep=folders[2])
+    assert [folder.exists() for folder in folders] == [False, False, True]
+    trim_cache(cache, 0)
+    assert cache_size(cache) == 0
+
+
+def test_preparing_keeps_the_cache_below_its_limit_but_never_drops_what_it_just_made(
+    books: Path, cache: Path, monkeypatch: pytest.MonkeyPatch
+):
+    shelf = sorted(books.iterdir())
+    first = prepare([shelf[0]], cache=cache)
+    monkeypatch.setattr(preparing, "CACHE_BYTES", 10)
+    second = prepare([shelf[1]], cache=cache)
+    assert not first.folder.exists()
+    assert texts(second)
+
+
+def test_cache_that_was_never_used_is_empty(cache: Path):
+    assert cache_size(cache) == 0
+    trim_cache(cache, 0)
+
+
+def test_what_a_run_holds_survives_the_clearing_of_the_cache(run: Run, cache: Path):
+    link = run.path / "corpus.bin"
+    assert link.stat().st_nlink == 2, "a hard link costs no second copy of the books"
+    before = run.training_ids().tolist()
+    trim_cache(cache, 0)
+    assert not list(cache.iterdir())
+    assert link.stat().st_nlink == 1
+    assert run.training_ids().tolist() == before
+
+
+def test_prepared_books_go_to_the_users_cache_folder_unless_told_otherwise(books: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "home"))
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    monkeypatch.setenv("LOCALAPPDATA", str(tmp_path / "home"))
+    assert prepare([books]).folder.is_relative_to(tmp_path / "home")
+
+
+# --- what tells books apart ---------------------------------------------------------------------------------------------------------
+
+
+def test_files_are_described_by_name_contents_and_use(books: Path, tmp_path: Path):
+    shelf = sorted(books.iterdir())
+    described = describe_files([books], [shelf[1]])
+    assert [name for name, _, _ in described] == [path.name for path in shelf]
+    assert [use for _, _, use in described] == ["", "held out", "", "", ""]
+    assert len({sha256 for _, sha256, _ in described}) == 5
+    assert describe_files([*reversed(shelf), books], [books / ".." / books.name / shelf[1].name]) == described
+    with pytest.raises(NoBooks, match="does not exist"):
+        describe_files([books, tmp_path / "nowhere"], None)

@@ -1,0 +1,522 @@
+"""The run folder: whoever reads it sees whole files only, and whoever is killed while writing leaves a run that can go on."""
+
+from __future__ import annotations
+
+import errno
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given
+from hypothesis import settings as hypothesis_settings
+from hypothesis import strategies as st
+
+from paznja.config import Settings, customise
+from paznja.errors import PaznjaError, RunError, WrongUse
+from paznja.preparing import prepare
+from paznja.run import COMMANDS, Run, all_runs, check_name, free_name, link_or_copy, write_atomically
+
+MakeRun = Callable[..., Run]
+Killed = Callable[[Path, str], list[Path]]
+
+
+def save(run: Run, iteration: int, *, finished: bool = False) -> None:
+    """A checkpoint whose files say of which iteration they are."""
+    files = {"model.safetensors": f"weights {iteration}".encode(), "optimizer.safetensors": f"moments {iteration}".encode()}
+    run.write_checkpoint({"iteration": iteration, "seconds": iteration / 10, "finished": finished}, files)
+
+
+def assert_checkpoint_is_whole(run: Run) -> int:
+    position = run.position()
+    assert position is not None
+    iteration = position["iteration"]
+    assert position["checkpoint"] == f"checkpoint-{iteration:08d}"
+    assert run.read_checkpoint("model.safetensors") == f"weights {iteration}".encode()
+    assert run.read_checkpoint("optimizer.safetensors") == f"moments {iteration}".encode()
+    return iteration
+
+
+def checkpoints(run: Run) -> list[str]:
+    return sorted(path.name for path in run.path.glob("checkpoint-*"))
+
+
+def litter(folder: Path) -> list[str]:
+    """What a crash left: files and folders under names that nobody will look for."""
+    return [path.name for path in folder.iterdir() if path.name.endswith((".part", ".new"))]
+
+
+@contextmanager
+def second_trainer(run: Run) -> Iterator[subprocess.Popen[str]]:
+    """Another process that has the run's lock."""
+    code = """
+import sys
+from pathlib import Path
+from paznja.run import Run
+with Run(Path(sys.argv[1])).locked():
+    print("in", flush=True)
+    input()
+"""
+    process = subprocess.Popen([sys.executable, "-c", code, run.path], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    assert process.stdout is not None
+    assert process.stdin is not None
+    try:
+        assert process.stdout.readline() == "in\n"
+        yield process
+    finally:
+        process.kill()
+        process.wait()
+        process.stdout.close()
+        process.stdin.close()
+
+
+# --- making and finding -------------------------------------------------------------------------------------------------------------
+
+
+def test_created_run_is_found_by_its_name_and_by_its_folder(run: Run):
+    for found in (Run.open("most", run.path.parent), Run.open(run.path), Run.open(str(run.path), Path("elsewhere"))):
+        assert found.name == "most"
+        assert found.settings() == Settings()
+        assert len(found.books()) == 5
+        assert sum(book.held_out for book in found.books()) == 1
+        assert found.metrics() == found.samples() == []
+        assert found.position() is None
+        assert found.state() == "stopped"
+
+
+def test_name_in_use_is_refused_and_the_next_free_one_named(run: Run, new_run: MakeRun):
+    before = sorted(run.path.iterdir())
+    (run.path.parent / "most-2").mkdir()
+    with pytest.raises(WrongUse, match=r"'most' is in use.*'most-3'"):
+        new_run("most")
+    assert sorted(run.path.iterdir()) == before
+    assert free_name(run.path.parent, "most") == "most-3"
+    assert free_name(run.path.parent, "new") == "new-2"
+
+
+def test_run_that_cannot_be_made_leaves_nothing_behind(books: Path, cache: Path, tmp_path: Path):
+    prepared = prepare([books], cache=cache)
+    (prepared.folder / "tokenizer.json").unlink()
+    with pytest.raises(FileNotFoundError):
+        Run.create(tmp_path / "runs", "most", {}, prepared.folder)
+    assert not list((tmp_path / "runs").iterdir())
+
+
+def test_run_that_is_killed_while_it_is_made_is_there_whole_or_not_at_all(run: Run, killed_everywhere: Killed):
+    code = "paznja.run.Run.create(folder.parent, 'new', paznja.run.Run(folder).about(), folder)"
+    copies = killed_everywhere(run.path, code)
+    assert len(copies) > 8
+    made = [all_runs(copy.parent) for copy in copies]
+    assert [len(runs) for runs in made] == sorted(len(runs) for runs in made)
+    assert len(made[0]) == 1
+    for runs in made:
+        for found in runs:
+            assert found.settings() == run.settings()
+            assert found.training_ids().tolist() == run.training_ids().tolist()
+
+
+@pytest.mark.parametrize("name", ["", ".", "..", ".most", "a/b", "a\\b", "a:b", "a\nb", "a\0b", "a*", "ж" * 101, "\udcff"])
+def test_name_that_no_folder_can_have_is_refused(name: str):
+    with pytest.raises(WrongUse):
+        check_name(name)
+
+
+@given(st.text(alphabet=st.characters()))
+@hypothesis_settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_every_name_that_is_allowed_can_be_a_folder(tmp_path: Path, name: str):
+    try:
+        check_name(name)
+    except WrongUse:
+        return
+    (tmp_path / name).mkdir(exist_ok=True)
+    assert (tmp_path / name).parent == tmp_path
+    assert (tmp_path / name).is_dir()
+
+
+@pytest.mark.parametrize("name", ["most", "Мост на Дрини", "Books-2026-11-22-1", "šuma_2"])
+def test_ordinary_names_are_allowed(name: str):
+    check_name(name)
+
+
+def test_unknown_run_is_refused_with_the_nearest_name(run: Run, new_run: MakeRun):
+    new_run("reka")
+    with pytest.raises(RunError, match=r"Did you mean most\?"):
+        Run.open("mots", run.path.parent)
+    with pytest.raises(RunError, match="There are: most, reka"):
+        Run.open("xyzzy", run.path.parent)
+    with pytest.raises(RunError, match="There are none yet"):
+        Run.open("most", run.path / "commands")
+
+
+def test_all_runs_are_listed_oldest_first_and_nothing_else(new_run: MakeRun):
+    newer, older = new_run("a"), new_run("b")
+    out = newer.path.parent
+    os.utime(older.path / "run.toml", (1_000, 1_000))
+    (out / "not a run").mkdir()
+    shutil.copytree(newer.path, out / ".a.1.new")
+    (out / "file").touch()
+    assert [run.name for run in all_runs(out)] == ["b", "a"]
+    assert all_runs(out / "nowhere") == []
+
+
+# --- what is damaged, or of another version -----------------------------------------------------------------------------------------
+
+
+def test_format_of_another_version_is_refused_with_a_sentence(run: Run):
+    whole = (run.path / "run.toml").read_text()
+    assert "format = 1\n" in whole
+    for other in ("format = 2\n", 'format = "1"\n', ""):
+        (run.path / "run.toml").write_text(whole.replace("format = 1\n", other))
+        with pytest.raises(RunError, match="use the version that made it"):
+            Run.open("most", run.path.parent)
+
+
+@pytest.mark.parametrize("file", ["checkpoint", "corpus.json"])
+def test_other_files_of_another_version_are_refused_too(run: Run, file: str):
+    save(run, 1)
+    content = json.loads((run.path / file).read_text())
+    (run.path / file).write_text(json.dumps({**content, "format": 2}))
+    with pytest.raises(RunError, match="another version of paznja"):
+        run.position() if file == "checkpoint" else run.books()
+
+
+READERS: dict[str, Callable[[Run], Any]] = {
+    "run.toml": lambda run: (run.corpus(), run.settings()),
+    "corpus.json": Run.books,
+    "checkpoint": Run.position,
+}
+
+
+@pytest.mark.parametrize("file", READERS)
+def test_file_that_was_cut_short_anywhere_is_refused_with_a_sentence_that_names_it(run: Run, file: str):
+    save(run, 1)
+    whole = (run.path / file).read_bytes()
+    refused = 0
+    ends = range(0, len(whole), 7)
+    for end in ends:
+        (run.path / file).write_bytes(whole[:end])
+        try:
+            READERS[file](run)
+        except RunError as error:
+            refused += file in str(error) or "format" in str(error)
+    # The rest of run.toml's last section, or of a file's last spaces, is not missed.
+    assert refused > 0.3 * len(ends)
+
+
+@pytest.mark.parametrize("file", READERS)
+@pytest.mark.parametrize("content", [b"\0" * 300, b"", b"[]", b"3", b"null", b'"\xff"', b"{", b"format = 1\nsettings = 3\ncorpus = []\n"])
+def test_file_full_of_something_else_is_refused_with_a_sentence(run: Run, file: str, content: bytes):
+    save(run, 1)
+    (run.path / file).write_bytes(content)
+    with pytest.raises(RunError):
+        READERS[file](run)
+
+
+def test_missing_files_are_named(run: Run):
+    (run.path / "corpus.json").unlink()
+    with pytest.raises(RunError, match=r"corpus\.json is missing"):
+        run.books()
+    (run.path / "run.toml").unlink()
+    with pytest.raises(RunError, match=r"has no run\.toml"):
+        run.about()
+
+
+def test_missing_or_shortened_books_are_refused(run: Run, new_run: MakeRun):
+    ids = (run.path / "corpus.bin").read_bytes()
+    (run.path / "corpus.bin").unlink()
+    (run.path / "corpus.bin").write_bytes(ids[:-2])
+    with pytest.raises(RunError, match=r"corpus\.bin is damaged"):
+        run.training_ids()
+    with pytest.raises(RunError, match="kept without its books' text"):
+        new_run("without", with_corpus=False).held_out_ids()
+
+
+def test_missing_checkpoint_files_are_named(run: Run):
+    with pytest.raises(RunError, match="no checkpoint yet"):
+        run.read_checkpoint("model.safetensors")
+    save(run, 1)
+    with pytest.raises(RunError, match=r"scaler\.safetensors is missing"):
+        run.read_checkpoint("scaler.safetensors")
+    shutil.rmtree(run.path / "checkpoint-00000001")
+    with pytest.raises(RunError, match=r"checkpoint-00000001.* is missing"):
+        run.read_checkpoint("model.safetensors")
+
+
+# --- logs ---------------------------------------------------------------------------------------------------------------------------
+
+
+def sample(iteration: int, *, row: bool = True) -> dict[str, Any]:
+    return {"prompt": "Ово је мост ", "text": f"преко {iteration} река", "iteration": iteration, "seconds": 1.0, "row": row}
+
+
+def test_samples_and_metrics_come_back_as_they_were_written(run: Run):
+    for iteration in (1, 2, 3):
+        run.append_sample(sample(iteration, row=iteration != 2))
+        run.append_metrics({"iteration": iteration, "held_out": 1 / iteration})
+    assert run.samples() == [sample(1), sample(2, row=False), sample(3)]
+    assert run.samples(rows_only=True) == [sample(1), sample(3)]
+    assert run.metrics() == [{"iteration": i, "held_out": 1 / i} for i in (1, 2, 3)]
+    assert "Ово је мост преко 3 река ... | 3 |" in (run.path / "samples.md").read_text()
+    assert "преко 2 река" not in (run.path / "samples.md").read_text()
+
+
+def test_half_a_last_line_is_ignored_and_cut_back(run: Run):
+    run.append_metrics({"iteration": 1})
+    run.append_sample(sample(1))
+    save(run, 1)
+    run.append_metrics({"iteration": 2})
+    run.append_sample(sample(2))
+    for file in ("metrics.jsonl", "samples.jsonl"):
+        with open(run.path / file, "ab") as lines:
+            lines.write('{"iteration": 3, "text": "мо'.encode()[:-1])
+    assert [line["iteration"] for line in run.metrics()] == [line["iteration"] for line in run.samples()] == [1, 2]
+    run.cut_back()
+    assert [line["iteration"] for line in run.metrics()] == [line["iteration"] for line in run.samples()] == [1]
+    run.append_metrics({"iteration": 2})
+    run.append_sample(sample(2))
+    assert [line["iteration"] for line in run.metrics()] == [line["iteration"] for line in run.samples()] == [1, 2]
+    assert "2 река" in (run.path / "samples.md").read_text()
+
+
+def test_half_a_line_that_a_power_cut_left_before_the_checkpoints_end_is_cut_back(run: Run):
+    for iteration in (1, 2):
+        run.append_metrics({"iteration": iteration})
+    save(run, 2)
+    os.truncate(run.path / "metrics.jsonl", (run.path / "metrics.jsonl").stat().st_size - 3)
+    run.cut_back()
+    run.append_metrics({"iteration": 3})
+    assert run.metrics() == [{"iteration": 1}, {"iteration": 3}]
+
+
+def test_without_a_checkpoint_everything_is_cut_back(run: Run):
+    run.append_metrics({"iteration": 1})
+    run.append_sample(sample(1))
+    run.cut_back()
+    assert run.metrics() == run.samples() == []
+    assert "река" not in (run.path / "samples.md").read_text()
+
+
+# --- checkpoints --------------------------------------------------------------------------------------------------------------------
+
+
+def test_only_the_last_two_checkpoints_are_kept_and_the_last_is_valid(run: Run):
+    for iteration in (5, 10, 15, 100):
+        save(run, iteration)
+        assert assert_checkpoint_is_whole(run) == iteration
+    assert checkpoints(run) == ["checkpoint-00000015", "checkpoint-00000100"]
+    assert json.loads((run.path / "checkpoint-00000015" / "position.json").read_text())["iteration"] == 15
+
+
+def test_checkpoint_saved_again_at_its_iteration_only_takes_the_new_position(run: Run):
+    save(run, 5)
+    save(run, 5, finished=True)
+    assert assert_checkpoint_is_whole(run) == 5
+    assert run.state() == "finished"
+
+
+def test_killed_at_any_moment_of_saving_a_whole_checkpoint_is_valid_and_training_goes_on(run: Run, killed_everywhere: Killed):
+    for iteration in (5, 10):
+        run.append_metrics({"iteration": iteration})
+        save(run, iteration)
+    code = """
+files = {"model.safetensors": b"weights 15", "optimizer.safetensors": b"moments 15"}
+run = paznja.run.Run(folder)
+run.append_metrics({"iteration": 15})
+run.write_checkpoint({"iteration": 15, "seconds": 1.5, "finished": False}, files)
+"""
+    copies = [Run(copy) for copy in killed_everywhere(run.path, code)]
+    assert len(copies) > 15
+    valid = [assert_checkpoint_is_whole(copy) for copy in copies]
+    assert valid == sorted(valid)
+    assert set(valid) == {10, 15}
+    for copy, iteration in zip(copies, valid, strict=True):
+        copy.cut_back()
+        assert copy.metrics()[-1]["iteration"] == iteration
+        save(copy, 12 if iteration == 10 else 17)
+        assert assert_checkpoint_is_whole(copy) == (12 if iteration == 10 else 17)
+        assert checkpoints(copy) == [f"checkpoint-{i:08d}" for i in ((10, 12) if iteration == 10 else (15, 17))]
+        assert not litter(copy.path)
+
+
+def test_disk_that_fills_up_while_saving_leaves_the_last_checkpoint_valid(run: Run, monkeypatch: pytest.MonkeyPatch):
+    save(run, 5)
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "fsync", lambda descriptor: (_ for _ in ()).throw(OSError(errno.ENOSPC, "No space left on device")))
+        with pytest.raises(OSError, match="No space left"):
+            save(run, 10)
+    assert assert_checkpoint_is_whole(run) == 5
+    assert checkpoints(run) == ["checkpoint-00000005"]
+    assert not litter(run.path)
+
+
+def test_finished_run_that_is_given_more_is_not_finished_any_more(run: Run):
+    save(run, 5, finished=True)
+    assert run.state() == "finished"
+    more = customise(run.settings(), batch=3)
+    run.extend({**run.about(), "settings": more.to_dict()})
+    assert run.state() == "stopped"
+    assert run.settings() == more
+    assert assert_checkpoint_is_whole(run) == 5
+
+
+# --- living with others -------------------------------------------------------------------------------------------------------------
+
+
+def test_second_trainer_is_kept_out_until_the_first_is_killed(run: Run):
+    with second_trainer(run) as first:
+        assert run.state() == "training"
+        with pytest.raises(RunError, match="Another paznja is training"), run.locked():
+            pytest.fail("two trainers in one folder")
+        first.send_signal(signal.SIGKILL)
+        first.wait()
+        with run.locked():
+            assert run.state() == "training"
+        assert run.state() == "stopped"
+
+
+def test_lock_is_given_back_when_training_fails(run: Run):
+    with pytest.raises(ZeroDivisionError), run.locked():
+        raise ZeroDivisionError
+    with run.locked():
+        pass
+
+
+def test_asking_for_the_state_never_keeps_a_trainer_out(run: Run):
+    asking = threading.Event()
+
+    def ask() -> None:
+        while not asking.wait(0.001):
+            run.state()
+
+    asker = threading.Thread(target=ask)
+    asker.start()
+    try:
+        for _ in range(30):
+            with run.locked():
+                pass
+    finally:
+        asking.set()
+        asker.join()
+
+
+def test_removed_run_is_gone_but_not_while_it_is_being_trained(run: Run):
+    with second_trainer(run):
+        with pytest.raises(RunError, match="being trained right now"):
+            run.remove()
+        assert run.books()
+    run.remove()
+    assert not run.path.exists()
+
+
+def test_commands_are_taken_once_and_in_order(run: Run):
+    assert run.take_commands() == []
+    for command in reversed(COMMANDS):
+        run.send(command)
+    run.send("stop")
+    assert run.take_commands() == list(COMMANDS)
+    assert run.take_commands() == []
+
+
+def test_unknown_command_is_refused_and_those_there_are_named(run: Run):
+    with pytest.raises(WrongUse, match="stop, pause, go-on, sample"):
+        run.send("explode")
+    assert run.take_commands() == []
+
+
+# --- whole files --------------------------------------------------------------------------------------------------------------------
+
+
+def test_books_are_linked_into_the_run_or_copied_where_that_cannot_be(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    source = tmp_path / "source"
+    source.write_bytes(b"ids")
+    link_or_copy(source, tmp_path / "linked")
+    assert (tmp_path / "linked").samefile(source)
+
+    def refuse(*_: object) -> None:
+        raise OSError(errno.EXDEV, "Invalid cross-device link")
+
+    monkeypatch.setattr(os, "link", refuse)
+    link_or_copy(source, tmp_path / "copied")
+    assert not (tmp_path / "copied").samefile(source)
+    assert (tmp_path / "copied").read_bytes() == b"ids"
+
+
+def test_file_written_atomically_is_the_old_or_the_new_one_wherever_the_writer_is_killed(tmp_path: Path, killed_everywhere: Killed):
+    folder = tmp_path / "run"
+    folder.mkdir()
+    (folder / "file").write_bytes(b"old")
+    copies = killed_everywhere(folder, "paznja.run.write_atomically(folder / 'file', b'new' * 100_000)")
+    contents = [(copy / "file").read_bytes() for copy in copies]
+    assert len(contents) >= 3
+    assert contents[0] == b"old"
+    assert contents[-1] == b"new" * 100_000
+    assert set(contents) == {contents[0], contents[-1]}
+
+
+def test_failed_writing_leaves_the_old_file_and_nothing_else(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    write_atomically(tmp_path / "file", b"old")
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "fsync", lambda descriptor: (_ for _ in ()).throw(OSError(errno.ENOSPC, "No space left on device")))
+        with pytest.raises(OSError, match="No space left"):
+            write_atomically(tmp_path / "file", b"new")
+    assert [path.name for path in tmp_path.iterdir()] == ["file"]
+    assert (tmp_path / "file").read_bytes() == b"old"
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="the largest size of a file can be limited on Unix alone")
+def test_disk_that_fills_up_leaves_whole_lines_and_the_old_files(run: Run):
+    """The operating system really stops the writing, in the middle of a line: no file may grow beyond 2,000 bytes in this process."""
+    script = """
+import resource, sys
+from pathlib import Path
+from paznja.run import Run
+run = Run(Path(sys.argv[1]))
+resource.setrlimit(resource.RLIMIT_FSIZE, (2_000, resource.RLIM_INFINITY))
+written = 0
+try:
+    while True:
+        run.append_metrics({"iteration": written, "text": "мост" * 30})
+        written += 1
+except OSError as error:
+    print(error.errno)
+for write in (lambda: run.write_file("model.safetensors", b"new" * 1000), lambda: run.write_file("small", b"new")):
+    try:
+        write()
+        print("written")
+    except OSError:
+        print("refused")
+"""
+    run.write_file("model.safetensors", b"old")
+    done = subprocess.run([sys.executable, "-c", script, run.path], capture_output=True, text=True, check=False)
+    assert done.stdout.split() == [str(errno.ENOSPC), "refused", "written"], done.stderr
+    assert (run.path / "metrics.jsonl").read_bytes().endswith(b"\n")
+    assert [line["iteration"] for line in run.metrics()] == list(range(len(run.metrics())))
+    assert 3 <= len(run.metrics()) <= 12
+    assert (run.path / "model.safetensors").read_bytes() == b"old"
+    assert not litter(run.path)
+
+
+# --- the books as ids ---------------------------------------------------------------------------------------------------------------
+
+
+def test_training_and_held_out_ids_are_the_books_one_after_the_other(run: Run):
+    whole = np.fromfile(run.path / "corpus.bin", dtype=np.uint16)
+    assert np.array_equal(np.concatenate([run.training_ids(), *run.held_out_ids()]), whole)
+    books = run.books()
+    assert [book.held_out for book in books] == sorted(book.held_out for book in books)
+    assert len(run.training_ids()) == sum(book.tokens for book in books if not book.held_out)
+    assert [len(ids) for ids in run.held_out_ids()] == [book.tokens for book in books if book.held_out]
+
+
+def test_every_refusal_is_an_error_that_a_person_can_act_on():
+    assert issubclass(RunError, PaznjaError)
+    assert (RunError.exit_code, WrongUse.exit_code) == (1, 2)

@@ -1,0 +1,83 @@
+"""Runs of a very small network on a piece of a real story, and trainers for them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+import paznja
+from paznja.config import Settings, customise, preset, with_budget
+from paznja.run import BookRecord, Run, write_books_json
+from paznja.tokenizers import load_tokenizer
+from paznja.tokenizers.characters import CharacterTokenizer
+from paznja.training.trainer import Trainer
+
+torch.set_num_threads(1)  # the tests run side by side
+
+TRAINING_CHARACTERS = 5000
+HELD_OUT_CHARACTERS = 900
+
+
+@pytest.fixture(scope="session")
+def prepared(tmp_path_factory) -> Path:
+    """A folder of prepared data: the beginning of a story, and two later pieces of it held out."""
+    story = (Path(paznja.__file__).parent / "corpus" / "stories" / "kavez.txt").read_text(encoding="utf-8")
+    pieces = [story[:TRAINING_CHARACTERS], story[TRAINING_CHARACTERS:][:HELD_OUT_CHARACTERS], story[-HELD_OUT_CHARACTERS:]]
+    tokenizer = CharacterTokenizer.learn(pieces[:1])
+    folder = tmp_path_factory.mktemp("prepared")
+    records: list[BookRecord] = []
+    with open(folder / "corpus.bin", "wb") as file:
+        for number, piece in enumerate(pieces):
+            ids = tokenizer.encode(piece)
+            ids.tofile(file)
+            records.append(BookRecord(f"Књига {number}", "", f"{number}.txt", "", f"{number:064d}", len(piece), len(ids), number > 0))
+    write_books_json(folder / "corpus.json", records)
+    (folder / "tokenizer.json").write_text(tokenizer.to_json(), encoding="utf-8")
+    return folder
+
+
+@pytest.fixture
+def begin(prepared: Path, tmp_path: Path) -> Callable[..., Run]:
+    """Makes a run that can be trained, in which everything is small; `changes` are settings as `customise` takes them."""
+
+    def make(name: str = "run", *, iterations: int | None = None, minutes: float | None = None, **changes: Any) -> Run:
+        small: dict[str, Any] = {
+            "layers": 1,
+            "width": 8,
+            "heads": 2,
+            "hidden": 12,
+            "context": 8,
+            "batch": 4,
+            "warm_up": 2,
+            "length": 12,
+            "num_between": 0,
+            "prompts": ("Ово је ",),
+            "device": "cpu",
+            "precision": "float32",
+            "threads": 1,
+            "checkpoint_seconds": 1e6,
+        }
+        if iterations is None and minutes is None:
+            iterations = 12
+        settings = with_budget(customise(preset("tiny"), **(small | changes)), minutes, iterations)
+        vocabulary = load_tokenizer(prepared / "tokenizer.json").size
+        settings = replace(settings, model=replace(settings.model, vocabulary=vocabulary))
+        return Run.create(tmp_path, name, {"settings": settings.to_dict()}, prepared)
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def trainer_of() -> Callable[..., Trainer]:
+    """A trainer that goes on with a run from where it is."""
+
+    def make(run: Run, *, stop: Callable[[], bool] = lambda: False) -> Trainer:
+        settings: Settings = run.settings()
+        return Trainer(run, settings, load_tokenizer(run.path / "tokenizer.json"), stop=stop)
+
+    return make
