@@ -79,6 +79,7 @@ def test_killed_five_times_at_random_moments_and_resumed_it_ends_with_the_weight
         assert before < iteration_of(killed) < ITERATIONS
         assert killed.state() == "stopped"
         before = iteration_of(killed)
+        print(f"killed with iteration {before} as the last one saved")
         process = command_line("resume", "killed", "--out", out)
     finish(process)
 

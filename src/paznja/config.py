@@ -76,13 +76,13 @@ class TrainingConfig:
     """Where the present stretch of the run began: above 0 when a run was given another budget, which counts from there."""
     from_seconds: float = 0.0
     """The same in seconds of training."""
-    batch: int = 32
+    batch: int = 16
     """Windows of the context length in an iteration."""
     optimizer: str = "muon"
     """"muon": Muon for the matrices and AdamW for the rest; "adamw": AdamW for everything."""
     matrix_learning_rate: float = 0.02
     """Peak learning rate of Muon."""
-    learning_rate: float = 0.005
+    learning_rate: float = 0.03
     """Peak learning rate of AdamW."""
     weight_decay: float = 0.0
     """AdamW's, on matrices alone."""

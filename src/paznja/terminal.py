@@ -23,10 +23,11 @@ from rich.text import Text
 from paznja.table import count, duration, one_line
 
 if TYPE_CHECKING:
-    from paznja.api import Evaluation, Planned, Reading
+    from paznja.api import Evaluation
     from paznja.corpus.corpus import Unreadable
     from paznja.run import Run
     from paznja.training import events
+    from paznja.training.session import Planned, Reading
 
 PLAIN_SECONDS = 30.0
 """Between two lines about the progress where there is no terminal."""

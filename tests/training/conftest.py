@@ -11,7 +11,7 @@ import pytest
 import torch
 
 import paznja
-from paznja.config import Settings, customise, preset, with_budget
+from paznja.config import ModelConfig, SamplingConfig, Settings, TrainingConfig, customise, with_budget
 from paznja.run import BookRecord, Run, write_books_json
 from paznja.tokenizers import load_tokenizer
 from paznja.tokenizers.characters import CharacterTokenizer
@@ -21,6 +21,25 @@ torch.set_num_threads(1)  # the tests run side by side
 
 TRAINING_CHARACTERS = 5000
 HELD_OUT_CHARACTERS = 900
+
+SMALL = Settings(
+    model=ModelConfig(layers=1, width=8, heads=2, hidden=12, context=8),
+    training=TrainingConfig(
+        batch=4,
+        optimizer="muon",
+        matrix_learning_rate=0.02,
+        learning_rate=0.005,
+        weight_decay=0.0,
+        warm_up=2,
+        decay=0.6,
+        device="cpu",
+        precision="float32",
+        threads=1,
+        checkpoint_seconds=1e6,
+    ),
+    sampling=SamplingConfig(prompts=("Ово је ",), length=12, num_between=0),
+)
+"""Whatever the presets become, the tests stand on this."""
 
 
 @pytest.fixture(scope="session")
@@ -46,25 +65,9 @@ def begin(prepared: Path, tmp_path: Path) -> Callable[..., Run]:
     """Makes a run that can be trained, in which everything is small; `changes` are settings as `customise` takes them."""
 
     def make(name: str = "run", *, iterations: int | None = None, minutes: float | None = None, **changes: Any) -> Run:
-        small: dict[str, Any] = {
-            "layers": 1,
-            "width": 8,
-            "heads": 2,
-            "hidden": 12,
-            "context": 8,
-            "batch": 4,
-            "warm_up": 2,
-            "length": 12,
-            "num_between": 0,
-            "prompts": ("Ово је ",),
-            "device": "cpu",
-            "precision": "float32",
-            "threads": 1,
-            "checkpoint_seconds": 1e6,
-        }
         if iterations is None and minutes is None:
             iterations = 12
-        settings = with_budget(customise(preset("tiny"), **(small | changes)), minutes, iterations)
+        settings = with_budget(customise(SMALL, **changes), minutes, iterations)
         vocabulary = load_tokenizer(prepared / "tokenizer.json").size
         settings = replace(settings, model=replace(settings.model, vocabulary=vocabulary))
         return Run.create(tmp_path, name, {"settings": settings.to_dict()}, prepared)

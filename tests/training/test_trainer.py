@@ -405,7 +405,7 @@ def test_a_loss_that_is_not_finite_stops_the_run_and_leaves_the_last_checkpoint_
     assert run.state() == "finished"
 
 
-@pytest.mark.parametrize(("optimizer", "learning_rate"), [("muon", 1e10), ("adamw", 1e10), ("muon", 1e30), ("adamw", 1e38)])
+@pytest.mark.parametrize(("optimizer", "learning_rate"), [("muon", 1e10), ("adamw", 1e10), ("muon", 1e30), ("adamw", 3e37)])
 def test_a_learning_rate_far_too_high_fails_with_a_sentence_and_saves_nothing_broken(begin, trainer_of, optimizer, learning_rate):
     run = begin(iterations=30, learning_rate=learning_rate, optimizer=optimizer, warm_up=0, sample_at=(1, 2, 3))
     with pytest.raises(TrainingFailed, match="Nothing was saved yet"):

@@ -119,7 +119,7 @@ class Trainer:
                 yield from self._evaluate()
             elif asked:
                 yield from self._row()
-            else:
+            elif not self._spent():  # the end is a row
                 yield from self._between(between)
             position.seconds = self._clock.seconds()
             if position.seconds - last_save >= max(config.checkpoint_seconds, self._slowest_save / SAVING_SHARE):

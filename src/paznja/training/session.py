@@ -1,0 +1,322 @@
+"""A training from its beginning to its end: reading the books, picking what was left open, making or finding the run's folder, training.
+
+Torch is imported only once the books are read: a wrong path is answered at once.
+"""
+
+from __future__ import annotations
+
+import datetime
+import importlib.metadata
+import signal
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from paznja.config import DEFAULT_PROMPTS, Settings, with_budget
+from paznja.corpus.corpus import Unreadable, passed_over
+from paznja.errors import BooksChanged, NoBooks, RunError, TrainingFailed, WrongUse
+from paznja.generation import fit_prompt
+from paznja.preparing import Prepared, describe_files, prepare
+from paznja.run import BookRecord, Run, check_name, free_name, is_disk_full, link_or_copy, writing_to
+from paznja.tokenizers import load_tokenizer
+
+Tell = Callable[[Any], None]
+"""Is given everything that happens: Reading and Planned from here, then the trainer's events."""
+
+USUAL_SHARE = 0.5
+"""Of the matrix product's peak, what an iteration usually reaches (`benchmarks/training.py`)."""
+
+
+@dataclass(frozen=True)
+class Reading:
+    """While books are read: told after each file."""
+
+    done: int
+    total: int
+    path: Path
+
+
+@dataclass(frozen=True)
+class Planned:
+    """Before the first iteration: what will be trained, on what, and about how fast."""
+
+    run: Run
+    settings: Settings
+    books: tuple[BookRecord, ...]
+    unreadable: tuple[Unreadable, ...]
+    remarks: tuple[str, ...]
+    """What else is to be said before it starts: files of kinds that are not read, a prompt that was converted."""
+    cached: bool
+    """Whether the books were read already, by an earlier run."""
+    from_iteration: int
+    """Where it goes on from; 0 for a new run."""
+    parameters: int
+    memory_bytes: int
+    """About what training will need."""
+    available_bytes: int
+    matmul_peak: float
+    """Floating-point operations a second of this machine's plain matrix product, measured just now."""
+    seconds_per_iteration: float
+    """About: from the peak and the share of it that training usually reaches."""
+
+
+def begin(
+    places: list[Path],
+    settings: Settings,
+    out: Path,
+    name: str | None,
+    held_out: list[Path] | None,
+    tell: Tell,
+    *,
+    with_corpus: bool = True,
+    cache: Path | None = None,
+) -> Run:
+    """Read the books, make the run's folder `out/name`, train; gives the run. Errors as in `paznja.train`."""
+    if name is not None:
+        check_name(name)
+        if (out / name).exists():
+            raise WrongUse(f"The name {name!r} is in use: there is a folder {out / name}. The next free one is {free_name(out, name)!r}.")
+    prepared = prepare(places, held_out=held_out, tokenizer=settings.tokenizer, cache=cache, on_read=lambda *seen: tell(Reading(*seen)))
+    settings, remarks = _complete(settings, prepared)
+    remarks = [*_passed_over(places), *remarks]
+    about = _about(settings, prepared, places, held_out, with_corpus=with_corpus)
+    with writing_to(out, "--out"):
+        run = Run.create(out, name or _default_name(out, places), about, prepared.folder, with_corpus=with_corpus)
+    corpus = None if with_corpus else prepared.folder / "corpus.bin"
+    _train(run, settings, tell, prepared=prepared, corpus=corpus, remarks=remarks)
+    return run
+
+
+def go_on(
+    run: Run, minutes: float | None, iterations: int | None, books: list[Path] | None, tell: Tell, *, cache: Path | None = None
+) -> None:
+    """Train on from the last checkpoint, to the end of the run's budget or for so much more. Errors as in `paznja.resume`."""
+    from paznja.training.machine import check_device
+
+    about, settings = run.about(), run.settings()
+    if minutes is None and iterations is None and run.state() == "finished":
+        raise RunError(f"The run {run.name!r} is finished. Give it --minutes or --iterations to go on for.")
+    check_device(settings.training.device)
+    corpus = _corpus_to_resume(run, books, cache, tell)
+    if minutes is not None or iterations is not None:
+        with run.locked():
+            position = run.position() or {"iteration": 0, "seconds": 0.0}
+            settings = replace(settings, training=replace(settings.training, minutes=None, iterations=None))
+            settings = with_budget(settings, minutes, iterations)
+            begun = {"from_iteration": position["iteration"], "from_seconds": position["seconds"]}
+            settings = replace(settings, training=replace(settings.training, **begun))
+            run.extend({**about, "settings": settings.to_dict()})
+    _train(run, settings, tell, corpus=corpus)
+
+
+def _default_name(out: Path, places: list[Path]) -> str:
+    """The first place's name, the day and a number: Books-2026-11-22-1."""
+    stem = "".join(c for c in (places[0].resolve().stem or "run") if c.isalnum() or c in " -_").strip(" .")[:60]
+    day = f"{stem or 'run'}-{datetime.date.today().isoformat()}"
+    number = 1
+    while (out / f"{day}-{number}").exists():
+        number += 1
+    return f"{day}-{number}"
+
+
+def _complete(settings: Settings, prepared: Prepared) -> tuple[Settings, list[str]]:
+    """With everything that was left to be picked, from the machine and the books; and what is to be said about the prompts."""
+    from paznja.training.batches import check_enough
+    from paznja.training.machine import resolve
+
+    tokenizer = load_tokenizer(prepared.folder / "tokenizer.json")
+    prompts = settings.sampling.prompts or (DEFAULT_PROMPTS.get(prepared.script, DEFAULT_PROMPTS["latin"]),)
+    fitted = [fit_prompt(prompt, prepared.script, tokenizer) for prompt in prompts]
+    complete = replace(
+        settings,
+        model=replace(settings.model, vocabulary=tokenizer.size),
+        training=resolve(settings.training),
+        sampling=replace(settings.sampling, prompts=tuple(prompt for prompt, _ in fitted)),
+    )
+    check_enough(sum(book.tokens for book in prepared.books if not book.held_out), settings.model.context)
+    return complete, [remark for _, remarks in fitted for remark in remarks]
+
+
+def _passed_over(places: list[Path]) -> list[str]:
+    """A sentence about the files in the folders that may be books but are of kinds that are not read yet."""
+    kinds = passed_over(places)
+    if not kinds:
+        return []
+    files = ", ".join(f"{number} {suffix}" for suffix, number in sorted(kinds.items()))
+    return [f"Passed over, since these kinds are not read yet: {files}. Saved as UTF-8 text (.txt) they would be."]
+
+
+def _about(settings: Settings, prepared: Prepared, places: list[Path], held_out: list[Path] | None, *, with_corpus: bool) -> dict[str, Any]:
+    """What `run.toml` holds."""
+    import platform
+
+    import torch
+
+    from paznja.training.machine import describe
+
+    corpus: dict[str, Any] = {
+        "places": [str(place.absolute()) for place in places],
+        "kept": with_corpus,
+        "fingerprint": prepared.fingerprint,
+        "script": prepared.script,
+        "training_characters": prepared.training_characters,
+        "held_out_characters": prepared.held_out_characters,
+        "unreadable": [f"{bad.path}: {bad.reason}" for bad in prepared.unreadable],
+    }
+    if held_out is not None:
+        corpus["held_out"] = [str(place.absolute()) for place in held_out]
+    return {
+        "created": datetime.datetime.now().astimezone().isoformat(timespec="seconds"),
+        "versions": {"paznja": importlib.metadata.version("paznja"), "torch": torch.__version__, "python": platform.python_version()},
+        "machine": describe(settings.training),
+        "corpus": corpus,
+        "settings": settings.to_dict(),
+    }
+
+
+def _corpus_to_resume(run: Run, books: list[Path] | None, cache: Path | None, tell: Tell) -> Path | None:
+    """Where the ids are, if not in the run's folder; BooksChanged unless the books, where they can be found, are still the same."""
+    corpus, stored = run.corpus(), run.files()
+    places = books if books is not None else [Path(place) for place in corpus["places"]]
+    named = corpus.get("held_out")
+    held_out = None if named is None else [Path(place) for place in named]
+    # A trainer that was killed may have left a text behind that was not to be kept.
+    kept = corpus.get("kept", True) and (run.path / "corpus.bin").is_file()
+    if books is None and not all(place.exists() for place in [*places, *(held_out or [])]):
+        if kept:
+            return None
+        raise RunError(
+            f"The books are not at {places[0]} any more, and this run was kept without their text: say where they are with --books."
+        )
+    if books is not None and held_out is not None:
+        # The held-out files were named by where they lay; they are found again by their names.
+        names = {name for name, _, use in stored if use}
+        held_out = [path for place in places for path in ([place] if place.is_file() else sorted(place.rglob("*"))) if path.name in names]
+    try:
+        now = describe_files(places, held_out)
+    except NoBooks as error:
+        raise BooksChanged(str(error)) from None
+    if now != stored:
+        before, after = ({(name, sha256) for name, sha256, _ in files} for files in (stored, now))
+        names = sorted({name for name, _ in before ^ after})
+        shown = ", ".join(names[:5]) + (f" and {len(names) - 5} more" if len(names) > 5 else "")
+        raise BooksChanged(
+            f"The books are not those that {run.name!r} was begun with (changed, new or missing: {shown or 'what is held out'}). "
+            "Put them back as they were, or begin a new run with paznja train."
+        )
+    if kept:
+        return None
+    prepared = prepare(
+        places, held_out=held_out, tokenizer=run.settings().tokenizer, cache=cache, on_read=lambda *seen: tell(Reading(*seen))
+    )
+    if list(prepared.books) != run.books():
+        raise BooksChanged(f"This version of paznja reads the books of {run.name!r} differently; go on with the version that began it.")
+    return prepared.folder / "corpus.bin"
+
+
+def _train(
+    run: Run,
+    settings: Settings,
+    tell: Tell,
+    *,
+    prepared: Prepared | None = None,
+    corpus: Path | None = None,
+    remarks: Sequence[str] = (),
+) -> None:
+    """Train under the run's lock, telling everything; out of memory and a full disk become sentences."""
+    import torch
+
+    from paznja.training.trainer import Trainer
+
+    tokenizer = load_tokenizer(run.path / "tokenizer.json")
+    with run.locked(), _borrowed(run, corpus), _interruptible() as stop:
+        try:
+            tell(_plan(run, settings, prepared, remarks))
+            trainer = Trainer(run, settings, tokenizer, stop=stop.is_set)
+            for event in trainer.events():
+                tell(event)
+        except (MemoryError, torch.OutOfMemoryError) as error:
+            raise _out_of_memory(settings) from error
+        except RuntimeError as error:
+            if "not enough memory" in str(error) or "allocate memory" in str(error):
+                raise _out_of_memory(settings) from error
+            raise
+        except OSError as error:
+            if is_disk_full(error):
+                raise TrainingFailed(
+                    f"The disk with {run.path} is full. The last good checkpoint is kept: make room, then paznja resume {run.name}."
+                ) from error
+            raise
+
+
+def _out_of_memory(settings: Settings) -> TrainingFailed:
+    return TrainingFailed(
+        f"There was not enough memory. Lower --batch (now {settings.training.batch}) or --context (now {settings.model.context}), "
+        "or close other programs; a new run with half of either needs about half as much."
+    )
+
+
+def _plan(run: Run, settings: Settings, prepared: Prepared | None, remarks: Sequence[str]) -> Planned:
+    import psutil
+
+    from paznja.training.machine import matmul_peak, set_threads, training_memory
+
+    model, training = settings.model, settings.training
+    set_threads(training.threads)
+    peak = matmul_peak(training.device)
+    position = run.position()
+    memory = training_memory(
+        model.num_parameters(), training.batch, model.context, model.width, model.hidden, model.layers, model.vocabulary
+    )
+    return Planned(
+        run=run,
+        settings=settings,
+        books=tuple(run.books()),
+        unreadable=prepared.unreadable if prepared else (),
+        remarks=tuple(remarks),
+        cached=prepared.cached if prepared else True,
+        from_iteration=position["iteration"] if position else 0,
+        parameters=model.num_parameters(),
+        memory_bytes=memory,
+        available_bytes=psutil.virtual_memory().available,
+        matmul_peak=peak,
+        seconds_per_iteration=model.operations() * training.batch * model.context / (USUAL_SHARE * peak),
+    )
+
+
+@contextmanager
+def _borrowed(run: Run, corpus: Path | None) -> Iterator[None]:
+    """For a run that is kept without its books' text: the ids stand in its folder while it trains, and no longer."""
+    if corpus is None:
+        yield
+        return
+    (run.path / "corpus.bin").unlink(missing_ok=True)
+    link_or_copy(corpus, run.path / "corpus.bin")
+    try:
+        yield
+    finally:
+        (run.path / "corpus.bin").unlink(missing_ok=True)
+
+
+@contextmanager
+def _interruptible() -> Iterator[threading.Event]:
+    """An event that Ctrl-C (or SIGTERM) sets; a second Ctrl-C interrupts at once. Only in the main thread, where signals arrive."""
+    asked = threading.Event()
+    if threading.current_thread() is not threading.main_thread():
+        yield asked
+        return
+
+    def ask(number: int, frame: Any) -> None:
+        if asked.is_set():
+            raise KeyboardInterrupt
+        asked.set()
+
+    before = {number: signal.signal(number, ask) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield asked
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
