@@ -37,7 +37,7 @@ paznja trains a small GPT on your own books, on this machine, and lets you watch
 
 DEMO_MINUTES = 2.0
 
-DEMO_ROWS = "5,10,20,50,100,200,300,500,1000,2000"
+DEMO_ROWS = "1,5,10,20,50,100,200,300,500,1000,2000"
 """Closer together than a longer run's, so that there is something to see all the time."""
 
 out_option = click.option(

@@ -61,18 +61,20 @@ def bits_of_texts(model: Transformer, texts: Sequence[Piece], newline: int) -> l
 
 
 def spread(texts: Sequence[Piece], tokens: int, pieces: int = 25) -> list[Piece]:
-    """At most `tokens` tokens in about `pieces` equal pieces, evenly spread over the texts laid end to end: the same ones every time."""
+    """About `tokens` tokens, never more, in equal stretches evenly spread over the texts laid end to end: the same ones every time.
+
+    A stretch that runs over the end of a text is two pieces; no token is taken twice.
+    """
     total = sum(len(text) for text in texts)
     if total <= tokens:
         return list(texts)
-    length = tokens // pieces
-    starts = [round(i * (total - length) / (pieces - 1)) for i in range(pieces)]
+    length = max(1, tokens // pieces)
+    starts = [i * total // pieces for i in range(min(pieces, tokens))]
     chosen: list[Piece] = []
     offset = 0
     for text in texts:
-        # A piece that would run over the end of its text begins earlier in it.
-        inside = [max(0, min(start - offset, len(text) - length)) for start in starts if offset <= start < offset + len(text)]
-        chosen += [text[start : start + length] for start in dict.fromkeys(inside)]
+        inside = [(max(0, start - offset), min(len(text), start + length - offset)) for start in starts]
+        chosen += [text[start:end] for start, end in inside if start < end]
         offset += len(text)
     return chosen
 
