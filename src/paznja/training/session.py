@@ -232,24 +232,24 @@ def _train(
     from paznja.training.trainer import Trainer
 
     tokenizer = load_tokenizer(run.path / "tokenizer.json")
-    with run.locked(), _borrowed(run, corpus), _interruptible() as stop:
-        try:
+    try:
+        with run.locked(), _borrowed(run, corpus), _interruptible() as stop:
             tell(_plan(run, settings, prepared, remarks))
             trainer = Trainer(run, settings, tokenizer, stop=stop.is_set)
             for event in trainer.events():
                 tell(event)
-        except (MemoryError, torch.OutOfMemoryError) as error:
+    except (MemoryError, torch.OutOfMemoryError) as error:
+        raise _out_of_memory(settings) from error
+    except RuntimeError as error:
+        if "not enough memory" in str(error) or "allocate memory" in str(error):
             raise _out_of_memory(settings) from error
-        except RuntimeError as error:
-            if "not enough memory" in str(error) or "allocate memory" in str(error):
-                raise _out_of_memory(settings) from error
-            raise
-        except OSError as error:
-            if is_disk_full(error):
-                raise TrainingFailed(
-                    f"The disk with {run.path} is full. The last good checkpoint is kept: make room, then paznja resume {run.name}."
-                ) from error
-            raise
+        raise
+    except OSError as error:
+        if is_disk_full(error):
+            raise TrainingFailed(
+                f"The disk with {run.path} is full. The last good checkpoint is kept: make room, then paznja resume {run.name}."
+            ) from error
+        raise
 
 
 def _out_of_memory(settings: Settings) -> TrainingFailed:
