@@ -1,0 +1,41 @@
+"""Through torch.compile the network learns the same; it needs a C++ compiler, a program from outside Python."""
+
+import os
+import shutil
+
+import pytest
+import torch
+
+from paznja.config import ModelConfig
+from paznja.model.transformer import Transformer
+
+CONFIG = ModelConfig(layers=1, width=16, heads=2, hidden=32, context=8, vocabulary=11)
+
+
+@pytest.fixture
+def compiler():
+    if shutil.which("g++") is None:
+        if os.environ.get("CI") == "true":
+            pytest.fail("g++ is missing: .ci/run installs it")
+        pytest.skip("torch.compile needs g++, which is not there")
+
+
+@pytest.mark.slow
+@pytest.mark.needs_program
+def test_the_compiled_network_gives_the_same_loss_and_gradients(compiler):
+    model = Transformer(CONFIG, torch.Generator().manual_seed(1))
+    for parameter in model.parameters():
+        if not parameter.any():
+            torch.nn.init.normal_(parameter, std=0.1, generator=torch.Generator().manual_seed(2))
+    ids_BT = torch.randint(11, (3, 9), generator=torch.Generator().manual_seed(3))
+    gradients = []
+    losses = []
+    for network in (model, torch.compile(model)):
+        loss = network(ids_BT[:, :-1], ids_BT[:, 1:])
+        loss.backward()
+        losses.append(loss.detach())
+        gradients.append([parameter.grad for parameter in model.parameters()])
+        model.zero_grad(set_to_none=True)
+    torch.testing.assert_close(losses[1], losses[0], rtol=1e-5, atol=1e-5)
+    for one, other in zip(*gradients, strict=True):
+        torch.testing.assert_close(other, one, rtol=1e-4, atol=1e-5)
