@@ -75,10 +75,11 @@ def run(new_run: Callable[..., Run]) -> Run:
 
 
 @pytest.fixture
-def killed_everywhere(tmp_path: Path) -> Callable[[Path, str], list[Path]]:
-    """Copies of a folder, in each of which the same code ran and was killed before another of its file operations; the last one is whole.
+def killed_everywhere(tmp_path: Path) -> Callable[..., list[Path]]:
+    """Copies of a folder, in each of which the same code ran and was killed just before or after another of its file operations;
+    the last one is whole.
 
-    The code finds the copy as `folder` (a Path).
+    The code finds the copy as `folder` (a Path). `every`: more than 1 to be killed before and after some of the operations only.
     """
     script = """
 import json, os, shutil, sys
@@ -86,20 +87,20 @@ from pathlib import Path
 import paznja.run, paznja.preparing
 source, copies, code = Path(sys.argv[1]), Path(sys.argv[2]), compile(sys.argv[3], "code", "exec")
 made = []
+WRITING = {"open", "write", "tofile", "fsync", "replace", "rename", "link", "unlink", "mkdir", "rmdir", "truncate", "ftruncate", "sendfile"}
 while True:
     folder = copies / str(len(made)) / source.name
     shutil.copytree(source, folder)
     made.append(str(folder))
     child = os.fork()
     if child == 0:
-        left = [len(made)]
-        def die_in_time(event, arguments):
-            opens = event == "open" and str(copies) in str(arguments[0])
-            if opens or event.startswith(("os.", "shutil.")):
+        left = [1 + int(sys.argv[4]) * (len(made) - 1)]
+        def die_in_time(frame, event, called):
+            if event in ("c_call", "c_return") and called.__name__ in WRITING:
                 left[0] -= 1
                 if not left[0]:
                     os._exit(9)
-        sys.addaudithook(die_in_time)
+        sys.setprofile(die_in_time)
         exec(code, {"folder": folder, "paznja": paznja})
         os._exit(0)
     status = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
@@ -110,9 +111,9 @@ while True:
 print(json.dumps(made))
 """
 
-    def kill(folder: Path, code: str) -> list[Path]:
+    def kill(folder: Path, code: str, every: int = 1) -> list[Path]:
         copies = tmp_path / f"killed-{len(list(tmp_path.iterdir()))}"
-        done = subprocess.run([sys.executable, "-c", script, folder, copies, code], capture_output=True, text=True, check=False)
+        done = subprocess.run([sys.executable, "-c", script, folder, copies, code, str(every)], capture_output=True, text=True, check=False)
         assert done.returncode == 0, done.stderr
         return [Path(copy) for copy in json.loads(done.stdout)]
 

@@ -27,7 +27,7 @@ from paznja.preparing import prepare
 from paznja.run import COMMANDS, Run, all_runs, check_name, free_name, link_or_copy, write_atomically
 
 MakeRun = Callable[..., Run]
-Killed = Callable[[Path, str], list[Path]]
+Killed = Callable[..., list[Path]]
 
 
 def save(run: Run, iteration: int, *, finished: bool = False) -> None:

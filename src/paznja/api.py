@@ -18,7 +18,7 @@ from paznja.config import customise, with_budget
 from paznja.corpus.corpus import Unreadable, read_books
 from paznja.errors import RunError, WrongUse
 from paznja.generation import Choice, expected, fit_prompt, generate
-from paznja.run import Run
+from paznja.run import WEIGHTS, Run
 from paznja.table import markdown_table
 from paznja.tokenizers import Tokenizer, load_tokenizer
 from paznja.training import session
@@ -241,17 +241,11 @@ def load_decoder(run: Run, *, latest: bool = False) -> tuple[Decoder, Tokenizer]
 
     from paznja.model.decoder import Decoder
 
-    path = run.path / "model.safetensors"
-    if latest:
-        content = run.read_checkpoint("model.safetensors")
-    elif path.is_file():
-        content = path.read_bytes()
-    else:
-        raise RunError(f"The run {run.name!r} has no weights yet: they come with the first row of its table.")
+    content = run.read_weights(latest=latest)
     try:
         return Decoder(run.settings().model, load(content)), load_tokenizer(run.path / "tokenizer.json")
     except (safetensors.SafetensorError, KeyError, ValueError) as error:
-        raise RunError(f"{path} is damaged or does not fit run.toml ({error}).") from None
+        raise RunError(f"{run.path / WEIGHTS} is damaged or does not fit run.toml ({error}).") from None
 
 
 def _paths(places: Places) -> list[Path]:

@@ -35,6 +35,7 @@ FORMAT = 1
 
 NUM_CHECKPOINTS_KEPT = 2
 
+WEIGHTS = "model.safetensors"
 LOGS = ("metrics.jsonl", "samples.jsonl")
 
 COMMANDS = ("stop", "pause", "go-on", "sample")
@@ -275,6 +276,16 @@ class Run:
         if position is not None:
             content = json.dumps({**position, "finished": False}, ensure_ascii=False, indent=1).encode()
             write_atomically(self.path / "checkpoint", content)
+
+    def read_weights(self, *, latest: bool = False) -> bytes:
+        """The best weights, or the newest checkpoint's, as safetensors; RunError if there are none yet."""
+        if latest:
+            return self.read_checkpoint(WEIGHTS)
+        try:
+            return (self.path / WEIGHTS).read_bytes()
+        except FileNotFoundError:
+            hint = " Those of its checkpoint can be had with --latest." if self.position() else ""
+            raise RunError(f"The run {self.name!r} has no weights yet: they come with the first row of its table.{hint}") from None
 
     def cut_back(self) -> None:
         """Undo what was logged after the valid checkpoint (all of it, if there is none), so that resuming writes it again.

@@ -10,7 +10,7 @@ from hypothesis.extra import numpy as arrays
 
 from paznja.errors import RunError
 from paznja.training import checkpoint
-from paznja.training.checkpoint import blank, header, load_model, pack, read_weights, unpack
+from paznja.training.checkpoint import blank, header, load_model, pack, unpack
 
 tensors = st.dictionaries(
     st.text(st.sampled_from("abc.0123"), min_size=1, max_size=8),
@@ -66,9 +66,9 @@ def test_a_damaged_header_is_an_error_with_a_sentence_too(content):
 def test_a_run_without_weights_says_when_they_come(begin):
     run = begin()
     with pytest.raises(RunError, match=r"'run' has no weights yet: they come with the first row"):
-        read_weights(run)
+        run.read_weights()
     with pytest.raises(RunError, match="no checkpoint yet"):
-        read_weights(run, latest=True)
+        run.read_weights(latest=True)
 
 
 def test_the_best_and_the_latest_weights_of_a_run_are_told_apart(begin):

@@ -14,9 +14,8 @@ from torch import Tensor
 from paznja.config import ModelConfig
 from paznja.errors import RunError
 from paznja.model.transformer import Transformer
-from paznja.run import Run
+from paznja.run import WEIGHTS, Run
 
-WEIGHTS = "model.safetensors"
 OPTIMIZER = "optimizer.safetensors"
 
 
@@ -55,22 +54,12 @@ def load_model(run: Run, *, latest: bool = False, device: str = "cpu") -> Transf
     """The run's network with its best weights, or with those of the newest checkpoint; RunError if there are none yet."""
     model = Transformer(run.settings().model)
     name = str(run.path / WEIGHTS)
-    state = unpack(read_weights(run, latest=latest), name)
+    state = unpack(run.read_weights(latest=latest), name)
     try:
         model.load_exported(state)
     except (KeyError, RuntimeError) as error:
         raise RunError(f"{name} does not fit the model that run.toml describes ({error}).") from None
     return model.to(device).eval()
-
-
-def read_weights(run: Run, *, latest: bool = False) -> bytes:
-    """The bytes of the best weights, or of the newest checkpoint's; RunError if there are none yet."""
-    if latest:
-        return run.read_checkpoint(WEIGHTS)
-    path = run.path / WEIGHTS
-    if not path.is_file():
-        raise RunError(f"The run {run.name!r} has no weights yet: they come with the first row of its table.")
-    return path.read_bytes()
 
 
 def _damaged(name: str, error: Exception) -> RunError:

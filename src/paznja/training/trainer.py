@@ -308,7 +308,7 @@ class Trainer:
         if tokens == 0:
             return position.best_held_out
         current = {name: tensor.clone() for name, tensor in self.model.state_for_export().items()}
-        best = checkpoint.unpack(checkpoint.read_weights(self.run), checkpoint.WEIGHTS)
+        best = checkpoint.unpack(self.run.read_weights(), checkpoint.WEIGHTS)
         self.model.load_exported(best)
         bits = yield from self._score(self._held_out)
         self.model.load_exported(current)
