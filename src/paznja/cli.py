@@ -102,7 +102,8 @@ def training_options(command: Callable[..., Any]) -> Callable[..., Any]:
                 "--prompt", "prompts", multiple=True, help="The beginning that every sample continues. May be given several times."
             ),
             click.option(
-                "--sample-at", help="Iterations that get a row in the table, like 10,100,1000; by default 10, 20, 50, 100, 200, 500, ..."
+                "--sample-at",
+                help="Iterations with a row in the table, like 10,100,1000; by default 10, 20, 50, 100, 200, 500, ... (the demo has more).",
             ),
             click.option("--length", type=int, help="Characters in a row of the table.  [default: 200]"),
             click.option("--seed", type=int, help="Of the first weights, the order of the books' parts and the samples.  [default: 1]"),
