@@ -135,7 +135,7 @@ class TrainedRun:
 
         Raises NoBooks where nothing could be read.
         """
-        from paznja.evaluation.bits_per_character import score
+        from paznja.evaluation.bits_per_character import bits_of_texts
         from paznja.training.checkpoint import load_model
         from paznja.training.machine import num_cores, set_threads
 
@@ -150,15 +150,7 @@ class TrainedRun:
             found, unreadable = read_books(_paths(books))
             scored = [(book.title, book.author, book.path.name, len(book.text)) for book in found]
             texts = [tokenizer.encode(book.text) for book in found]
-        scoring = score(load_model(self.run, latest=self._latest), texts, tokenizer.newline)
-        while True:
-            try:
-                done, total = next(scoring)
-            except StopIteration as finished:
-                bits: list[float] = finished.value
-                break
-            if on_scored is not None:
-                on_scored(done, total)
+        bits = bits_of_texts(load_model(self.run, latest=self._latest), texts, tokenizer.newline, on_scored=on_scored)
         scores = tuple(BookScore(*about, bits_per_character=b / about[3]) for about, b in zip(scored, bits, strict=True))
         characters = sum(book.characters for book in scores)
         return Evaluation(sum(bits) / characters, characters, scores, unreadable)

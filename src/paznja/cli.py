@@ -282,7 +282,7 @@ def evaluate(name: str, books: tuple[Path, ...], as_json: bool, latest: bool, ou
     with terminal.scoring_bar(shown=not as_json) as on_scored:
         evaluation = run.evaluate(list(books) or None, on_scored=on_scored)
     terminal.print_evaluation(evaluation, as_json=as_json)
-    _warn(evaluation.unreadable)
+    terminal.print_unreadable(evaluation.unreadable)
     return SOME_UNREADABLE if evaluation.unreadable else 0
 
 
@@ -322,11 +322,6 @@ def cache(clear: bool, cache: Path | None) -> None:
 
 def _training_code(complete: bool, unreadable: Sequence[Unreadable]) -> int:
     return INTERRUPTED if not complete else SOME_UNREADABLE if unreadable else 0
-
-
-def _warn(unreadable: Sequence[Unreadable]) -> None:
-    for bad in unreadable:
-        click.echo(f"Not read: {bad.path}: {bad.reason}", err=True)
 
 
 def _iterations(text: str | None) -> tuple[int, ...]:

@@ -83,10 +83,8 @@ class Run:
 
         WrongUse for a name that cannot be a folder's or is in use (the message names the next free one).
         """
-        check_name(name)
+        check_free(out, name)
         path = out / name
-        if path.exists():
-            raise WrongUse(f"The name {name!r} is in use: there is a folder {path}. The next free one is {free_name(out, name)!r}.")
         # Made under another name first: a crash in here leaves no half run behind that looks like a whole one.
         making = out / f".{name}.{os.getpid()}.new"
         making.mkdir(parents=True)
@@ -373,9 +371,16 @@ def check_name(name: str) -> None:
         raise WrongUse(f"A run cannot be called {name!r}: use letters, digits, spaces, - and _.")
 
 
-def free_name(out: Path, wanted: str) -> str:
-    """`wanted`-2, -3, ...: the first that no folder below `out` has."""
-    number = 2
+def check_free(out: Path, name: str) -> None:
+    """WrongUse, naming the next free one, unless a new run below `out` can be called so."""
+    check_name(name)
+    if (out / name).exists():
+        raise WrongUse(f"The name {name!r} is in use: there is a folder {out / name}. The next free one is {free_name(out, name)!r}.")
+
+
+def free_name(out: Path, wanted: str, first: int = 2) -> str:
+    """`wanted`-2, -3, ... (or from another number on): the first that no folder below `out` has."""
+    number = first
     while (out / f"{wanted}-{number}").exists():
         number += 1
     return f"{wanted}-{number}"

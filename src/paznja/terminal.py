@@ -87,9 +87,7 @@ class Display:
             self._reading.stop()
             self._reading = None
         self.unreadable, self._name_as_typed, self._prompt = event.unreadable, as_typed(event.run), event.settings.sampling.prompts[0]
-        for bad in event.unreadable:
-            # Also when quiet: what was left out is no decoration.
-            print(f"Not read: {bad.path}: {bad.reason}", file=sys.stderr)
+        print_unreadable(event.unreadable)  # also when quiet: what was left out is no decoration
         for line in describe_plan(event):
             self._console.print(Text(line))
         self._console.print()
@@ -250,6 +248,12 @@ def print_evaluation(evaluation: Evaluation, *, as_json: bool) -> None:
         table.add_row(Text(book.title), Text(book.author), f"{book.characters:,}", f"{book.bits_per_character:.3f}")
     table.add_row("in all", "", f"{evaluation.characters:,}", f"{evaluation.bits_per_character:.3f}", style="bold")
     Console(highlight=False).print(table)
+
+
+def print_unreadable(unreadable: Sequence[Unreadable]) -> None:
+    """The files that were left out and why, on standard error."""
+    for bad in unreadable:
+        print(f"Not read: {bad.path}: {bad.reason}", file=sys.stderr)
 
 
 def print_runs(runs: Sequence[Run], out: Path) -> None:

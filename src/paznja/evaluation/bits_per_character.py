@@ -10,7 +10,7 @@ Shapes: B windows in a batch, T positions in a window.
 from __future__ import annotations
 
 import math
-from collections.abc import Generator, Iterable, Sequence
+from collections.abc import Callable, Generator, Iterable, Sequence
 
 import numpy as np
 import torch
@@ -50,14 +50,18 @@ def score(
     return bits
 
 
-def bits_of_texts(model: Transformer, texts: Sequence[Piece], newline: int) -> list[float]:
-    """`score`, all at once."""
+def bits_of_texts(
+    model: Transformer, texts: Sequence[Piece], newline: int, *, on_scored: Callable[[int, int], None] | None = None
+) -> list[float]:
+    """`score`, all at once; `on_scored(tokens done, tokens in all)` is told on the way."""
     scoring = score(model, texts, newline)
     while True:
         try:
-            next(scoring)
+            done, total = next(scoring)
         except StopIteration as finished:
             return finished.value
+        if on_scored is not None:
+            on_scored(done, total)
 
 
 def spread(texts: Sequence[Piece], tokens: int, pieces: int = 25) -> list[Piece]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import platform
 import sys
 import time
 from dataclasses import replace
@@ -102,19 +103,17 @@ def check_device(wanted: str) -> str:
 
 def _cpu_computes_in_bf16() -> bool:
     """Whether the processor multiplies bfloat16 itself; elsewhere it is emulated and far slower than float32."""
-    try:
-        with open("/proc/cpuinfo", encoding="utf-8") as file:
-            return any(line.startswith("flags") and {"amx_bf16", "avx512_bf16"} & set(line.split()) for line in file)
-    except OSError:
-        return False
+    return not {"amx_bf16", "avx512_bf16"}.isdisjoint(_cpuinfo("flags").split())
 
 
 def _processor() -> str:
+    return _cpuinfo("model name") or platform.processor() or "CPU"
+
+
+def _cpuinfo(field: str) -> str:
+    """What Linux says of the first core under this name; nothing on other systems."""
     try:
         with open("/proc/cpuinfo", encoding="utf-8") as file:
-            names = [line.split(":", 1)[1].strip() for line in file if line.startswith("model name")]
-        return names[0] if names else "CPU"
+            return next((line.split(":", 1)[1].strip() for line in file if line.startswith(field)), "")
     except OSError:
-        import platform
-
-        return platform.processor() or "CPU"
+        return ""

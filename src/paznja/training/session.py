@@ -17,10 +17,10 @@ from typing import Any
 
 from paznja.config import DEFAULT_PROMPTS, Settings, with_budget
 from paznja.corpus.corpus import Unreadable, passed_over
-from paznja.errors import BooksChanged, NoBooks, RunError, TrainingFailed, WrongUse
+from paznja.errors import BooksChanged, NoBooks, RunError, TrainingFailed
 from paznja.generation import fit_prompt
 from paznja.preparing import Prepared, describe_files, prepare
-from paznja.run import BookRecord, Run, check_name, free_name, is_disk_full, link_or_copy, writing_to
+from paznja.run import BookRecord, Run, check_free, free_name, is_disk_full, link_or_copy, writing_to
 from paznja.tokenizers import load_tokenizer
 
 Tell = Callable[[Any], None]
@@ -76,9 +76,7 @@ def begin(
 ) -> Run:
     """Read the books, make the run's folder `out/name`, train; gives the run. Errors as in `paznja.train`."""
     if name is not None:
-        check_name(name)
-        if (out / name).exists():
-            raise WrongUse(f"The name {name!r} is in use: there is a folder {out / name}. The next free one is {free_name(out, name)!r}.")
+        check_free(out, name)
     prepared = prepare(places, held_out=held_out, tokenizer=settings.tokenizer, cache=cache, on_read=lambda *seen: tell(Reading(*seen)))
     settings, remarks = _complete(settings, prepared)
     remarks = [*_passed_over(places), *remarks]
@@ -115,11 +113,7 @@ def go_on(
 def _default_name(out: Path, places: list[Path]) -> str:
     """The first place's name, the day and a number: Books-2026-11-22-1."""
     stem = "".join(c for c in (places[0].resolve().stem or "run") if c.isalnum() or c in " -_").strip(" .")[:60]
-    day = f"{stem or 'run'}-{datetime.date.today().isoformat()}"
-    number = 1
-    while (out / f"{day}-{number}").exists():
-        number += 1
-    return f"{day}-{number}"
+    return free_name(out, f"{stem or 'run'}-{datetime.date.today().isoformat()}", first=1)
 
 
 def _complete(settings: Settings, prepared: Prepared) -> tuple[Settings, list[str]]:
