@@ -347,8 +347,6 @@ def _write(text: str) -> None:
 
 
 def _sentence(text: str) -> str:
-    if text.split(" ", 1)[0].isalpha():  # and not a path
-        text = text[:1].upper() + text[1:]
     return text if text.endswith((".", "!", "?")) else text + "."
 
 
