@@ -80,7 +80,8 @@ def main(books: Path, options: tuple[str, ...], minutes: float, out: Path) -> No
         arguments += ["--held-out", str(file)]
     whole, peak, peak_of_all = run_command(arguments)
     run = Run.open(name, out)
-    last, records = run.metrics()[-1], run.books()
+    last, records = run.position(), run.books()
+    assert last is not None
     bits, scored_by = bits_of_all_held_out(run)
     training = [book for book in records if not book.held_out]
     print(f"## The shelf\n\n{about}\n\n    {shlex.join(['paznja', *arguments])}\n")
@@ -88,14 +89,17 @@ def main(books: Path, options: tuple[str, ...], minutes: float, out: Path) -> No
         ("training", f"{len(training)} books, {sum(book.characters for book in training):,} characters"),
         ("held out", f"{len(held_out)} books, {sum(book.characters for book in records if book.held_out):,} characters"),
         (f"bits per character on all held-out books, {scored_by}", f"{bits:.3f}"),
-        ("bits per character on the fixed part of them, at the end", f"{last['held_out']:.3f}"),
-        ("bits per character on a part of the training books, at the end", f"{last['training']:.3f}"),
+        *(
+            (f"bits per character on {what}, at the end", f"{line[name]:.3f}")
+            for line in run.metrics()[-1:]
+            for name, what in (("held_out", "the fixed part of them"), ("training", "a part of the training books"))
+        ),
         ("iterations", f"{last['iteration']:,}"),
         ("characters seen", f"{last['characters_seen']:,}"),
         ("characters a second of training", f"{last['characters_seen'] / last['seconds']:,.0f}"),
         ("time that counts as training", duration(last["seconds"])),
         ("time of the whole command", duration(whole)),
-        ("peak memory, by metrics.jsonl", megabytes(last["peak_memory_bytes"])),
+        *(("peak memory, by metrics.jsonl", megabytes(line["peak_memory_bytes"])) for line in run.metrics()[-1:]),
         ("peak memory of the largest process, by the operating system", megabytes(peak)),
         ("peak memory of all its processes together", megabytes(peak_of_all)),
     ]

@@ -54,11 +54,11 @@ def draw(run: Run, target: Path) -> None:
         text = Text(prompt, style="bright_black").append(one_line(row["prompt"] + row["text"])[len(prompt) :], style="default")
         table.add_row(text, f"{row['iteration']:,}", duration(row["seconds"]))
     console.print(table)
-    last = run.metrics()[-1]
-    score = last["held_out_whole"] or last["held_out"]
+    last = [*run.samples(rows_only=True), *run.metrics()][-1]
+    score = last.get("held_out_whole") or last.get("held_out")
     console.print()
     took = f"{last['iteration']:,} iterations in {duration(last['seconds'])}"
-    console.print(Text(f" Finished: {took}. {score:.3f} bits per character on held-out books."))
+    console.print(Text(f" Finished: {took}." + (f" {score:.3f} bits per character on held-out books." if score else "")))
     target.parent.mkdir(parents=True, exist_ok=True)
     target.write_text(console.export_svg(title="paznja train ~/Books", code_format=FRAME), encoding="utf-8")
 

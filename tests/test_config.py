@@ -27,6 +27,7 @@ all_settings = st.builds(
         minutes=st.none() | numbers,
         iterations=st.none() | wholes,
         optimizer=texts,
+        scoring=texts,
         learning_rate=numbers,
         compiled=st.booleans(),
         checkpoint_seconds=numbers,
@@ -187,6 +188,7 @@ def test_a_budget_that_cannot_be_is_refused(minutes: float | None, iterations: i
         ({"temperature": -1.0}, "temperature"),
         ({"temperature": math.nan}, "temperature"),
         ({"optimizer": "sgd"}, "optimizer"),
+        ({"scoring": "all"}, "no scoring 'all'; there are 'auto', 'part', 'none'"),
     ],
 )
 def test_a_value_that_cannot_be_is_refused_before_anything_begins(change: dict[str, Any], said: str):

@@ -122,6 +122,11 @@ def training_options(command: Callable[..., Any]) -> Callable[..., Any]:
             ),
             click.option("--learning-rate", type=float, help="Peak learning rate. Lower it if the loss stops being a number."),
             click.option("--checkpoint-seconds", type=float, help="Time between two checkpoints.  [default: 60]"),
+            click.option(
+                "--scoring",
+                help="How much to measure on held-out text: auto; part, never all of the held-out books at the end; none, so that all of "
+                "the time goes into learning (paznja evaluate measures afterwards).  [default: auto]",
+            ),
             click.option("--no-corpus", is_flag=True, help="Keep the books' text out of the run's folder; resuming then needs the books."),
             cache_option,
             quiet_option,

@@ -23,6 +23,9 @@ DEFAULT_PROMPTS = {"cyrillic": "Ово је мост ", "latin": "Ovo je most "}
 OPTIMIZERS = ("muon", "adamw")
 """See `TrainingConfig.optimizer`."""
 
+SCORINGS = ("auto", "part", "none")
+"""See `TrainingConfig.scoring`."""
+
 
 @dataclass(frozen=True)
 class ModelConfig:
@@ -104,6 +107,9 @@ class TrainingConfig:
     """Whether training runs through torch.compile: half a minute at the start, for a tenth more speed on a CPU."""
     checkpoint_seconds: float = 60.0
     """Time between two checkpoints."""
+    scoring: str = "auto"
+    """"auto": a fixed part of the held-out books is scored with every row of the table, all of them at the end if that takes
+    little of the run; "part": never more than the fixed part; "none": nothing, and the last weights are the run's."""
 
 
 @dataclass(frozen=True)
@@ -250,6 +256,8 @@ def _check(settings: Settings) -> None:
         raise WrongUse(f"--learning-rate must be above 0, and {training.learning_rate:g} is not.")
     if training.optimizer not in OPTIMIZERS:
         raise WrongUse(f"There is no optimizer {training.optimizer!r}; there are {' and '.join(map(repr, OPTIMIZERS))}.")
+    if training.scoring not in SCORINGS:
+        raise WrongUse(f"There is no scoring {training.scoring!r}; there are {', '.join(map(repr, SCORINGS))}.")
     if not 0 <= sampling.temperature < float("inf"):
         raise WrongUse(f"The temperature must be 0 or more, and {sampling.temperature:g} is not.")
     if any(iteration < 1 for iteration in sampling.sample_at):

@@ -283,7 +283,8 @@ class Run:
             return (self.path / WEIGHTS).read_bytes()
         except FileNotFoundError:
             hint = " Those of its checkpoint can be had with --latest." if self.position() else ""
-            raise RunError(f"The run {self.name!r} has no weights yet: they come with the first row of its table.{hint}") from None
+            when = "the first row of its table, or with its first checkpoint where nothing is scored"
+            raise RunError(f"The run {self.name!r} has no weights yet: they come with {when}.{hint}") from None
 
     def cut_back(self) -> None:
         """Undo what was logged after the valid checkpoint (all of it, if there is none), so that resuming writes it again.

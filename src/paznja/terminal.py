@@ -54,7 +54,7 @@ class Display:
         self._held_out: float | None = None
         self._name_as_typed = ""
         self._prompt = ""
-        self._scoring = ""
+        self._scores = True
 
     def __enter__(self) -> Display:
         return self
@@ -87,6 +87,7 @@ class Display:
             self._reading.stop()
             self._reading = None
         self.unreadable, self._name_as_typed, self._prompt = event.unreadable, as_typed(event.run), event.settings.sampling.prompts[0]
+        self._scores = event.settings.training.scoring != "none"
         print_unreadable(event.unreadable)  # also when quiet: what was left out is no decoration
         for line in describe_plan(event):
             self._console.print(Text(line))
@@ -141,6 +142,8 @@ class Display:
         self.complete = event.complete
         what = "all held-out books" if event.whole else "a fixed part of the held-out books"
         score = "" if event.held_out is None else f" It needs {event.held_out:.3f} bits per character on {what}."
+        if not self._scores:
+            score = f" Nothing was scored; do so with: {program()} evaluate {self._name_as_typed}"
         self._console.print()
         if not event.complete:
             self._console.print(Text(f"Stopped and saved at iteration {event.iteration:,}, after {duration(event.seconds)}.{score}"))

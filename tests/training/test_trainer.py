@@ -219,6 +219,50 @@ def test_where_scoring_all_held_out_books_would_take_too_long_the_fixed_part_sta
     assert (finished.whole, finished.held_out) == (False, evaluated.held_out)
 
 
+def test_with_the_part_alone_scoring_all_held_out_books_is_left_away(begin, trainer_of, monkeypatch):
+    monkeypatch.setattr(trainer, "HELD_OUT_TOKENS", 500)
+    monkeypatch.setattr(trainer, "WHOLE_SHARE", 1e9)  # not for want of time
+    events = list(trainer_of(begin(iterations=4, scoring="part")).events())
+    (evaluated,), finished = of_kind(Evaluated, events), events[-1]
+    assert isinstance(finished, Finished)
+    assert (finished.whole, finished.held_out) == (False, evaluated.held_out)
+    assert told(list(trainer_of(begin("auto", iterations=4)).events())).endswith("REESF")
+
+
+def test_without_scoring_it_learns_the_same_and_the_last_weights_are_the_runs(begin, trainer_of):
+    runs = [begin(scoring, iterations=8, sample_at=(3,), scoring=scoring) for scoring in ("auto", "none")]
+    scored, unscored = (list(trainer_of(run).events()) for run in runs)
+    assert (told(scored), told(unscored)) == ("PPPREPPPPPRESF", "PPPRPPPPPRSF")
+    assert unscored[-1] == Finished(8, of_kind(Finished, unscored)[0].seconds, True, None, False)
+    assert runs[1].metrics() == []
+    assert runs[1].read_checkpoint(WEIGHTS) == runs[1].read_weights()
+    assert header(runs[1].read_weights(), WEIGHTS) == {"iteration": 8}
+    learnt = [load_model(run, latest=True).state_for_export() for run in runs]
+    assert all(torch.equal(learnt[0][name], tensor) for name, tensor in learnt[1].items())
+
+
+def test_without_scoring_a_stopped_run_has_its_weights_too_and_ends_with_the_same(begin, trainer_of):
+    whole, stopped = (begin(name, iterations=6, scoring="none") for name in ("whole", "stopped"))
+    list(trainer_of(whole).events())
+    events = trainer_of(stopped).events()
+    list(after(events, 4))
+    stopped.send("stop")
+    assert told(list(events)) == "SF"
+    assert header(stopped.read_weights(), WEIGHTS) == {"iteration": 4}
+    assert told(list(trainer_of(stopped).events())) == "PPRSF"
+    assert stopped.read_weights() == whole.read_weights()
+
+
+def test_without_scoring_the_whole_budget_is_for_learning(begin, trainer_of, monkeypatch):
+    iterations = {}
+    for scoring in ("auto", "none"):
+        Time(monkeypatch, iteration=1.0, scoring=20.0)
+        events = list(trainer_of(begin(scoring, minutes=2.0, sample_at=(10,), scoring=scoring)).events())
+        iterations[scoring] = of_kind(Finished, events)[0].iteration
+        monkeypatch.undo()
+    assert iterations == {"auto": 80, "none": 120}
+
+
 def test_bfloat16_runs_on_the_cpu_and_keeps_its_weights_in_float32(begin, trainer_of):
     half = begin("half", iterations=30, precision="bfloat16", sample_at=(1,))
     events = list(trainer_of(half).events())

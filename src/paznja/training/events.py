@@ -84,7 +84,10 @@ class Finished:
     complete: bool
     """Whether the budget is spent; otherwise it was stopped, and can be resumed."""
     held_out: float | None
-    """The best bits per character so far: on all of the held-out books where they were scored, else on the fixed part."""
+    """The best bits per character so far: on all of the held-out books where they were scored, else on the fixed part.
+
+    None where nothing was scored.
+    """
     whole: bool
     """Which of the two it is."""
 

@@ -85,6 +85,7 @@ class Trainer:
         self._held_out = run.held_out_ids()
         self._held_out_part = spread(self._held_out, HELD_OUT_TOKENS)
         self._training_part = spread([self.batches.ids], TRAINING_TOKENS)
+        self._scores = config.scoring != "none"
         self._choice = Choice(temperature=settings.sampling.temperature)
         self._stopping = False
         self._slowest_save = 0.0
@@ -212,17 +213,27 @@ class Trainer:
         return self._fraction() >= 1.0
 
     def _reserved(self) -> float:
-        """Seconds of a budget of minutes that the end will need: its row, its scoring and its checkpoint."""
-        if self.budget.seconds is None or self.position.scoring_speed is None:
+        """Seconds of a budget of minutes that the end will need, as far as is known yet: its scoring and its checkpoint."""
+        if self.budget.seconds is None:
             return 0.0
-        tokens = sum(map(len, self._held_out_part)) + sum(map(len, self._training_part)) + (self._whole_tokens() or 0)
-        return min(0.5 * self.budget.seconds, tokens / self.position.scoring_speed + 2 * self._slowest_save)
+        seconds = 2 * self._slowest_save
+        if self.position.scoring_speed is not None:
+            tokens = sum(map(len, self._held_out_part)) + sum(map(len, self._training_part)) + (self._whole_tokens() or 0)
+            seconds += tokens / self.position.scoring_speed
+        return min(0.5 * self.budget.seconds, seconds)
 
     def _whole_tokens(self) -> int | None:
-        """How many held-out tokens the last scoring adds to the fixed part's: None if it would take too long, 0 if that part is all."""
+        """How many held-out tokens the last scoring adds to the fixed part's: 0 if that part is all.
+
+        None if they are not to be scored, or it would take too long.
+        """
+        if not self._scores:
+            return None
         tokens = sum(map(len, self._held_out))
         if tokens == sum(map(len, self._held_out_part)):
             return 0
+        if self.settings.training.scoring == "part":
+            return None
         segment = self.position.seconds - self.budget.from_seconds
         planned = self.budget.seconds if self.budget.seconds is not None else segment
         speed = self.position.scoring_speed
@@ -276,7 +287,7 @@ class Trainer:
     def _evaluate(self) -> Iterator[Event]:
         """Score the fixed parts, log the figures, keep the weights if they are the best; dropped where a stop is asked for meanwhile."""
         position = self.position
-        if position.evaluated_at == position.iteration:
+        if not self._scores or position.evaluated_at == position.iteration:
             return
         start = time.perf_counter()
         pieces = [*self._held_out_part, *self._training_part]
@@ -355,12 +366,11 @@ class Trainer:
     def _save(self, *, finished: bool) -> Saved:
         start = time.perf_counter()
         position: dict[str, Any] = {**asdict(self.position), "seconds": self._clock.seconds(), "finished": finished}
+        weights = checkpoint.pack(self.model.state_for_export(), None if self._scores else {"iteration": self.position.iteration})
+        if not self._scores:  # which weights are the best nobody knows: the last ones are the run's
+            self.run.write_file(checkpoint.WEIGHTS, weights)
         self.run.write_checkpoint(
-            position,
-            {
-                checkpoint.WEIGHTS: checkpoint.pack(self.model.state_for_export()),
-                checkpoint.OPTIMIZER: checkpoint.pack(self.optimizers.state_tensors()),
-            },
+            position, {checkpoint.WEIGHTS: weights, checkpoint.OPTIMIZER: checkpoint.pack(self.optimizers.state_tensors())}
         )
         self._slowest_save = max(self._slowest_save, time.perf_counter() - start)
         return Saved(self.position.iteration, position["seconds"])
@@ -384,5 +394,6 @@ class Trainer:
             # They may be from after the checkpoint, and better: what is best stays.
             content = weights.read_bytes()
             checkpoint.unpack(content, str(weights))
-            best = checkpoint.header(content, str(weights))["held_out"]
-            self.position.best_held_out = min(best, self.position.best_held_out or best)
+            best = checkpoint.header(content, str(weights)).get("held_out")
+            if best is not None:
+                self.position.best_held_out = min(best, self.position.best_held_out or best)
