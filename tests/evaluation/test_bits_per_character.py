@@ -65,6 +65,25 @@ class Pairs(Transformer):
         return float(sum(self.bits_VV[before, token] for before, token in zip([NEWLINE, *text], text, strict=False)))
 
 
+class Counts:
+    """No network: the next id has the share that it has among the ids before it in its row, each counted once more than it stands there."""
+
+    context, device = 6, torch.device("cpu")
+
+    def losses(self, ids_BT: torch.Tensor, next_ids_BT: torch.Tensor) -> torch.Tensor:
+        times_BTV = torch.nn.functional.one_hot(ids_BT, VOCABULARY).cumsum(1) + 1
+        return -(times_BTV / times_BTV.sum(2, keepdim=True)).log().gather(2, next_ids_BT[:, :, None])[:, :, 0]
+
+
+def test_anything_that_says_how_likely_the_next_id_was_can_be_scored():
+    text = text_of(40)
+    ids, bits, start = [NEWLINE, *text.tolist()], 0.0, 0
+    for k in range(1, len(ids)):
+        start += 3 if k > start + 6 else 0
+        bits -= math.log2((ids[start:k].count(ids[k]) + 1) / (k - start + VOCABULARY))
+    assert bits_of_texts(Counts(), [text], NEWLINE) == pytest.approx([bits])
+
+
 @pytest.mark.parametrize("context", CONTEXTS)
 @pytest.mark.parametrize("more", [-7, -1, 0, 1, 2, 25])
 def test_it_equals_a_slow_loop_over_overlapping_windows(context, more):

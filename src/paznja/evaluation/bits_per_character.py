@@ -11,12 +11,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Generator, Iterable, Sequence
+from typing import Protocol
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-
-from paznja.model.transformer import Transformer
+from torch import Tensor
 
 TOKENS_AT_ONCE = 4096
 """Scored in one pass: enough to keep the matrix products busy, few enough to stay in the cache."""
@@ -24,15 +24,32 @@ TOKENS_AT_ONCE = 4096
 Piece = NDArray[np.uint16]
 
 
+class Scorable(Protocol):
+    """What can be scored: whatever says how likely each next id was. `Transformer` is one."""
+
+    @property
+    def context(self) -> int:
+        """How many positions it sees at most."""
+        ...
+
+    @property
+    def device(self) -> torch.device:
+        """Where it takes its ids."""
+        ...
+
+    def losses(self, ids_BT: Tensor, next_ids_BT: Tensor) -> Tensor:
+        """-log p (nats) of each next id after those before it in its row, (B, T); T up to `context`."""
+        ...
+
+
 def score(
-    model: Transformer, texts: Sequence[Piece], newline: int, *, precision: torch.dtype = torch.float32
+    model: Scorable, texts: Sequence[Piece], newline: int, *, precision: torch.dtype = torch.float32
 ) -> Generator[tuple[int, int], None, list[float]]:
     """Score texts (each its token ids): returns the bits that the model needs for each.
 
     Yields (tokens done, tokens in all) on the way.
     """
-    context = model.config.context
-    device = model.embedding.device
+    context, device = model.context, model.device
     bits = [0.0] * len(texts)
     total, done = sum(len(text) for text in texts), 0
     for windows in _in_batches(_windows(texts, context, newline), max(1, TOKENS_AT_ONCE // context)):
@@ -51,7 +68,7 @@ def score(
 
 
 def bits_of_texts(
-    model: Transformer, texts: Sequence[Piece], newline: int, *, on_scored: Callable[[int, int], None] | None = None
+    model: Scorable, texts: Sequence[Piece], newline: int, *, on_scored: Callable[[int, int], None] | None = None
 ) -> list[float]:
     """`score`, all at once; `on_scored(tokens done, tokens in all)` is told on the way."""
     scoring = score(model, texts, newline)

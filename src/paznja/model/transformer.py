@@ -59,6 +59,16 @@ class Transformer(nn.Module):
         logits_BTV = self(ids_BT).float()
         return F.cross_entropy(logits_BTV.flatten(0, 1), next_ids_BT.flatten(), reduction="none").view(ids_BT.shape)
 
+    @property
+    def context(self) -> int:
+        """How many positions it sees at most."""
+        return self.config.context
+
+    @property
+    def device(self) -> torch.device:
+        """Where its weights are."""
+        return self.embedding.device
+
     def initialise(self, generator: torch.Generator | None) -> None:
         """Draw the weights: the embedding normal, matrices by fan-in; what writes into the residual stream, and the head, at zero.
 
