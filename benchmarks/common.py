@@ -10,6 +10,7 @@ import os
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
+from pathlib import Path
 from statistics import median
 from typing import Any
 
@@ -99,6 +100,38 @@ def take_turns(contenders: Mapping[str, Callable[[], float]], rounds: int) -> di
 def median_ratio(numerators: Iterable[float], denominators: Iterable[float]) -> float:
     """The median of the rounds' ratios."""
     return median(a / b for a, b in zip(numerators, denominators, strict=True))
+
+
+def nanogpt_module(checkout: Path) -> Any:
+    """nanoGPT's model.py as it lies in a checkout, imported from there. It prints: redirect what it is made to do."""
+    import importlib.util
+
+    spec = importlib.util.spec_from_file_location("nanogpt_model", checkout / "model.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module
+    spec.loader.exec_module(module)
+    return module
+
+
+def every_twelfth(books: Path) -> list[Path]:
+    """The books that are held out for every figure on a shelf: every twelfth, from the sixth on, in the order of the paths.
+
+    SystemExit, with a sentence, where there are no books; empty where there are fewer than six.
+    """
+    from paznja.corpus.corpus import find_files
+    from paznja.errors import NoBooks
+
+    try:
+        return sorted(find_files([books]))[5::12]
+    except NoBooks as error:
+        raise SystemExit(str(error)) from None
+
+
+def peak_of(usage: Any) -> int:
+    """The most that an ended process had in memory, in bytes, from what the operating system says of it (`os.wait4`)."""
+    return usage.ru_maxrss * (1 if sys.platform == "darwin" else 1024)
 
 
 def memory_of_all(pid: int | None) -> int:

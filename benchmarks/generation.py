@@ -31,7 +31,7 @@ from statistics import median
 from typing import Any
 
 import click
-from common import PAZNJA, PROMPT, Worker, count_of, machine, median_ratio, table, take_turns, time_of
+from common import PAZNJA, PROMPT, Worker, count_of, machine, median_ratio, nanogpt_module, table, take_turns, time_of
 
 from paznja.config import PRESETS, ModelConfig
 
@@ -132,15 +132,8 @@ class NanoGPT(Loop):
     """nanoGPT's own network and `generate`, as they lie in a checkout of it."""
 
     def __init__(self, checkout: Path, config: ModelConfig, tokenizer: Any) -> None:
-        import importlib.util
-
-        spec = importlib.util.spec_from_file_location("nanogpt_model", checkout / "model.py")
-        assert spec is not None
-        assert spec.loader is not None
-        theirs = importlib.util.module_from_spec(spec)
-        sys.modules[spec.name] = theirs
         with redirect_stdout(sys.stderr):  # it prints
-            spec.loader.exec_module(theirs)
+            theirs = nanogpt_module(checkout)
             sizes = {"n_layer": config.layers, "n_head": config.heads, "n_embd": config.width}
             self.model = theirs.GPT(
                 theirs.GPTConfig(block_size=config.context, vocab_size=config.vocabulary, dropout=0.0, bias=False, **sizes)

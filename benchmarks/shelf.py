@@ -23,10 +23,8 @@ import time
 from pathlib import Path
 
 import click
-from common import PAZNJA, machine, megabytes, memory_of_all, table
+from common import PAZNJA, every_twelfth, machine, megabytes, memory_of_all, peak_of, table
 
-from paznja.corpus.corpus import find_files
-from paznja.errors import NoBooks
 from paznja.run import Run, free_name
 from paznja.table import duration
 
@@ -46,7 +44,7 @@ def run_command(arguments: list[str]) -> tuple[float, int, int]:
     process.returncode = os.waitstatus_to_exitcode(status)
     if process.returncode not in (0, 3):  # 3: done, but some files could not be read
         raise SystemExit(f"the run ended with code {process.returncode}")
-    peak = usage.ru_maxrss * (1 if sys.platform == "darwin" else 1024)
+    peak = peak_of(usage)
     return seconds, peak, max(peak, peak_of_all)
 
 
@@ -66,13 +64,9 @@ def bits_of_all_held_out(run: Run) -> tuple[float, str]:
 @click.option("--minutes", default=10.0, show_default=True, help="How long to train.")
 @click.option("--out", type=click.Path(path_type=Path), default=Path("runs"), show_default=True, help="The folder that the run goes to.")
 def main(books: Path, options: tuple[str, ...], minutes: float, out: Path) -> None:
-    try:
-        files = sorted(find_files([books]))
-    except NoBooks as error:
-        raise SystemExit(str(error)) from None
-    held_out = files[5::12]
+    held_out = every_twelfth(books)
     if not held_out:
-        raise SystemExit(f"{books} has {len(files)} books, and every twelfth from the sixth on is to be held out: it takes 6 or more")
+        raise SystemExit(f"{books} has too few books: every twelfth from the sixth on is to be held out, so it takes 6 or more")
     about = machine()
     name = free_name(out, "shelf") if (out / "shelf").exists() else "shelf"
     arguments = ["train", str(books), "--minutes", f"{minutes:g}", "--name", name, "--out", str(out), *options]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import json
+import math
 import re
 import subprocess
 import sys
@@ -11,7 +12,9 @@ from pathlib import Path
 
 import pytest
 
+from paznja.preparing import prepare
 from paznja.run import Run
+from paznja.tokenizers import load_tokenizer
 
 BENCHMARKS = Path(__file__).parents[1] / "benchmarks"
 
@@ -38,11 +41,43 @@ class GPT(torch.nn.Module):
         self.embedding = torch.nn.Embedding(config.vocab_size, config.n_embd)
         print("number of parameters: said aloud")
 
+    def forward(self, ids, targets=None):
+        assert ids.shape[1] <= self.config.block_size
+        targets.view(-1)  # as theirs
+        return self.embedding(ids) @ self.embedding.weight.T, None
+
     def generate(self, ids, number, temperature):
         assert int(ids.max()) < self.config.vocab_size
         return torch.cat((ids, torch.zeros(1, number, dtype=ids.dtype)), dim=1)
 """
-"""What the benchmark uses of nanoGPT's model.py, in a few lines of our own."""
+"""What the benchmarks use of nanoGPT's model.py, in a few lines of our own."""
+
+NANOGPT_TRAIN_STAND_IN = """
+import os, pickle, sys
+import numpy as np
+import torch
+from model import GPT, GPTConfig
+
+options = dict(argument.removeprefix("--").split("=", 1) for argument in sys.argv[2:])
+assert sys.argv[1] == "config/train_shakespeare_char.py"
+assert options["device"] == "cpu" and options["compile"] == "False"
+torch.manual_seed(1337)
+vocabulary = pickle.load(open(os.path.join(options["dataset"], "meta.pkl"), "rb"))["vocab_size"]
+lengths = [len(np.fromfile(os.path.join(options["dataset"], name), dtype=np.uint16)) for name in ("train.bin", "val.bin")]
+assert lengths[0] > lengths[1] > 0
+sizes = {name: int(options[name]) for name in ("block_size", "n_layer", "n_head", "n_embd")}
+settings = {**sizes, "vocab_size": vocabulary, "dropout": float(options["dropout"]), "bias": False}
+model = GPT(GPTConfig(**settings))
+torch.nn.init.zeros_(model.embedding.weight)
+iterations, interval = int(options["max_iters"]), int(options["eval_interval"])
+for iteration in range(iterations + 1):
+    evaluated = iteration % interval == 0
+    if evaluated and iteration:
+        os.makedirs(options["out_dir"], exist_ok=True)
+        torch.save({"model": model.state_dict(), "model_args": settings, "iter_num": iteration}, options["out_dir"] + "/ckpt.pt")
+    print(f"iter {iteration}: loss 5.0, time {1000.0 if evaluated else 20.0:.2f}ms, mfu 1.00%")
+"""
+"""Of its train.py: says that an iteration takes 20 ms and an evaluation about a second; learns nothing at all."""
 
 
 @pytest.fixture
@@ -131,3 +166,170 @@ def test_shelf_prints_the_command_the_figures_and_the_whole_table(
     monkeypatch.syspath_prepend(BENCHMARKS)
     again, scored_by = importlib.import_module("shelf").bits_of_all_held_out(run)
     assert (f"{again:.3f}", scored_by) == (bits, "by `paznja evaluate --json`")
+
+
+@pytest.fixture
+def nanogpt(tmp_path: Path) -> Path:
+    """A checkout of our stand-in for nanoGPT."""
+    checkout = tmp_path / "nanoGPT"
+    (checkout / "config").mkdir(parents=True)
+    (checkout / "config" / "train_shakespeare_char.py").touch()
+    (checkout / "model.py").write_text(NANOGPT_STAND_IN, encoding="utf-8")
+    (checkout / "train.py").write_text(NANOGPT_TRAIN_STAND_IN, encoding="utf-8")
+    return checkout
+
+
+@pytest.fixture
+def from_benchmarks(monkeypatch: pytest.MonkeyPatch):
+    """Imports one of the scripts."""
+    monkeypatch.syspath_prepend(BENCHMARKS)
+    return importlib.import_module
+
+
+def test_race_lets_all_learn_for_the_asked_time_and_scores_them_alike(
+    benchmark_output, stories_folder: Path, nanogpt: Path, cache: Path, tmp_path: Path
+):
+    results = tmp_path / "race" / "results.jsonl"
+    results.parent.mkdir()
+    options = ["stories", "--seconds", 4, "--seeds", 1, "--runners", "tiny/none", "--results", results]
+    benchmark_output("learning.py", *options)
+    before = results.read_bytes()
+    options += ["--nanogpt", nanogpt]
+    printed = benchmark_output("learning.py", *options)
+    assert results.read_bytes().startswith(before), "what is there is not run again"
+    assert "said aloud" not in printed
+    lines = [json.loads(line) for line in results.read_text(encoding="utf-8").splitlines()]
+    assert [(line["learner"], line["budget"], line["seed"]) for line in lines] == [("tiny", 4.0, 1), ("nanoGPT", 4.0, 1)]
+    ours, theirs = lines
+
+    held_out = sorted(stories_folder.glob("*.txt"))[5::12]
+    prepared = prepare([stories_folder], held_out=held_out, cache=cache)
+    assert prepared.cached, "both learnt from these very books"
+    assert ours["iterations"] >= 1
+    assert 1 < ours["bits_per_character"] < 10
+    assert 0 < ours["share_of_peak"] < 1
+    assert ours["characters_per_second"] > 0
+    # A network of zeros finds every token equally likely.
+    tokens = sum(book.tokens for book in prepared.books if book.held_out)
+    vocabulary = load_tokenizer(prepared.folder / "tokenizer.json").size
+    assert theirs["bits_per_character"] == pytest.approx(math.log2(vocabulary) * tokens / prepared.held_out_characters, rel=1e-5)
+    assert all(len(line["text"]) == 2500 and line["memory_bytes"] > 1e8 and line["seconds"] > 0 for line in lines)
+    assert (theirs["real_words"], 0 <= ours["real_words"] <= 1) == (None, True), "a text of one letter has no words"
+
+    rows = rows_of(printed)
+    assert {"tiny", "nanoGPT"} <= set(rows)
+    assert number(rows["tiny"][2]) == pytest.approx(ours["bits_per_character"], abs=0.001)
+    assert ours["text"][:20].split("\n")[0] in printed
+    assert results.with_suffix(".svg").read_text(encoding="utf-8").count("nanoGPT") >= 1
+
+    before = results.read_bytes()
+    assert benchmark_output("learning.py", *options) == printed
+    assert benchmark_output("learning.py", "--report", "--results", results) == printed
+    assert results.read_bytes() == before
+
+
+def test_nanogpt_gets_as_many_iterations_as_fit_and_evaluates_no_more_often_than_its_recipe(from_benchmarks, nanogpt: Path, tmp_path: Path):
+    learners = from_benchmarks("learners")
+    made: list[tuple[int, int]] = []
+
+    class Counted(learners.NanoGPT):
+        def _prepare(self, shelf) -> None:
+            pass
+
+        def _train(self, shelf, folder, iterations: int, interval: int, seed: int):
+            made.append((iterations, interval))
+            log = learners.NanoGPTsLog()
+            log.times = [0.02 + (iteration % interval == 0) for iteration in range(iterations + 1)]
+            log.seconds = 3 + sum(log.times)
+            return log
+
+        def _learnt(self, shelf, log):
+            return log.seconds
+
+    for budget in (20.0, 60.0, 200.0, 600.0):
+        took = Counted(nanogpt, tmp_path / "data").learn(None, tmp_path, budget, 1)
+        assert budget - 1 < took < budget + 0.001
+        iterations, interval = made[-1]
+        assert iterations % interval == 0, "its last weights would not be saved"
+        assert interval >= 250
+
+
+def test_its_own_recipe_takes_part_where_its_time_is_among_the_numbers(from_benchmarks, nanogpt: Path, tmp_path: Path):
+    learners = from_benchmarks("learners").learners_of("pocket/none", nanogpt, tmp_path / "data")
+    assert [learner.turns([60.0, 200.0]) for learner in learners] == [[60.0, 200.0], [60.0, 200.0], [None]]
+    assert [learner.turns([60.0]) for learner in learners] == [[60.0], [60.0], []]
+
+
+@pytest.mark.parametrize(
+    ("runners", "said"),
+    [
+        ("pocket/elephant", r"pocket\+elephant cannot race"),
+        ("pokcet/none", "Did you mean 'pocket'"),
+        ("alone/none", "nothing at all"),
+        ("tiny/none,tiny", "named twice"),
+    ],
+)
+def test_runners_that_cannot_be_are_refused_with_a_sentence(from_benchmarks, tmp_path: Path, runners: str, said: str):
+    with pytest.raises(SystemExit, match=said):
+        from_benchmarks("learners").learners_of(runners, None, tmp_path)
+
+
+def test_folder_that_is_no_nanogpt_is_refused_with_a_sentence(from_benchmarks, tmp_path: Path):
+    with pytest.raises(SystemExit, match=r"no checkout of nanoGPT: it has no train\.py"):
+        from_benchmarks("learners").learners_of("tiny/none", tmp_path, tmp_path / "data")
+
+
+def test_real_words_are_those_of_four_letters_and_more_that_stand_in_the_books(from_benchmarks, tmp_path: Path):
+    share = from_benchmarks("learners").share_of_real_words
+    words = tmp_path / "words.txt"
+    words.write_text("врата\nмост\nнебо", encoding="utf-8")
+    assert share("Мост је врата, небос! и НЕБО — а12вода", words) == 3 / 4, "the last one breaks off; the third is none"
+    assert share("а ја ти и не мо", words) is None
+
+
+def test_report_gives_medians_and_spread_of_the_seeds(from_benchmarks, tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+    learning = from_benchmarks("learning")
+    same = {"books": "", "about": "92 books", "machine": "A machine.", "iterations": 9, "parameters": 5, "memory_bytes": 3e8, "peak": 1.0}
+    results = [
+        {**same, "learner": name, "budget": budget, "seed": seed, "bits_per_character": bits, "seconds": (budget or 9) + bits / 10}
+        | {
+            "real_words": 0.5,
+            "characters_per_second": 1e4,
+            "share_of_peak": 0.25,
+            "prompt": "Ово је ",
+            "text": f"мост {seed} | <крај>\nи још",
+        }
+        for name, budget, seed, bits in (
+            *(("pocket", 60.0, seed, bits) for seed, bits in ((3, 2.5), (1, 2.7), (2, 2.9))),
+            *(("pocket", 20.0, seed, bits) for seed, bits in ((1, 3.0),)),
+            ("counted alone", None, 1, 2.8),
+        )
+    ]
+    results[-1] |= {"characters_per_second": None, "share_of_peak": None}
+    learning.report(results, tmp_path / "plot.svg")
+    printed = capsys.readouterr().out
+    first, second = printed.split("| learner |")
+    assert rows_of(first) == {
+        "bits per character": ["20 s", "60 s", "its own time"],
+        "---": ["---:"] * 3,
+        "pocket": ["3.000", "2.700 (2.500 to 2.900)", "-"],
+        "counted alone": ["-", "-", "2.800, 9.3 s"],
+    }
+    rows = rows_of("| learner |" + second)
+    assert rows["pocket"] == ["60 s", "60.3 s", "2.700 (2.500 to 2.900)", "50%", "9", "10,000", "25%", "300 MB", "5", "3"]
+    assert rows["counted alone"][5:7] == ["-", "-"]
+    assert "> Ово је мост 1 | &lt;крај> / и још ..." in printed
+    assert "мост 2" not in printed, "the first seed's sample is shown"
+    assert "pocket" in (tmp_path / "plot.svg").read_text(encoding="utf-8")
+
+
+def test_results_of_other_books_are_not_added_to(from_benchmarks, tmp_path: Path):
+    learning = from_benchmarks("learning")
+    results = tmp_path / "results.jsonl"
+    results.write_text(json.dumps({"books": "others", "learner": "tiny", "budget": 4.0, "seed": 1}) + "\n", encoding="utf-8")
+    shelf = from_benchmarks("learners").Shelf((tmp_path,), None, tmp_path, "these", "cyrillic", "")
+    with pytest.raises(SystemExit, match="a race on other books"):
+        learning.race(shelf, "tiny/none", None, [4.0], 1, results)
+    results.write_text('{"books": "these", "lea', encoding="utf-8")
+    with pytest.raises(SystemExit, match=r"line 1 of .* is no whole result"):
+        learning.read_results(results)
