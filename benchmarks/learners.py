@@ -37,6 +37,9 @@ LENGTH = 2_500
 SHORTEST_WORD = 4
 """Letters; nearly any three letters are a word."""
 
+LEAST = 1.0
+"""Seconds that are left for learning though getting ready has taken all of the time; the report shows what it really took."""
+
 NEVER = 2**40
 """The iteration of the only row of the table that is asked for: the race has no time for samples."""
 
@@ -195,7 +198,7 @@ def train_ours(
             told.append((time.time(), event))
 
     called = time.time()
-    minutes = None if budget is None else max(1e-6, begun + budget - called - reserved) / 60
+    minutes = None if budget is None else max(LEAST, begun + budget - called - reserved) / 60
     run = paznja.train(
         shelf.places,
         minutes=minutes,
@@ -220,17 +223,16 @@ def train_ours(
     from paznja.training.machine import peak_memory
 
     settings = run.run.settings()
-    (first_told, first), (last_told, last) = told[0], told[-1]
     between = [after.seconds - before.seconds for (_, before), (_, after) in pairwise(told)]
     return Learnt(
         seconds=ended - begun,
-        iterations=last.iteration,
-        characters_seen=last.characters_seen,
+        iterations=len(told),
+        characters_seen=told[-1][1].characters_seen if told else 0,
         iteration_seconds=median(between) if between else None,
         operations=settings.model.operations() * settings.model.context * settings.training.batch,
         parameters=settings.model.num_parameters(),
         memory_bytes=peak_memory(),
-        getting_ready=first_told - first.seconds - called + ended - last_told,
+        getting_ready=told[0][0] - told[0][1].seconds - called + ended - told[-1][0] if told else 0.0,
     )
 
 

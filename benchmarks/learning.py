@@ -84,6 +84,8 @@ def race(shelf: Shelf, runners: str, nanogpt: Path | None, budgets: Sequence[flo
         missing = [turn for turn in wanted if (turn[0].name, *turn[1:]) not in have]
         if not missing:
             return
+        results.parent.mkdir(parents=True, exist_ok=True)
+        results.touch()  # a place that cannot be written to is better known now than after the first run
         about = {"books": shelf.fingerprint, "about": shelf.about, "machine": fresh(machine)}
         fresh(write_words, shelf, work / "words.txt")
         for number, (learner, budget, seed) in enumerate(missing, 1):

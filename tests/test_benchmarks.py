@@ -190,7 +190,6 @@ def test_race_lets_all_learn_for_the_asked_time_and_scores_them_alike(
     benchmark_output, stories_folder: Path, nanogpt: Path, cache: Path, tmp_path: Path
 ):
     results = tmp_path / "race" / "results.jsonl"
-    results.parent.mkdir()
     options = ["stories", "--seconds", 4, "--seeds", 1, "--runners", "tiny/none", "--results", results]
     benchmark_output("learning.py", *options)
     before = results.read_bytes()
