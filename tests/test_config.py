@@ -135,8 +135,8 @@ def test_the_parameters_that_are_announced_are_those_of_the_network(preset: str)
 
     from paznja.model.transformer import Transformer
 
-    for tied in (False, True):
-        shape = dataclasses.replace(config.preset(preset).model, vocabulary=301, layers=2, tied_head=tied)
+    for tied, memory in ((False, "none"), (True, "none"), (False, "learned")):
+        shape = dataclasses.replace(config.preset(preset).model, vocabulary=301, layers=2, tied_head=tied, memory=memory)
         with torch.device("meta"):
             network = Transformer(shape)
         assert shape.num_parameters() == sum(parameter.numel() for parameter in network.parameters())
@@ -188,6 +188,11 @@ def test_a_budget_that_cannot_be_is_refused(minutes: float | None, iterations: i
         ({"temperature": -1.0}, "temperature"),
         ({"temperature": math.nan}, "temperature"),
         ({"optimizer": "sgd"}, "optimizer"),
+        ({"memory": "eidetic"}, "There is no memory 'eidetic'; there are 'none' and 'learned'"),
+        ({"memory_order": 1}, "memory_order must be 2 or more"),
+        ({"memory_rows": 0}, "memory_rows must be 1 or more"),
+        ({"memory_width": 0}, "memory_width must be 1 or more"),
+        ({"memory": "learned", "memory_width": 48}, "do not fill a width of 128: memory_width must divide it"),
         ({"scoring": "all"}, "no scoring 'all'; there are 'auto', 'part', 'none'"),
     ],
 )
@@ -198,6 +203,14 @@ def test_a_value_that_cannot_be_is_refused_before_anything_begins(change: dict[s
 
 def test_what_is_none_stays_as_the_preset_has_it():
     assert customise(config.preset("blog"), batch=None, width=None, prompts=None) == config.preset("blog")
+
+
+def test_the_memorys_table_counts_as_parameters_and_not_as_work():
+    without = dataclasses.replace(ModelConfig(), vocabulary=300)
+    with_it = dataclasses.replace(without, memory="learned", memory_rows=1000, memory_width=8)
+    assert with_it.num_table_parameters() == 8000
+    assert with_it.num_parameters() == without.num_parameters() + 8000
+    assert with_it.operations() == without.operations()
 
 
 def test_one_seed_sets_both():
@@ -212,8 +225,15 @@ def test_heads_and_feed_forward_follow_the_width_unless_they_are_given():
     assert (given_too.heads, given_too.hidden) == (8, 100)
 
 
-def test_both_optimizers_learning_rates_move_together_unless_both_are_given():
+@pytest.mark.parametrize("width", [32, 48, 100, 192])
+def test_the_memorys_rows_fill_whatever_width_is_chosen(width: int):
+    model = customise(Settings(), width=width, heads=2, memory="learned").model
+    assert model.width % model.memory_width == 0
+
+
+def test_the_optimizers_learning_rates_move_together_unless_they_are_given_too():
     before = Settings().training
     after = customise(Settings(), learning_rate=before.learning_rate / 4).training
     assert after.matrix_learning_rate == pytest.approx(before.matrix_learning_rate / 4)
+    assert after.memory_learning_rate == pytest.approx(before.memory_learning_rate / 4)
     assert customise(Settings(), learning_rate=0.1, matrix_learning_rate=0.5).training.matrix_learning_rate == 0.5

@@ -114,6 +114,11 @@ def training_options(command: Callable[..., Any]) -> Callable[..., Any]:
             click.option("--layers", type=int, help="How many layers the network has."),
             click.option("--width", type=int, help="How wide they are: a multiple of 64."),
             click.option(
+                "--memory",
+                help="none, or learned: a table of what the last 2 to 5 characters are worth, learnt beside the network. "
+                "Learns far faster; only paznja can run such a model.  [default: none]",
+            ),
+            click.option(
                 "--compile",
                 "compiled",
                 is_flag=True,

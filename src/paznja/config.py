@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import difflib
+import math
 import typing
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -22,6 +23,9 @@ DEFAULT_PROMPTS = {"cyrillic": "Ово је мост ", "latin": "Ovo je most "}
 
 OPTIMIZERS = ("muon", "adamw")
 """See `TrainingConfig.optimizer`."""
+
+MEMORIES = ("none", "learned")
+"""See `ModelConfig.memory`."""
 
 SCORINGS = ("auto", "part", "none")
 """See `TrainingConfig.scoring`."""
@@ -47,6 +51,14 @@ class ModelConfig:
     """Base of the rotary positions' frequencies."""
     norm_epsilon: float = 1e-6
     """Added to the mean square before its root is taken."""
+    memory: str = "none"
+    """"none", or "learned": rows of a table for the last 2, 3, ... tokens, learnt with the network and added to its input."""
+    memory_order: int = 5
+    """How many tokens the longest of these n-grams has."""
+    memory_rows: int = 2**18
+    """Rows of the table; n-grams that hash to the same one share it."""
+    memory_width: int = 32
+    """Numbers in a row. An n-gram has several, found by as many hashes, which together are as wide as the network."""
     vocabulary: int = 0
     """Number of tokens; known once the tokenizer is."""
 
@@ -58,11 +70,16 @@ class ModelConfig:
     def num_parameters(self) -> int:
         """How many numbers the training moves."""
         layer = 4 * self.width**2 + 3 * self.width * self.hidden + 2 * self.width + 2 * self.head_width
-        return self.layers * layer + self.width + self.vocabulary * self.width * (1 if self.tied_head else 2)
+        embeddings = self.vocabulary * self.width * (1 if self.tied_head else 2)
+        return self.layers * layer + self.width + embeddings + self.num_table_parameters()
+
+    def num_table_parameters(self) -> int:
+        """How many of them are the memory's table, of which an iteration touches a few rows."""
+        return self.memory_rows * self.memory_width if self.memory == "learned" else 0
 
     def operations(self) -> int:
         """Floating-point operations that training spends on one token: six a weight that is multiplied, and the attention."""
-        multiplied = self.num_parameters() - (0 if self.tied_head else self.vocabulary * self.width)
+        multiplied = self.num_parameters() - self.num_table_parameters() - (0 if self.tied_head else self.vocabulary * self.width)
         return 6 * multiplied + 6 * self.layers * self.width * self.context
 
 
@@ -87,6 +104,8 @@ class TrainingConfig:
     """Peak learning rate of Muon."""
     learning_rate: float = 0.03
     """Peak learning rate of AdamW."""
+    memory_learning_rate: float = 0.1
+    """Peak learning rate of the learned memory's table."""
     weight_decay: float = 0.0
     """AdamW's, on matrices alone."""
     warm_up: int = 20
@@ -187,7 +206,7 @@ PRESETS: dict[str, Settings] = {
     ),
     "tiny": Settings(
         "tiny",
-        model=ModelConfig(layers=2, width=32, heads=2, hidden=96, context=32),
+        model=ModelConfig(layers=2, width=32, heads=2, hidden=96, context=32, memory_rows=2**13, memory_width=8),
         training=TrainingConfig(batch=16, threads=1),  # its products are too small to be shared out
         sampling=SamplingConfig(length=60, num_between=20),
     ),
@@ -222,10 +241,12 @@ def customise(settings: Settings, **changes: Any) -> Settings:
     training = {name: value for name, value in chosen.items() if name not in model_fields | (sampling_fields - {"seed"})}
     if "width" in model:  # what follows from the width, unless it is given too
         heads = max(1, model["width"] // settings.model.head_width)
-        model = {"heads": heads, "hidden": (model["width"] * 8 // 3 + 31) // 32 * 32, **model}
+        hidden, memory_width = (model["width"] * 8 // 3 + 31) // 32 * 32, math.gcd(model["width"], settings.model.memory_width)
+        model = {"heads": heads, "hidden": hidden, "memory_width": memory_width, **model}
     if "learning_rate" in training:
         ratio = training["learning_rate"] / settings.training.learning_rate
-        training = {"matrix_learning_rate": settings.training.matrix_learning_rate * ratio, **training}
+        others = ("matrix_learning_rate", "memory_learning_rate")
+        training = {**{name: getattr(settings.training, name) * ratio for name in others}, **training}
     changed = replace(
         settings,
         model=replace(settings.model, **model),
@@ -252,6 +273,17 @@ def _check(settings: Settings) -> None:
             raise WrongUse(f"--{name} must be {least} or more, and {value} is not.")
     if model.width % model.heads or model.head_width % 2:
         raise WrongUse(f"A width of {model.width} cannot be divided among {model.heads} heads of an even width; try a multiple of 64.")
+    if model.memory not in MEMORIES:
+        raise WrongUse(f"There is no memory {model.memory!r}; there are {' and '.join(map(repr, MEMORIES))}.")
+    for name, value, least in (
+        ("memory_order", model.memory_order, 2),
+        ("memory_rows", model.memory_rows, 1),
+        ("memory_width", model.memory_width, 1),
+    ):
+        if value < least:
+            raise WrongUse(f"{name} must be {least} or more, and {value} is not.")
+    if model.memory == "learned" and model.width % model.memory_width:
+        raise WrongUse(f"Rows of {model.memory_width} numbers do not fill a width of {model.width}: memory_width must divide it.")
     if not 0 < training.learning_rate < float("inf"):
         raise WrongUse(f"--learning-rate must be above 0, and {training.learning_rate:g} is not.")
     if training.optimizer not in OPTIMIZERS:

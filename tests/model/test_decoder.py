@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -15,13 +16,14 @@ from paznja.model.transformer import Transformer
 
 CONFIG = ModelConfig(layers=2, width=16, heads=2, hidden=24, context=12, rope_theta=700.0, norm_epsilon=1e-5, vocabulary=11)
 TIED = ModelConfig(layers=3, width=24, heads=3, hidden=40, context=9, tied_head=True, vocabulary=7)
+MEMORY = replace(CONFIG, memory="learned", memory_order=4, memory_rows=50, memory_width=4)
 
 
 def decoder_of(model: Transformer) -> Decoder:
     return Decoder(model.config, {name: tensor.numpy() for name, tensor in model.state_for_export().items()})
 
 
-@pytest.fixture(params=[CONFIG, TIED], ids=["untied", "tied"], scope="module")
+@pytest.fixture(params=[CONFIG, TIED, MEMORY], ids=["untied", "tied", "memory"], scope="module")
 def model(request, random_model) -> Transformer:
     return random_model(request.param)
 
@@ -55,6 +57,25 @@ def test_it_does_not_matter_in_how_many_pieces_the_tokens_come(model, ids_BT, lo
     for start, end in zip([0, *ends], ends, strict=False):
         logits_BV = decoder.forward(ids_BT[:sequences, start:end], cache)
         np.testing.assert_allclose(logits_BV, logits_BTV[:sequences, end - 1], rtol=0, atol=1e-4)
+
+
+def test_one_text_alone_token_by_token_equals_the_transformer_too(model, ids_BT, logits_BTV):
+    decoder = decoder_of(model)
+    for ids_T, logits_TV in zip(ids_BT, logits_BTV, strict=True):
+        cache = decoder.cache(1)
+        given_TV = np.concatenate([decoder.forward(ids_T[None, t : t + 1], cache) for t in range(len(ids_T))])
+        np.testing.assert_allclose(given_TV, logits_TV, rtol=0, atol=1e-4)
+
+
+def test_a_memory_in_sixteen_bits_writes_the_same_as_in_the_network_that_it_is_loaded_into(random_model):
+    small = random_model(MEMORY).state_for_export(small=True)
+    loaded = random_model(MEMORY, seed=2)
+    loaded.load_exported(small)
+    decoder = Decoder(MEMORY, {name: tensor.numpy() for name, tensor in small.items()})
+    ids_BT = np.random.default_rng(4).integers(MEMORY.vocabulary, size=(2, MEMORY.context))
+    with torch.no_grad():
+        wanted_BV = loaded(torch.from_numpy(ids_BT))[:, -1].numpy()
+    np.testing.assert_allclose(decoder.forward(ids_BT, decoder.cache(2)), wanted_BV, rtol=0, atol=1e-4)
 
 
 def test_sequences_do_not_see_each_other(model, ids_BT):

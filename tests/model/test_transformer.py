@@ -1,6 +1,7 @@
 """The network is Qwen3's, to the last digit that float32 gives, and begins knowing nothing."""
 
 import math
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -15,7 +16,9 @@ from paznja.training.checkpoint import pack
 CONFIG = ModelConfig(layers=2, width=16, heads=2, hidden=24, context=12, rope_theta=700.0, norm_epsilon=1e-5, vocabulary=11)
 TIED = ModelConfig(layers=3, width=24, heads=3, hidden=40, context=9, tied_head=True, vocabulary=7)
 ONE_HEAD = ModelConfig(layers=1, width=8, heads=1, hidden=6, context=20, vocabulary=5)
+MEMORY = replace(CONFIG, memory="learned", memory_order=3, memory_rows=40, memory_width=8)
 shapes = pytest.mark.parametrize("config", [CONFIG, TIED, ONE_HEAD], ids=["untied", "tied", "one head"])
+all_shapes = pytest.mark.parametrize("config", [CONFIG, TIED, ONE_HEAD, MEMORY], ids=["untied", "tied", "one head", "memory"])
 
 
 def qwen3_config(config: ModelConfig):
@@ -73,7 +76,7 @@ def test_the_file_of_weights_loads_in_transformers_as_it_is(config, random_model
         torch.testing.assert_close(model(ids_BT), theirs.eval()(ids_BT).logits, rtol=0, atol=1e-4)
 
 
-@shapes
+@all_shapes
 def test_exported_weights_make_another_network_the_same(config, random_model):
     one, other = random_model(config, seed=1), random_model(config, seed=2)
     ids_BT = ids_for(config)
@@ -92,7 +95,18 @@ def test_weights_that_do_not_fit_are_refused(random_model):
         random_model(TIED).load_exported(random_model(CONFIG).state_for_export())
 
 
-@shapes
+def test_a_learned_memory_is_exported_beside_qwen3s_weights_and_its_table_in_half_the_bytes_where_asked(random_model):
+    model, ids_BT = random_model(MEMORY), ids_for(MEMORY)
+    exact, small = model.state_for_export(), model.state_for_export(small=True)
+    assert set(exact) == set(small) == {*random_model(CONFIG).state_for_export(), "memory.table"}
+    assert {name for name in exact if small[name].dtype != exact[name].dtype} == {"memory.table"}
+    assert len(pack({"table": small["memory.table"]})) < 0.6 * len(pack({"table": exact["memory.table"]}))
+    other = random_model(MEMORY, seed=2)
+    other.load_exported(small)
+    torch.testing.assert_close(other(ids_BT), model(ids_BT), rtol=0, atol=0.02)
+
+
+@all_shapes
 def test_a_position_sees_nothing_of_what_comes_after_it(config, random_model):
     model, ids_BT = random_model(config), ids_for(config)
     for position in range(config.context - 1):
@@ -110,7 +124,7 @@ def test_a_position_sees_all_that_came_before_it(random_model):
         assert not torch.allclose(model(changed)[:, -1], model(ids_BT)[:, -1], atol=1e-6)
 
 
-@shapes
+@all_shapes
 def test_the_loss_is_the_mean_of_the_losses_which_are_minus_log_p(config, random_model):
     model, ids_BT = random_model(config), ids_for(config)
     next_ids_BT = ids_BT.roll(-1, dims=1)
@@ -121,10 +135,11 @@ def test_the_loss_is_the_mean_of_the_losses_which_are_minus_log_p(config, random
     torch.testing.assert_close(model(ids_BT, next_ids_BT), losses_BT.mean())
 
 
-def test_every_weight_gets_a_gradient(random_model):
-    model, ids_BT = random_model(CONFIG), ids_for(CONFIG)
+@pytest.mark.parametrize("config", [CONFIG, MEMORY], ids=["without memory", "with memory"])
+def test_every_weight_gets_a_gradient(config, random_model):
+    model, ids_BT = random_model(config), ids_for(config)
     model(ids_BT, ids_BT.roll(-1, dims=1)).backward()
-    assert all(parameter.grad is not None and parameter.grad.abs().max() > 0 for parameter in model.parameters())
+    assert all(parameter.grad is not None and parameter.grad.to_dense().abs().max() > 0 for parameter in model.parameters())
 
 
 def test_at_the_start_every_next_id_is_equally_likely():
@@ -158,7 +173,10 @@ def test_the_generator_decides_the_first_weights():
     hidden=st.integers(1, 9),
     vocabulary=st.integers(1, 9),
     tied=st.booleans(),
+    memory=st.sampled_from(["none", "learned"]),
+    order=st.integers(2, 4),
 )
-def test_the_settings_know_the_number_of_parameters(layers, heads, half_head, hidden, vocabulary, tied):
+def test_the_settings_know_the_number_of_parameters(layers, heads, half_head, hidden, vocabulary, tied, memory, order):
     config = ModelConfig(layers, 2 * heads * half_head, heads, hidden, context=4, tied_head=tied, vocabulary=vocabulary)
+    config = replace(config, memory=memory, memory_order=order, memory_rows=10 + order, memory_width=heads)
     assert config.num_parameters() == Transformer(config).num_parameters()

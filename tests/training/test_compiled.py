@@ -2,6 +2,7 @@
 
 import os
 import shutil
+from dataclasses import replace
 
 import pytest
 import torch
@@ -10,6 +11,7 @@ from paznja.config import ModelConfig
 from paznja.model.transformer import Transformer
 
 CONFIG = ModelConfig(layers=1, width=16, heads=2, hidden=32, context=8, vocabulary=11)
+MEMORY = replace(CONFIG, memory="learned", memory_order=3, memory_rows=40, memory_width=4)
 
 
 @pytest.fixture
@@ -22,8 +24,9 @@ def compiler():
 
 @pytest.mark.slow
 @pytest.mark.needs_program
-def test_the_compiled_network_gives_the_same_loss_and_gradients(compiler):
-    model = Transformer(CONFIG, torch.Generator().manual_seed(1))
+@pytest.mark.parametrize("config", [CONFIG, MEMORY], ids=["without memory", "with memory"])
+def test_the_compiled_network_gives_the_same_loss_and_gradients(compiler, config):
+    model = Transformer(config, torch.Generator().manual_seed(1))
     for parameter in model.parameters():
         if not parameter.any():
             torch.nn.init.normal_(parameter, std=0.1, generator=torch.Generator().manual_seed(2))
@@ -34,7 +37,7 @@ def test_the_compiled_network_gives_the_same_loss_and_gradients(compiler):
         loss = network(ids_BT[:, :-1], ids_BT[:, 1:])
         loss.backward()
         losses.append(loss.detach())
-        gradients.append([parameter.grad for parameter in model.parameters()])
+        gradients.append([parameter.grad.to_dense() for parameter in model.parameters() if parameter.grad is not None])
         model.zero_grad(set_to_none=True)
     torch.testing.assert_close(losses[1], losses[0], rtol=1e-5, atol=1e-5)
     for one, other in zip(*gradients, strict=True):

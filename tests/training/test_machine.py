@@ -97,7 +97,7 @@ def test_peak_memory_is_at_least_what_was_in_use_at_once():
 
 
 def test_training_memory_grows_with_every_dimension_and_covers_weights_gradients_and_moments():
-    shape = {"parameters": 10**6, "batch": 8, "context": 64, "width": 32, "hidden": 96, "layers": 2, "vocabulary": 100}
+    shape = {"parameters": 10**6, "batch": 8, "context": 64, "width": 32, "hidden": 96, "layers": 2, "vocabulary": 100, "table": 10**6}
     assert training_memory(**shape) > 4 * 4 * shape["parameters"]
     for name in shape:
         assert training_memory(**{**shape, name: 2 * shape[name]}) > training_memory(**shape)

@@ -1,6 +1,7 @@
 """Muon does what it is named for, the rest is torch's AdamW, and their state survives a restart bit for bit."""
 
 import math
+from dataclasses import replace
 
 import pytest
 import torch
@@ -11,11 +12,13 @@ from torch import Tensor, nn
 from paznja.config import ModelConfig, TrainingConfig
 from paznja.model.transformer import Transformer
 from paznja.training.checkpoint import pack, unpack
-from paznja.training.optimizers import AdamW, Muon, Optimizers, orthogonalise
+from paznja.training.optimizers import AdamW, Muon, Optimizers, RowAdagrad, orthogonalise
 
 MODEL = ModelConfig(layers=2, width=8, heads=2, hidden=12, context=6, vocabulary=9)
+MEMORY = replace(MODEL, memory="learned", memory_order=3, memory_rows=90, memory_width=4)
 CONFIG = TrainingConfig(warm_up=0, weight_decay=0.1)
 kinds = pytest.mark.parametrize("kind", ["muon", "adamw"])
+shapes = pytest.mark.parametrize("shape", [MODEL, MEMORY], ids=["without memory", "with memory"])
 
 
 def random(*shape: int, seed: int) -> Tensor:
@@ -169,12 +172,52 @@ def test_adamw_takes_the_steps_of_the_formula():
         torch.testing.assert_close(parameter.data.double(), wanted, rtol=1e-5, atol=1e-6)
 
 
+# --- the table of the memory ----------------------------------------------------------------------------------------------------------
+
+
+def with_gradient(table: nn.Parameter, rows: list[int], values_UW: Tensor) -> None:
+    """As an embedding leaves it: a row that was looked up twice is there twice."""
+    table.grad = torch.sparse_coo_tensor(torch.tensor([rows]), values_UW, table.shape, check_invariants=True)
+
+
+def test_adagrad_takes_the_steps_of_the_formula_with_one_mean_square_a_row():
+    start, rate = random(6, 4, seed=1), 0.1
+    table = nn.Parameter(start.clone())
+    optimizer = RowAdagrad(table)
+    wanted, squares = start.double(), torch.zeros(6).double()
+    for step in range(4):
+        rows, values = [5, 1, 5, step], random(4, 4, seed=step + 10)
+        with_gradient(table, rows, values)
+        optimizer.step(rate)
+        dense = torch.zeros(6, 4).double().index_add_(0, torch.tensor(rows), values.double())
+        squares += dense.square().mean(1)
+        wanted -= rate * dense / (squares.sqrt() + 1e-12)[:, None]
+        torch.testing.assert_close(table.data.double(), wanted, rtol=1e-5, atol=1e-6)
+
+
+def test_adagrad_leaves_rows_that_were_not_looked_up_as_they_are():
+    table = nn.Parameter(random(6, 4, seed=1))
+    before = table.detach().clone()
+    with_gradient(table, [2, 4, 2], random(3, 4, seed=2))
+    RowAdagrad(table).step(0.1)
+    moved = (table.data != before).any(dim=1)
+    assert moved.tolist() == [False, False, True, False, True, False]
+
+
+def test_a_row_whose_gradient_is_nothing_stays_a_number():
+    table = nn.Parameter(torch.zeros(3, 4))
+    with_gradient(table, [1], torch.zeros(1, 4))
+    RowAdagrad(table).step(0.1)
+    assert torch.equal(table.data, torch.zeros(3, 4))
+
+
 # --- all together ---------------------------------------------------------------------------------------------------------------------
 
 
 @kinds
-def test_they_learn(kind):
-    model = Transformer(MODEL, torch.Generator().manual_seed(1))
+@shapes
+def test_they_learn(kind, shape):
+    model = Transformer(shape, torch.Generator().manual_seed(1))
     optimizers = Optimizers(model, TrainingConfig(optimizer=kind))
     ids = batch(1)
     losses: list[float] = []
@@ -189,14 +232,15 @@ def test_they_learn(kind):
 
 @kinds
 @pytest.mark.parametrize("steps_before", [0, 1, 5])
-def test_after_saving_and_loading_the_next_steps_are_identical_bit_for_bit(kind, steps_before):
+@shapes
+def test_after_saving_and_loading_the_next_steps_are_identical_bit_for_bit(kind, steps_before, shape):
     config = TrainingConfig(optimizer=kind, weight_decay=0.1)
-    model = Transformer(MODEL, torch.Generator().manual_seed(1))
+    model = Transformer(shape, torch.Generator().manual_seed(1))
     optimizers = Optimizers(model, config)
     learn(model, optimizers, range(steps_before))
     weights, state = pack(model.state_for_export()), pack(optimizers.state_tensors())
 
-    restored = Transformer(MODEL, torch.Generator().manual_seed(2))
+    restored = Transformer(shape, torch.Generator().manual_seed(2))
     restored.load_exported(unpack(weights, "weights"))
     restored_optimizers = Optimizers(restored, config)
     restored_optimizers.load_state_tensors(unpack(state, "state"))
@@ -226,6 +270,24 @@ def test_a_step_gives_the_norm_before_clipping_and_clears_the_gradients(kind):
     assert wanted > 1.0
     assert Optimizers(model, TrainingConfig(optimizer=kind)).step(1.0) == pytest.approx(wanted, rel=1e-5)
     assert all(parameter.grad is None for parameter in model.parameters())
+
+
+@kinds
+def test_the_memory_is_moved_in_rows_and_its_state_is_a_number_a_row(kind):
+    model = Transformer(MEMORY, torch.Generator().manual_seed(1))
+    optimizers = Optimizers(model, TrainingConfig(optimizer=kind))
+    learn(model, optimizers, range(1))  # the head, which is at zero, has to move before anything else has a gradient
+    assert model.memory is not None
+    before = model.memory.table.detach().clone()
+    ids_BT = batch(1)[:1, :4]
+    model(ids_BT[:, :-1], ids_BT[:, 1:]).backward()
+    optimizers.step(1.0)
+    moved = (model.memory.table != before).any(dim=1)
+    assert 0 < int(moved.sum()) <= 3 * (MEMORY.memory_order - 1) * model.memory.pieces
+    assert all(parameter.grad is None for parameter in model.parameters())
+    state = optimizers.state_tensors()
+    assert state["memory.squares"].shape == (MEMORY.memory_rows,)
+    assert all(tensor.shape != model.memory.table.shape for tensor in state.values())
 
 
 def test_clipping_bounds_what_a_wild_gradient_leaves_in_the_state():

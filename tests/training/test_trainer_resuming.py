@@ -90,8 +90,10 @@ def test_a_run_stopped_at_any_iteration_and_resumed_ends_with_the_same(small, tr
 
 @pytest.mark.parametrize("optimizer", ["muon", "adamw"])
 @pytest.mark.parametrize("precision", ["float32", "bfloat16"])
-def test_a_run_stopped_after_every_single_iteration_ends_with_the_same(small, trainer_of, optimizer, precision):
-    whole, pieces = (small(name, optimizer=optimizer, precision=precision) for name in ("whole", "pieces"))
+@pytest.mark.parametrize("memory", ["none", "learned"])
+def test_a_run_stopped_after_every_single_iteration_ends_with_the_same(small, trainer_of, optimizer, precision, memory):
+    settings = {"optimizer": optimizer, "precision": precision, "memory": memory, "memory_rows": 200, "memory_width": 4}
+    whole, pieces = (small(name, **settings) for name in ("whole", "pieces"))
     list(trainer_of(whole).events())
     stops = 0
     while pieces.state() != "finished":

@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from paznja.config import ModelConfig
+from paznja.model.ngrams import rows_of_ngrams
 
 Array = NDArray[Any]
 """float32; NumPy's stubs take its product with a plain number for float64, which it is not."""
@@ -40,15 +41,18 @@ class _Layer:
 
 
 class Decoder:
-    """Weights under the names of `Qwen3ForCausalLM` (as in `model.safetensors`), to logits of the next token."""
+    """Weights under the names of `Qwen3ForCausalLM` (as in `model.safetensors`), and a learned memory's, to logits of the next token."""
 
     def __init__(self, config: ModelConfig, state: Mapping[str, Array]) -> None:
-        """`state`: float32 arrays; KeyError for a missing one."""
+        """`state`: float32 arrays (the memory's table may be float16); KeyError for a missing one."""
         self.config = config
         self._root = math.sqrt(config.width)
         self._embedding = np.ascontiguousarray(state["model.embed_tokens.weight"])
         head = self._embedding if config.tied_head else state["lm_head.weight"]
         self._head = np.ascontiguousarray((head * (self._root * state["model.norm.weight"])).T)
+        self._orders = config.memory_order - 1 if config.memory == "learned" else 0
+        if self._orders:
+            self._table, self._pieces = state["memory.table"], config.width // config.memory_width
         self._layers = [self._layer(state, f"model.layers.{i}.") for i in range(config.layers)]
         frequencies = 1.0 / config.rope_theta ** (np.arange(0, config.head_width, 2) / config.head_width)
         angles = np.outer(np.arange(config.context), frequencies)
@@ -85,7 +89,7 @@ class Decoder:
         """An empty cache for so many sequences, as long as the context."""
         c = self.config
         shape = (c.layers, sequences, c.heads, c.context, c.head_width)
-        return Cache(np.empty(shape, np.float32), np.empty(shape, np.float32))
+        return Cache(np.empty(shape, np.float32), np.empty(shape, np.float32), np.zeros((sequences, self._orders + c.context), np.int64))
 
     def forward(self, ids_BT: NDArray[np.integer], cache: Cache) -> Array:
         """Take T more tokens of each sequence into the cache; the logits_BV after the last of them.
@@ -102,6 +106,8 @@ class Decoder:
         H, D = c.heads, c.head_width
         hidden = None if T == 1 else np.triu(np.full((T, end), -np.inf, np.float32), start + 1)
         x_NC: Array = self._embedding[ids_BT.reshape(-1)]
+        if self._orders:
+            x_NC += self._remembered(ids_BT, cache).reshape(x_NC.shape)
         for i, layer in enumerate(self._layers):
             keys_BHSD, values_BHSD = cache.keys[i, :, :, :end], cache.values[i, :, :, :end]
             q_k_v = (_to_unit_length(x_NC, self._width_epsilon) @ layer.qkv).reshape(B, T, 3, H, D).transpose(2, 0, 3, 1, 4)
@@ -121,10 +127,29 @@ class Decoder:
         cache.length = end
         return _to_unit_length(x_NC.reshape(B, T, c.width)[:, -1], self._width_epsilon) @ self._head
 
+    def _remembered(self, ids_BT: NDArray[np.integer], cache: Cache) -> Array:
+        """What the memory adds to the new positions, (B, T, C)."""
+        B, T = ids_BT.shape
+        start, orders = cache.length, self._orders
+        cache.codes[:, start + orders : start + orders + T] = ids_BT + 1
+        back = [cache.codes[:, start + orders - j :][:, :T] for j in range(orders + 1)]
+        rows_BTN = np.stack(rows_of_ngrams(back, self._pieces, len(self._table)), axis=-1)
+        return self._table[rows_BTN].reshape(B, T, orders, -1).sum(2, dtype=np.float32)
+
+    def _remembered_at(self, new_id: int, cache: Cache) -> Array:
+        """`_remembered` for one token of one sequence, (C,)."""
+        place = cache.length + self._orders
+        cache.codes[0, place] = new_id + 1
+        back = cache.codes[0, place - self._orders : place + 1].tolist()
+        rows_N = rows_of_ngrams(back[::-1], self._pieces, len(self._table))
+        return self._table[rows_N].reshape(self._orders, -1).sum(0, dtype=np.float32)
+
     def _step(self, new_id: int, cache: Cache) -> Array:
         """`forward` for one token of one sequence, without the dimensions that are 1: writing spends its time here."""
         c, position, end = self.config, cache.length, cache.length + 1
         x_C: Array = self._embedding[new_id]
+        if self._orders:
+            x_C = x_C + self._remembered_at(new_id, cache)
         for layer, keys_HSD, values_HSD in zip(self._layers, cache.keys[:, 0], cache.values[:, 0], strict=True):
             normed_C = x_C / math.sqrt(x_C @ x_C + self._width_epsilon)
             q_k_v = (normed_C @ layer.qkv).reshape(3, c.heads, c.head_width)
@@ -145,10 +170,13 @@ class Decoder:
 
 
 class Cache:
-    """Keys and values of the positions so far: (layers, B, H, context, D) each, of which `length` positions count."""
+    """Keys and values of the positions so far: (layers, B, H, context, D) each, of which `length` positions count.
 
-    def __init__(self, keys: Array, values: Array) -> None:
-        self.keys, self.values = keys, values
+    `codes`, (B, orders of the memory + context): 0 for what is before the beginning, then each position's id plus 1.
+    """
+
+    def __init__(self, keys: Array, values: Array, codes: NDArray[np.int64]) -> None:
+        self.keys, self.values, self.codes = keys, values, codes
         self.length = 0
 
 

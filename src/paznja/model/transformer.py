@@ -18,6 +18,7 @@ from torch import Tensor, nn
 
 from paznja.config import ModelConfig
 from paznja.model.fused import normalise, normalise_and_rotate, swiglu
+from paznja.model.ngram_memory import NgramMemory
 
 
 class Transformer(nn.Module):
@@ -30,6 +31,7 @@ class Transformer(nn.Module):
         super().__init__()
         self.config = config
         self.embedding = nn.Parameter(torch.empty(config.vocabulary, config.width))
+        self.memory = NgramMemory(config) if config.memory == "learned" else None
         self.blocks = nn.ModuleList(Block(config) for _ in range(config.layers))
         self.norm = nn.Parameter(torch.ones(config.width))
         self.head = None if config.tied_head else nn.Parameter(torch.empty(config.vocabulary, config.width))
@@ -46,6 +48,8 @@ class Transformer(nn.Module):
         T = ids_BT.shape[1]
         cos_TD, sin_TD = self.get_buffer("cos_TD")[:T], self.get_buffer("sin_TD")[:T]
         x_BTC = F.embedding(ids_BT, self.embedding)
+        if self.memory is not None:
+            x_BTC = x_BTC + self.memory(ids_BT)
         for block in self.blocks:
             x_BTC = block(x_BTC, cos_TD, sin_TD)
         head_VC = self.embedding if self.head is None else self.head
@@ -90,11 +94,17 @@ class Transformer(nn.Module):
         """How many numbers the training moves."""
         return sum(parameter.numel() for parameter in self.parameters())
 
-    def state_for_export(self) -> dict[str, Tensor]:
-        """The weights (detached, not copied where that can be) under the names and in the shapes of `Qwen3ForCausalLM`."""
+    def state_for_export(self, *, small: bool = False) -> dict[str, Tensor]:
+        """The weights (detached, not copied where that can be) under the names and in the shapes of `Qwen3ForCausalLM`.
+
+        A learned memory, which Qwen3 has no place for, is there besides: `memory.table`, in 16 bits where it is to be `small`.
+        """
         state = {"model.embed_tokens.weight": self.embedding.detach(), "model.norm.weight": self.norm.detach()}
         if self.head is not None:
             state["lm_head.weight"] = self.head.detach()
+        if self.memory is not None:
+            table_RW = self.memory.table.detach()
+            state["memory.table"] = table_RW.half() if small else table_RW
         for i, block in enumerate(self.blocks):
             assert isinstance(block, Block)
             state |= {f"model.layers.{i}.{name}": tensor.detach() for name, tensor in block.named_for_export().items()}

@@ -76,10 +76,15 @@ def peak_memory() -> int:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
 
 
-def training_memory(parameters: int, batch: int, context: int, width: int, hidden: int, layers: int, vocabulary: int) -> int:
-    """About how many bytes training needs beyond the program itself: weights, gradients, two moments, activations."""
+def training_memory(
+    parameters: int, batch: int, context: int, width: int, hidden: int, layers: int, vocabulary: int, table: int = 0
+) -> int:
+    """About how many bytes training needs beyond the program itself: weights, gradients, two moments, activations.
+
+    Of a table that is looked up (`table` numbers, not among the parameters) only the weights, and copies of them while they are saved.
+    """
     activations = batch * context * (layers * (12 * width + 5 * hidden) + 3 * vocabulary) * 4
-    return parameters * 4 * 5 + activations
+    return parameters * 4 * 5 + table * 4 * 4 + activations
 
 
 def describe(config: TrainingConfig) -> dict[str, str | int]:

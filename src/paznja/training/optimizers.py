@@ -1,4 +1,4 @@
-"""The optimizers: Muon for the matrices, AdamW for the rest, behind one small face that can be saved and restored.
+"""The optimizers: Muon for matrices, Adagrad for the memory's table, AdamW for the rest, behind one face that can be saved and restored.
 
 Muon (Keller Jordan and others, "Muon: An optimizer for hidden layers in neural networks", 2024) turns each matrix's momentum
 into the nearest orthogonal matrix by Newton-Schulz iterations. Ours iterates in float32, over all matrices of one shape at
@@ -127,44 +127,85 @@ class AdamW:
             square.copy_(state[f"adamw.{i}.square"])
 
 
+class RowAdagrad:
+    """Adagrad (Duchi and others, 2011) over the rows of a table, with one mean square a row: touches those that were looked up.
+
+    A row that is seen often slows down, a rare one still moves by the whole learning rate; and the state is one number a row.
+
+    Shapes: L look-ups, U different rows among them, R rows, W width of a row.
+    """
+
+    EPSILON = 1e-20
+
+    def __init__(self, table: nn.Parameter) -> None:
+        self._table = table
+        self._squares_R = torch.zeros(table.shape[0], device=table.device)
+
+    @torch.no_grad()
+    def step(self, learning_rate: float) -> None:
+        """Move every row that has a gradient (sparse, as an embedding's)."""
+        gradient = _gradient(self._table)
+        # What `coalesce` does, in half its time.
+        rows_U, places_L = torch.unique(gradient._indices()[0], return_inverse=True)
+        sums_UW = self._table.new_zeros(len(rows_U), self._table.shape[1]).index_add_(0, places_L, gradient._values())
+        lengths_U = torch.linalg.vector_norm(sums_UW, dim=1)
+        self._squares_R.index_add_(0, rows_U, lengths_U.square_().div_(self._table.shape[1]))
+        scales_U = self._squares_R.index_select(0, rows_U).add_(self.EPSILON).rsqrt_()
+        self._table.index_add_(0, rows_U, sums_UW.mul_(scales_U[:, None]), alpha=-learning_rate)
+
+    def state_tensors(self) -> dict[str, Tensor]:
+        """What has to survive a restart, by name."""
+        return {"memory.squares": self._squares_R}
+
+    def load_state_tensors(self, state: Mapping[str, Tensor]) -> None:
+        """Take back what `state_tensors` gave."""
+        self._squares_R.copy_(state["memory.squares"])
+
+
 class Optimizers:
     """All that moves one network, with one `step`."""
 
     def __init__(self, model: Transformer, config: TrainingConfig) -> None:
         self._parameters = list(model.parameters())
-        self._config = config
+        self._clip = config.clip
         matrices: list[tuple[nn.Parameter, int]] = []
         for block in model.blocks:
             assert isinstance(block, Block)
             matrices += [(block.qkv, 3), (block.out, 1), (block.gate_up, 2), (block.down, 1)]
-        self._muon = Muon(matrices) if config.optimizer == "muon" else None
-        by_muon = {id(parameter) for parameter, _ in matrices} if self._muon else set()
-        rest = [parameter for parameter in self._parameters if id(parameter) not in by_muon]
+        if config.optimizer != "muon":
+            matrices = []
+        table = None if model.memory is None else model.memory.table
+        self._clipped = [parameter for parameter in self._parameters if parameter is not table]
+        by_muon = {id(parameter) for parameter, _ in matrices}
+        rest = [parameter for parameter in self._clipped if id(parameter) not in by_muon]
         decaying = [parameter for parameter in rest if parameter.ndim == 2]
-        self._adamw = AdamW([(decaying, config.weight_decay), ([p for p in rest if p.ndim < 2], 0.0)])
+        self._optimizers: list[tuple[Muon | AdamW | RowAdagrad, float]] = [
+            *([(Muon(matrices), config.matrix_learning_rate)] if matrices else []),
+            (AdamW([(decaying, config.weight_decay), ([p for p in rest if p.ndim < 2], 0.0)]), config.learning_rate),
+            *([(RowAdagrad(table), config.memory_learning_rate)] if table is not None else []),
+        ]
 
     def step(self, factor: float) -> float:
         """Clip the gradients, move the weights at `factor` times the peak learning rates, clear the gradients.
 
-        Gives the gradients' norm before clipping.
+        Gives the gradients' norm before clipping. The memory's table takes part in neither: how far its rows move does not
+        depend on how long their gradients are.
         """
-        norm = float(nn.utils.clip_grad_norm_(self._parameters, self._config.clip, foreach=True))
-        if self._muon is not None:
-            self._muon.step(self._config.matrix_learning_rate * factor)
-        self._adamw.step(self._config.learning_rate * factor)
+        norm = float(nn.utils.clip_grad_norm_(self._clipped, self._clip, foreach=True))
+        for optimizer, peak in self._optimizers:
+            optimizer.step(peak * factor)
         for parameter in self._parameters:
             parameter.grad = None
         return norm
 
     def state_tensors(self) -> dict[str, Tensor]:
         """What has to survive a restart, by name."""
-        return (self._muon.state_tensors() if self._muon else {}) | self._adamw.state_tensors()
+        return {name: tensor for optimizer, _ in self._optimizers for name, tensor in optimizer.state_tensors().items()}
 
     def load_state_tensors(self, state: Mapping[str, Tensor]) -> None:
         """Take back what `state_tensors` gave."""
-        if self._muon is not None:
-            self._muon.load_state_tensors(state)
-        self._adamw.load_state_tensors(state)
+        for optimizer, _ in self._optimizers:
+            optimizer.load_state_tensors(state)
 
 
 def _gradient(parameter: nn.Parameter) -> Tensor:

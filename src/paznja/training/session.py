@@ -262,8 +262,9 @@ def _plan(run: Run, settings: Settings, prepared: Prepared | None, remarks: Sequ
     set_threads(training.threads)
     peak = matmul_peak(training.device)
     position = run.position()
+    table = model.num_table_parameters()
     memory = training_memory(
-        model.num_parameters(), training.batch, model.context, model.width, model.hidden, model.layers, model.vocabulary
+        model.num_parameters() - table, training.batch, model.context, model.width, model.hidden, model.layers, model.vocabulary, table
     )
     return Planned(
         run=run,

@@ -305,7 +305,7 @@ class Trainer:
         if best:
             position.best_held_out = held_out
             about = {"iteration": position.iteration, "held_out": held_out}
-            self.run.write_file(checkpoint.WEIGHTS, checkpoint.pack(self.model.state_for_export(), about))
+            self.run.write_file(checkpoint.WEIGHTS, checkpoint.pack(self.model.state_for_export(small=True), about))
         position.evaluated_at = position.iteration
         whole = held_out if self._whole_tokens() == 0 else None
         yield self._log(Evaluated(position.iteration, self._clock.seconds(), training, held_out, whole, best))
