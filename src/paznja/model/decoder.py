@@ -89,7 +89,8 @@ class Decoder:
         """An empty cache for so many sequences, as long as the context."""
         c = self.config
         shape = (c.layers, sequences, c.heads, c.context, c.head_width)
-        return Cache(np.empty(shape, np.float32), np.empty(shape, np.float32), np.zeros((sequences, self._orders + c.context), np.int64))
+        codes = np.zeros((sequences, c.memory_order - 1 + c.context), np.int64)
+        return Cache(np.empty(shape, np.float32), np.empty(shape, np.float32), codes)
 
     def forward(self, ids_BT: NDArray[np.integer], cache: Cache) -> Array:
         """Take T more tokens of each sequence into the cache; the logits_BV after the last of them.
@@ -142,7 +143,8 @@ class Decoder:
         cache.codes[0, place] = new_id + 1
         back = cache.codes[0, place - self._orders : place + 1].tolist()
         rows_N = rows_of_ngrams(back[::-1], self._pieces, len(self._table))
-        return self._table[rows_N].reshape(self._orders, -1).sum(0, dtype=np.float32)
+        found_NW = self._table.take(rows_N, axis=0).astype(np.float32, copy=False)
+        return np.add.reduce(found_NW.reshape(self._orders, -1))
 
     def _step(self, new_id: int, cache: Cache) -> Array:
         """`forward` for one token of one sequence, without the dimensions that are 1: writing spends its time here."""
@@ -172,7 +174,8 @@ class Decoder:
 class Cache:
     """Keys and values of the positions so far: (layers, B, H, context, D) each, of which `length` positions count.
 
-    `codes`, (B, orders of the memory + context): 0 for what is before the beginning, then each position's id plus 1.
+    `codes`, (B, orders of the memory + context): what a learned memory looks back at; 0 before the beginning, then each
+    position's id plus 1.
     """
 
     def __init__(self, keys: Array, values: Array, codes: NDArray[np.int64]) -> None:
