@@ -409,7 +409,7 @@ class ScorableNanoGPT:
         self.context: int = settings.block_size
         self.device = torch.device("cpu")
 
-    def losses(self, ids_BT: Any, next_ids_BT: Any) -> Any:
+    def losses(self, ids_BT: Any, next_ids_BT: Any, evidence: Any = None) -> Any:
         from torch.nn.functional import cross_entropy
 
         next_ids_BT = next_ids_BT.contiguous()

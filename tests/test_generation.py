@@ -267,7 +267,7 @@ class Scripted(Decoder):
         assert sequences == len(self._script)
         return super().cache(sequences)
 
-    def forward(self, ids_BT, cache):
+    def forward(self, ids_BT, cache, evidence=None):
         cache.length += ids_BT.shape[1]
         logits_BV = np.zeros((len(ids_BT), self.config.vocabulary), np.float32)
         for logits_V, ids in zip(logits_BV, self._script, strict=True):

@@ -18,13 +18,14 @@ from paznja.config import customise, with_budget
 from paznja.corpus.corpus import Unreadable, read_books
 from paznja.errors import RunError, WrongUse
 from paznja.generation import Choice, expected, fit_prompt, generate
-from paznja.run import WEIGHTS, Run
+from paznja.run import MEMORY, WEIGHTS, Run
 from paznja.table import markdown_table
 from paznja.tokenizers import Tokenizer, load_tokenizer
 from paznja.training import session
 from paznja.training.session import Planned, Reading
 
 if TYPE_CHECKING:
+    from paznja.memory.counted import CountedMemory
     from paznja.model.decoder import Decoder
     from paznja.training.events import Event
 
@@ -150,7 +151,14 @@ class TrainedRun:
             found, unreadable = read_books(_paths(books))
             scored = [(book.title, book.author, book.path.name, len(book.text)) for book in found]
             texts = [tokenizer.encode(book.text) for book in found]
-        bits = bits_of_texts(load_model(self.run, latest=self._latest), texts, tokenizer.newline, on_scored=on_scored)
+        memory = load_memory(self.run)
+        remembered = None
+        if memory is not None:
+            from paznja.memory.remembered import Remembered
+
+            remembered = Remembered(memory, tokenizer.newline, texts, threads=num_cores())
+        model = load_model(self.run, latest=self._latest)
+        bits = bits_of_texts(model, texts, tokenizer.newline, remembered=remembered, on_scored=on_scored)
         scores = tuple(BookScore(*about, bits_per_character=b / about[3]) for about, b in zip(scored, bits, strict=True))
         characters = sum(book.characters for book in scores)
         return Evaluation(sum(bits) / characters, characters, scores, unreadable)
@@ -235,9 +243,24 @@ def load_decoder(run: Run, *, latest: bool = False) -> tuple[Decoder, Tokenizer]
 
     content = run.read_weights(latest=latest)
     try:
-        return Decoder(run.settings().model, load(content)), load_tokenizer(run.path / "tokenizer.json")
+        return Decoder(run.settings().model, load(content), load_memory(run)), load_tokenizer(run.path / "tokenizer.json")
     except (safetensors.SafetensorError, KeyError, ValueError) as error:
         raise RunError(f"{run.path / WEIGHTS} is damaged or does not fit run.toml ({error}).") from None
+
+
+def load_memory(run: Run) -> CountedMemory | None:
+    """The run's counted memory; None for a run without one, RunError if it is missing or damaged."""
+    if run.settings().model.memory != "counted":
+        return None
+    from paznja.memory.storing import from_bytes
+
+    path = run.path / MEMORY
+    try:
+        return from_bytes(path.read_bytes())
+    except FileNotFoundError:
+        raise RunError(f"{path} is missing: without its memory the model cannot be used. Copy the whole run folder.") from None
+    except ValueError as error:
+        raise RunError(f"{path} is damaged ({error}); copy the run folder again.") from None
 
 
 def _paths(places: Places) -> list[Path]:

@@ -115,7 +115,7 @@ def training_options(command: Callable[..., Any]) -> Callable[..., Any]:
             click.option("--width", type=int, help="How wide they are: a multiple of 64."),
             click.option(
                 "--memory",
-                help="none, or learned: a table of what the last 2 to 5 characters are worth, learnt beside the network. "
+                help="none, or learned: a table of what the last 2 to 6 characters are worth, learnt beside the network. "
                 "Learns far faster; only paznja can run such a model.  [default: none]",
             ),
             click.option(

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from paznja.errors import RunError, WrongUse
+from paznja.memory.kinds import BUCKETS, FEATURES, NUM_KINDS
 
 DEFAULT_MINUTES = 10.0
 """The budget of a run for which neither minutes nor iterations were asked."""
@@ -24,7 +25,7 @@ DEFAULT_PROMPTS = {"cyrillic": "Ово је мост ", "latin": "Ovo je most "}
 OPTIMIZERS = ("muon", "adamw")
 """See `TrainingConfig.optimizer`."""
 
-MEMORIES = ("none", "learned")
+MEMORIES = ("none", "learned", "counted")
 """See `ModelConfig.memory`."""
 
 SCORINGS = ("auto", "part", "none")
@@ -52,10 +53,11 @@ class ModelConfig:
     norm_epsilon: float = 1e-6
     """Added to the mean square before its root is taken."""
     memory: str = "none"
-    """"none", or "learned": rows of a table for the last 2, 3, ... tokens, learnt with the network and added to its input."""
-    memory_order: int = 5
+    """"none"; "learned": rows of a table for the last 2, 3, ... tokens, learnt with the network and added to its input;
+    "counted": what followed every context of the books, counted before the network learns, which then weighs it."""
+    memory_order: int = 6
     """How many tokens the longest of these n-grams has."""
-    memory_rows: int = 2**18
+    memory_rows: int = 2**19
     """Rows of the table; n-grams that hash to the same one share it."""
     memory_width: int = 32
     """Numbers in a row. An n-gram has several, found by as many hashes, which together are as wide as the network."""
@@ -76,6 +78,11 @@ class ModelConfig:
     def num_table_parameters(self) -> int:
         """How many of them are the memory's table, of which an iteration touches a few rows."""
         return self.memory_rows * self.memory_width if self.memory == "learned" else 0
+
+    def _num_projection_parameters(self) -> int:
+        if self.memory == "counted":
+            return (self.width + BUCKETS) * NUM_KINDS + self.width * (NUM_KINDS * FEATURES + self.vocabulary)
+        return 0
 
     def operations(self) -> int:
         """Floating-point operations that training spends on one token: six a weight that is multiplied, and the attention."""
@@ -243,6 +250,10 @@ def customise(settings: Settings, **changes: Any) -> Settings:
         heads = max(1, model["width"] // settings.model.head_width)
         hidden, memory_width = (model["width"] * 8 // 3 + 31) // 32 * 32, math.gcd(model["width"], settings.model.memory_width)
         model = {"heads": heads, "hidden": hidden, "memory_width": memory_width, **model}
+    if model.get("memory") == "counted" != settings.model.memory and "learning_rate" not in training:
+        # Beside a counted memory the network only corrects; ten times the step of Muon's partner is too far for its ways in.
+        training["learning_rate"] = settings.training.learning_rate / 3
+        training = {"matrix_learning_rate": settings.training.matrix_learning_rate, **training}
     if "learning_rate" in training:
         ratio = training["learning_rate"] / settings.training.learning_rate
         others = ("matrix_learning_rate", "memory_learning_rate")
@@ -274,7 +285,7 @@ def _check(settings: Settings) -> None:
     if model.width % model.heads or model.head_width % 2:
         raise WrongUse(f"A width of {model.width} cannot be divided among {model.heads} heads of an even width; try a multiple of 64.")
     if model.memory not in MEMORIES:
-        raise WrongUse(f"There is no memory {model.memory!r}; there are {' and '.join(map(repr, MEMORIES))}.")
+        raise WrongUse(f"There is no memory {model.memory!r}; there are {', '.join(map(repr, MEMORIES))}.")
     for name, value, least in (
         ("memory_order", model.memory_order, 2),
         ("memory_rows", model.memory_rows, 1),
@@ -284,6 +295,8 @@ def _check(settings: Settings) -> None:
             raise WrongUse(f"{name} must be {least} or more, and {value} is not.")
     if model.memory == "learned" and model.width % model.memory_width:
         raise WrongUse(f"Rows of {model.memory_width} numbers do not fill a width of {model.width}: memory_width must divide it.")
+    if model.memory == "counted" and training.compiled:
+        raise WrongUse("--compile does not go together with --memory counted: leave one of them out.")
     if not 0 < training.learning_rate < float("inf"):
         raise WrongUse(f"--learning-rate must be above 0, and {training.learning_rate:g} is not.")
     if training.optimizer not in OPTIMIZERS:

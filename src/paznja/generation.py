@@ -152,18 +152,25 @@ class _Reader:
     def __init__(self, decoder: Decoder, begin: list[int], count: int) -> None:
         self._decoder = decoder
         self._context = decoder.config.context
+        self._writing = decoder.writing(begin, count)
         ids_BT = np.tile(np.array(begin[-self._context :]), (count, 1))
         self._ids = [ids_BT]
         self._cache = decoder.cache(count)
-        self.logits_BV = decoder.forward(ids_BT, self._cache)
+        self.logits_BV = self._forward(ids_BT)
 
     def read(self, new_ids_B1: NDArray[np.integer]) -> NDArray[np.float32]:
         self._ids.append(new_ids_B1)
+        if self._writing is not None:
+            self._writing.append(new_ids_B1[:, 0].tolist())
         if self._cache.length == self._context:
             latter_half_BT = np.concatenate(self._ids, axis=1)[:, -max(1, self._context // 2) :]
             self._ids = [latter_half_BT]
             self._cache.length = 0
-            self.logits_BV = self._decoder.forward(latter_half_BT, self._cache)
+            self.logits_BV = self._forward(latter_half_BT)
         else:
-            self.logits_BV = self._decoder.forward(new_ids_B1, self._cache)
+            self.logits_BV = self._forward(new_ids_B1)
         return self.logits_BV
+
+    def _forward(self, ids_BT: NDArray[np.integer]) -> NDArray[np.float32]:
+        evidence = None if self._writing is None else self._writing.evidence(ids_BT.shape[1])
+        return self._decoder.forward(ids_BT, self._cache, evidence)

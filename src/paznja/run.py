@@ -36,6 +36,9 @@ FORMAT = 1
 NUM_CHECKPOINTS_KEPT = 2
 
 WEIGHTS = "model.safetensors"
+MEMORY = "memory.safetensors"
+"""What was counted in the books, where the run has a counted memory."""
+
 LOGS = ("metrics.jsonl", "samples.jsonl")
 
 COMMANDS = ("stop", "pause", "go-on", "sample")

@@ -119,6 +119,9 @@ class Display:
         else:
             self._console.print(f"  {line}")
 
+    def _on_counting(self, event: events.Counting) -> None:
+        self._console.print("Counting what follows what in the books, and how far to trust it ...")
+
     def _on_scoring(self, event: events.Scoring) -> None:
         now = time.monotonic()
         if self._bar is not None and now - self._last_shown >= DRAWING_SECONDS:

@@ -70,7 +70,7 @@ class Counts:
 
     context, device = 6, torch.device("cpu")
 
-    def losses(self, ids_BT: torch.Tensor, next_ids_BT: torch.Tensor) -> torch.Tensor:
+    def losses(self, ids_BT: torch.Tensor, next_ids_BT: torch.Tensor, evidence: object = None) -> torch.Tensor:
         times_BTV = torch.nn.functional.one_hot(ids_BT, VOCABULARY).cumsum(1) + 1
         return -(times_BTV / times_BTV.sum(2, keepdim=True)).log().gather(2, next_ids_BT[:, :, None])[:, :, 0]
 

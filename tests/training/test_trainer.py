@@ -16,7 +16,7 @@ from paznja.generation import Choice, continuation
 from paznja.model.decoder import Decoder
 from paznja.run import Run
 from paznja.tokenizers import load_tokenizer
-from paznja.training import schedule, trainer
+from paznja.training import material, schedule, trainer
 from paznja.training.checkpoint import WEIGHTS, header, load_model, unpack
 from paznja.training.events import Evaluated, Event, Finished, Paused, Progress, Sampled, Saved, Scoring
 from paznja.training.trainer import Trainer
@@ -185,7 +185,7 @@ def test_the_smoothed_loss_is_in_bits_per_character(begin, trainer_of):
 
 
 def test_the_best_weights_are_kept_though_later_ones_are_worse(begin, trainer_of, monkeypatch):
-    monkeypatch.setattr(trainer, "HELD_OUT_TOKENS", 500)  # less than there is, so all of it is scored at the end
+    monkeypatch.setattr(material, "HELD_OUT_TOKENS", 500)  # less than there is, so all of it is scored at the end
     run = begin(iterations=6, learning_rate=1.0, warm_up=0, decay=0.0, sample_at=(1, 2, 3, 4, 5))
     events = list(trainer_of(run).events())
     *fixed, whole = of_kind(Evaluated, events)
@@ -211,7 +211,7 @@ def test_the_best_weights_are_kept_though_later_ones_are_worse(begin, trainer_of
 
 
 def test_where_scoring_all_held_out_books_would_take_too_long_the_fixed_part_stands(begin, trainer_of, monkeypatch):
-    monkeypatch.setattr(trainer, "HELD_OUT_TOKENS", 500)
+    monkeypatch.setattr(material, "HELD_OUT_TOKENS", 500)
     Time(monkeypatch, iteration=0.01, scoring=100.0)
     events = list(trainer_of(begin(iterations=4)).events())
     (evaluated,), finished = of_kind(Evaluated, events), events[-1]
@@ -220,7 +220,7 @@ def test_where_scoring_all_held_out_books_would_take_too_long_the_fixed_part_sta
 
 
 def test_with_the_part_alone_scoring_all_held_out_books_is_left_away(begin, trainer_of, monkeypatch):
-    monkeypatch.setattr(trainer, "HELD_OUT_TOKENS", 500)
+    monkeypatch.setattr(material, "HELD_OUT_TOKENS", 500)
     monkeypatch.setattr(trainer, "WHOLE_SHARE", 1e9)  # not for want of time
     events = list(trainer_of(begin(iterations=4, scoring="part")).events())
     (evaluated,), finished = of_kind(Evaluated, events), events[-1]

@@ -8,7 +8,7 @@ import pytest
 
 from paznja.config import with_budget
 from paznja.run import Run
-from paznja.training import trainer
+from paznja.training import material, trainer
 from paznja.training.checkpoint import OPTIMIZER, WEIGHTS
 from paznja.training.events import Evaluated, Event, Finished, Paused, Progress, Sampled, Saved, Scoring
 from paznja.training.trainer import Trainer
@@ -124,7 +124,7 @@ def test_a_stop_while_scoring_saves_and_the_scoring_is_made_up_for(small, traine
 
 
 def test_a_stop_while_all_held_out_books_are_scored_is_made_up_for(small, trainer_of, monkeypatch):
-    monkeypatch.setattr(trainer, "HELD_OUT_TOKENS", 500)
+    monkeypatch.setattr(material, "HELD_OUT_TOKENS", 500)
     monkeypatch.setattr(trainer, "WHOLE_SHARE", 1e9)
     whole = small("whole")
     list(trainer_of(whole).events())
@@ -283,4 +283,4 @@ def test_a_trainer_is_where_the_checkpoint_is(small, trainer_of):
     stopped_at(trainer_of, run, lambda event: isinstance(event, Progress) and event.iteration == 3)
     resumed: Trainer = trainer_of(Run(run.path))
     assert resumed.position.iteration == 3
-    assert resumed.batches.windows_drawn == 3 * 4
+    assert resumed.material.windows_drawn == 3 * 4

@@ -11,12 +11,15 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Generator, Iterable, Sequence
-from typing import Protocol
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
+
+if TYPE_CHECKING:
+    from paznja.memory.evidence import Evidence
 
 TOKENS_AT_ONCE = 4096
 """Scored in one pass: enough to keep the matrix products busy, few enough to stay in the cache."""
@@ -37,41 +40,62 @@ class Scorable(Protocol):
         """Where it takes its ids."""
         ...
 
-    def losses(self, ids_BT: Tensor, next_ids_BT: Tensor) -> Tensor:
+    def losses(self, ids_BT: Tensor, next_ids_BT: Tensor, evidence: Evidence | None = None) -> Tensor:
         """-log p (nats) of each next id after those before it in its row, (B, T); T up to `context`."""
         ...
 
 
+class Remembering(Protocol):
+    """What a counted memory has to say of the pieces that are scored (`paznja.memory.remembered`)."""
+
+    def evidence(self, windows: Sequence[tuple[int, int, int]], length: int) -> Evidence:
+        """For each window (piece, start, stop), `length` places."""
+        ...
+
+
 def score(
-    model: Scorable, texts: Sequence[Piece], newline: int, *, precision: torch.dtype = torch.float32
+    model: Scorable,
+    texts: Sequence[Piece],
+    newline: int,
+    *,
+    precision: torch.dtype = torch.float32,
+    remembered: Remembering | None = None,
 ) -> Generator[tuple[int, int], None, list[float]]:
     """Score texts (each its token ids): returns the bits that the model needs for each.
 
-    Yields (tokens done, tokens in all) on the way.
+    Yields (tokens done, tokens in all) on the way. `remembered`: for a model with a counted memory, which sees all that
+    stands before a token in its text.
     """
     context, device = model.context, model.device
     bits = [0.0] * len(texts)
     total, done = sum(len(text) for text in texts), 0
     for windows in _in_batches(_windows(texts, context, newline), max(1, TOKENS_AT_ONCE // context)):
-        longest = max(len(window) - 1 for _, window, _ in windows)
+        longest = max(len(window.ids) - 1 for window in windows)
         rows = np.zeros((len(windows), longest + 1), dtype=np.int64)
-        for row, (_, window, _) in zip(rows, windows, strict=True):
-            row[: len(window)] = window
+        for row, window in zip(rows, windows, strict=True):
+            row[: len(window.ids)] = window.ids
         ids = torch.from_numpy(rows).to(device)
+        places = [(window.text, window.start, window.start + len(window.ids) - 1) for window in windows]
+        evidence = () if remembered is None else (remembered.evidence(places, longest),)
         with torch.inference_mode(), torch.autocast(device.type, precision, enabled=precision != torch.float32):
-            losses_BT = model.losses(ids[:, :-1], ids[:, 1:]).cpu().double().numpy()
-        for losses, (text, window, first_scored) in zip(losses_BT, windows, strict=True):
-            bits[text] += float(losses[first_scored : len(window) - 1].sum()) / math.log(2)
-            done += len(window) - 1 - first_scored
+            losses_BT = model.losses(ids[:, :-1], ids[:, 1:], *evidence).cpu().double().numpy()
+        for losses, window in zip(losses_BT, windows, strict=True):
+            bits[window.text] += float(losses[window.first_scored : len(window.ids) - 1].sum()) / math.log(2)
+            done += len(window.ids) - 1 - window.first_scored
         yield done, total
     return bits
 
 
 def bits_of_texts(
-    model: Scorable, texts: Sequence[Piece], newline: int, *, on_scored: Callable[[int, int], None] | None = None
+    model: Scorable,
+    texts: Sequence[Piece],
+    newline: int,
+    *,
+    remembered: Remembering | None = None,
+    on_scored: Callable[[int, int], None] | None = None,
 ) -> list[float]:
     """`score`, all at once; `on_scored(tokens done, tokens in all)` is told on the way."""
-    scoring = score(model, texts, newline)
+    scoring = score(model, texts, newline, remembered=remembered)
     while True:
         try:
             done, total = next(scoring)
@@ -86,22 +110,35 @@ def spread(texts: Sequence[Piece], tokens: int, pieces: int = 25) -> list[Piece]
 
     A stretch that runs over the end of a text is two pieces; no token is taken twice.
     """
-    total = sum(len(text) for text in texts)
+    return [texts[text][start:stop] for text, start, stop in places_spread([len(text) for text in texts], tokens, pieces)]
+
+
+def places_spread(lengths: Sequence[int], tokens: int, pieces: int = 25) -> list[tuple[int, int, int]]:
+    """Where the pieces of `spread` are: (text, start, stop)."""
+    total = sum(lengths)
     if total <= tokens:
-        return list(texts)
-    length = max(1, tokens // pieces)
+        return [(text, 0, length) for text, length in enumerate(lengths)]
+    size = max(1, tokens // pieces)
     starts = [i * total // pieces for i in range(min(pieces, tokens))]
-    chosen: list[Piece] = []
+    chosen: list[tuple[int, int, int]] = []
     offset = 0
-    for text in texts:
-        inside = [(max(0, start - offset), min(len(text), start + length - offset)) for start in starts]
-        chosen += [text[start:end] for start, end in inside if start < end]
-        offset += len(text)
+    for text, length in enumerate(lengths):
+        inside = [(max(0, start - offset), min(length, start + size - offset)) for start in starts]
+        chosen += [(text, start, stop) for start, stop in inside if start < stop]
+        offset += length
     return chosen
 
 
-def _windows(texts: Sequence[Piece], context: int, newline: int) -> Iterable[tuple[int, NDArray[np.int64], int]]:
-    """(which text, the window's ids with one more in front, the first position that is scored)."""
+class _Window(NamedTuple):
+    text: int
+    start: int
+    """Where in the text the first token is that it could score."""
+    ids: NDArray[np.int64]
+    """The window's ids with one more in front."""
+    first_scored: int
+
+
+def _windows(texts: Sequence[Piece], context: int, newline: int) -> Iterable[_Window]:
     stride = max(1, context // 2)
     for index, text in enumerate(texts):
         ids = np.concatenate(([newline], text)).astype(np.int64)
@@ -109,13 +146,13 @@ def _windows(texts: Sequence[Piece], context: int, newline: int) -> Iterable[tup
         start = 0
         while scored_to < len(text):
             end = min(start + context, len(text))
-            yield index, ids[start : end + 1], scored_to - start
+            yield _Window(index, start, ids[start : end + 1], scored_to - start)
             scored_to = end
             start += stride
 
 
-def _in_batches(windows: Iterable[tuple[int, NDArray[np.int64], int]], size: int) -> Iterable[list[tuple[int, NDArray[np.int64], int]]]:
-    batch: list[tuple[int, NDArray[np.int64], int]] = []
+def _in_batches(windows: Iterable[_Window], size: int) -> Iterable[list[_Window]]:
+    batch: list[_Window] = []
     for window in windows:
         batch.append(window)
         if len(batch) == size:

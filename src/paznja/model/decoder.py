@@ -9,15 +9,20 @@ Shapes: B sequences, T new positions, S positions in the cache, C width, H heads
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from paznja.config import ModelConfig
 from paznja.model.ngrams import rows_of_ngrams
+
+if TYPE_CHECKING:
+    from paznja.memory.counted import CountedMemory
+    from paznja.memory.evidence import Evidence
+    from paznja.memory.remembered import Writing
 
 Array = NDArray[Any]
 """float32; NumPy's stubs take its product with a plain number for float64, which it is not."""
@@ -43,9 +48,9 @@ class _Layer:
 class Decoder:
     """Weights under the names of `Qwen3ForCausalLM` (as in `model.safetensors`), and a learned memory's, to logits of the next token."""
 
-    def __init__(self, config: ModelConfig, state: Mapping[str, Array]) -> None:
-        """`state`: float32 arrays (the memory's table may be float16); KeyError for a missing one."""
-        self.config = config
+    def __init__(self, config: ModelConfig, state: Mapping[str, Array], memory: CountedMemory | None = None) -> None:
+        """`state`: float32 arrays (the memory's table may be float16); KeyError for a missing one. `memory`: where one was counted."""
+        self.config, self._memory = config, memory
         self._root = math.sqrt(config.width)
         self._embedding = np.ascontiguousarray(state["model.embed_tokens.weight"])
         head = self._embedding if config.tied_head else state["lm_head.weight"]
@@ -53,6 +58,7 @@ class Decoder:
         self._orders = config.memory_order - 1 if config.memory == "learned" else 0
         if self._orders:
             self._table, self._pieces = state["memory.table"], config.width // config.memory_width
+        self._weighing = Weighing(state) if config.memory == "counted" else None
         self._layers = [self._layer(state, f"model.layers.{i}.") for i in range(config.layers)]
         frequencies = 1.0 / config.rope_theta ** (np.arange(0, config.head_width, 2) / config.head_width)
         angles = np.outer(np.arange(config.context), frequencies)
@@ -92,9 +98,18 @@ class Decoder:
         codes = np.zeros((sequences, c.memory_order - 1 + c.context), np.int64)
         return Cache(np.empty(shape, np.float32), np.empty(shape, np.float32), codes)
 
-    def forward(self, ids_BT: NDArray[np.integer], cache: Cache) -> Array:
+    def writing(self, begin: Sequence[int], count: int) -> Writing | None:
+        """For a network with a counted memory: what reads along with `count` texts that begin so."""
+        if self._memory is None:
+            return None
+        from paznja.memory.remembered import Writing
+
+        return Writing(self._memory, begin, count)
+
+    def forward(self, ids_BT: NDArray[np.integer], cache: Cache, evidence: Evidence | None = None) -> Array:
         """Take T more tokens of each sequence into the cache; the logits_BV after the last of them.
 
+        `evidence`: what the counted memory says after each of the new tokens, where there is one.
         ValueError if they do not fit: cache.length + T may not exceed the context.
         """
         B, T = ids_BT.shape
@@ -103,12 +118,15 @@ class Decoder:
         if end > c.context:
             raise ValueError(f"{end} positions do not fit into a context of {c.context}")
         if B == T == 1:
-            return self._step(int(ids_BT[0, 0]), cache)
+            return self._step(int(ids_BT[0, 0]), cache, evidence)
         H, D = c.heads, c.head_width
         hidden = None if T == 1 else np.triu(np.full((T, end), -np.inf, np.float32), start + 1)
         x_NC: Array = self._embedding[ids_BT.reshape(-1)]
         if self._orders:
             x_NC += self._remembered(ids_BT, cache).reshape(x_NC.shape)
+        if self._weighing is not None:
+            assert evidence is not None, "a network with a counted memory needs its evidence"
+            x_NC += self._weighing.read(evidence)
         for i, layer in enumerate(self._layers):
             keys_BHSD, values_BHSD = cache.keys[i, :, :, :end], cache.values[i, :, :, :end]
             q_k_v = (_to_unit_length(x_NC, self._width_epsilon) @ layer.qkv).reshape(B, T, 3, H, D).transpose(2, 0, 3, 1, 4)
@@ -126,7 +144,15 @@ class Decoder:
             x_NC = x_NC + mixed_BHTD.swapaxes(1, 2).reshape(B * T, c.width) @ layer.out
             x_NC += _swiglu(_to_unit_length(x_NC, self._width_epsilon) @ layer.gate_up) @ layer.down
         cache.length = end
-        return _to_unit_length(x_NC.reshape(B, T, c.width)[:, -1], self._width_epsilon) @ self._head
+        unit_BC = _to_unit_length(x_NC.reshape(B, T, c.width)[:, -1], self._width_epsilon)
+        return self._weighed(unit_BC, evidence, T)
+
+    def _weighed(self, unit_BC: Array, evidence: Evidence | None, T: int) -> Array:
+        """The logits_BV; evidence is for T positions of each sequence, of which the last counts."""
+        logits_BV = unit_BC @ self._head
+        if self._weighing is not None and evidence is not None:
+            self._weighing.weigh(logits_BV, unit_BC * self._root, evidence, T)
+        return logits_BV
 
     def _remembered(self, ids_BT: NDArray[np.integer], cache: Cache) -> Array:
         """What the memory adds to the new positions, (B, T, C)."""
@@ -146,12 +172,15 @@ class Decoder:
         found_NW = self._table.take(rows_N, axis=0).astype(np.float32, copy=False)
         return np.add.reduce(found_NW.reshape(self._orders, -1))
 
-    def _step(self, new_id: int, cache: Cache) -> Array:
+    def _step(self, new_id: int, cache: Cache, evidence: Evidence | None) -> Array:
         """`forward` for one token of one sequence, without the dimensions that are 1: writing spends its time here."""
         c, position, end = self.config, cache.length, cache.length + 1
         x_C: Array = self._embedding[new_id]
         if self._orders:
             x_C = x_C + self._remembered_at(new_id, cache)
+        if self._weighing is not None:
+            assert evidence is not None
+            x_C = x_C + self._weighing.read(evidence)[0]
         for layer, keys_HSD, values_HSD in zip(self._layers, cache.keys[:, 0], cache.values[:, 0], strict=True):
             normed_C = x_C / math.sqrt(x_C @ x_C + self._width_epsilon)
             q_k_v = (normed_C @ layer.qkv).reshape(3, c.heads, c.head_width)
@@ -168,7 +197,32 @@ class Decoder:
             normed_C = x_C / math.sqrt(x_C @ x_C + self._width_epsilon)
             x_C += _swiglu(normed_C @ layer.gate_up) @ layer.down
         cache.length = end
-        return (x_C / math.sqrt(x_C @ x_C + self._width_epsilon) @ self._head)[None]
+        return self._weighed((x_C / math.sqrt(x_C @ x_C + self._width_epsilon))[None], evidence, 1)
+
+
+class Weighing:
+    """How the network uses the counted memory, as in `weighing.py`."""
+
+    def __init__(self, state: Mapping[str, Array]) -> None:
+        self._features, self._prior, self._gates = (
+            np.ascontiguousarray(state[f"memory.{name}"].T) for name in ("features", "prior", "gates")
+        )
+        self._trust, self._base = state["memory.trust"], state["memory.base"]
+        self._kinds = np.arange(len(self._trust))
+
+    def read(self, evidence: Evidence) -> Array:
+        """What is added to the input, (N, C)."""
+        return evidence.features @ self._features + evidence.prior @ self._prior
+
+    def weigh(self, logits_BV: Array, normed_BC: Array, evidence: Evidence, T: int) -> None:
+        """Add what the memory says of the last of every T positions."""
+        from paznja.memory.evidence import add_weighed
+
+        last = slice(T - 1, None, T)
+        weights_BK = normed_BC @ self._gates + self._trust[self._kinds, evidence.buckets[last]]
+        logits_BV += self._base
+        starts_BK = np.ascontiguousarray(evidence.starts[last])
+        add_weighed(starts_BK, evidence.tokens, evidence.gains, weights_BK.astype(np.float32, copy=False), logits_BV)
 
 
 class Cache:

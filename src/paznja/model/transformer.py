@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
 import torch
 import torch.nn.functional as F
@@ -19,6 +20,10 @@ from torch import Tensor, nn
 from paznja.config import ModelConfig
 from paznja.model.fused import normalise, normalise_and_rotate, swiglu
 from paznja.model.ngram_memory import NgramMemory
+
+if TYPE_CHECKING:
+    from paznja.memory.evidence import Evidence
+    from paznja.model.weighing import Weighing
 
 
 class Transformer(nn.Module):
@@ -32,6 +37,7 @@ class Transformer(nn.Module):
         self.config = config
         self.embedding = nn.Parameter(torch.empty(config.vocabulary, config.width))
         self.memory = NgramMemory(config) if config.memory == "learned" else None
+        self.weighing = _weighing(config) if config.memory == "counted" else None
         self.blocks = nn.ModuleList(Block(config) for _ in range(config.layers))
         self.norm = nn.Parameter(torch.ones(config.width))
         self.head = None if config.tied_head else nn.Parameter(torch.empty(config.vocabulary, config.width))
@@ -40,28 +46,36 @@ class Transformer(nn.Module):
         self.register_buffer("sin_TD", sin_TD, persistent=False)
         self.initialise(generator)
 
-    def forward(self, ids_BT: Tensor, next_ids_BT: Tensor | None = None) -> Tensor:
+    def forward(self, ids_BT: Tensor, next_ids_BT: Tensor | None = None, evidence: Evidence | None = None) -> Tensor:
         """Logits of the next id at every position (B, T, V); with `next_ids_BT` the mean cross-entropy in nats instead.
 
-        T may not exceed `config.context`.
+        T may not exceed `config.context`. `evidence`: what the counted memory says of every next id, where there is one.
         """
         T = ids_BT.shape[1]
         cos_TD, sin_TD = self.get_buffer("cos_TD")[:T], self.get_buffer("sin_TD")[:T]
         x_BTC = F.embedding(ids_BT, self.embedding)
         if self.memory is not None:
             x_BTC = x_BTC + self.memory(ids_BT)
+        if self.weighing is not None:
+            assert evidence is not None, "a network with a counted memory needs its evidence"
+            x_BTC = x_BTC + self.weighing.read(evidence).view_as(x_BTC)
         for block in self.blocks:
             x_BTC = block(x_BTC, cos_TD, sin_TD)
         head_VC = self.embedding if self.head is None else self.head
-        logits_BTV = F.linear(normalise(x_BTC, self.config.norm_epsilon), head_VC * self.norm)
+        normed_BTC = normalise(x_BTC, self.config.norm_epsilon)
+        logits_BTV = F.linear(normed_BTC, head_VC * self.norm)
+        if self.weighing is not None:
+            assert evidence is not None
+            logits_BTV = self.weighing.weigh(logits_BTV.flatten(0, 1), normed_BTC.flatten(0, 1), evidence).view(logits_BTV.shape)
         if next_ids_BT is None:
             return logits_BTV
-        return F.cross_entropy(logits_BTV.float().flatten(0, 1), next_ids_BT.flatten())
+        return F.cross_entropy(logits_BTV.float().flatten(0, 1), next_ids_BT.flatten().to(logits_BTV.device))
 
-    def losses(self, ids_BT: Tensor, next_ids_BT: Tensor) -> Tensor:
+    def losses(self, ids_BT: Tensor, next_ids_BT: Tensor, evidence: Evidence | None = None) -> Tensor:
         """-log p (nats) of each next id, (B, T), float32."""
-        logits_BTV = self(ids_BT).float()
-        return F.cross_entropy(logits_BTV.flatten(0, 1), next_ids_BT.flatten(), reduction="none").view(ids_BT.shape)
+        logits_BTV = self(ids_BT, evidence=evidence).float()
+        next_ids_N = next_ids_BT.flatten().to(logits_BTV.device)
+        return F.cross_entropy(logits_BTV.flatten(0, 1), next_ids_N, reduction="none").view(ids_BT.shape)
 
     @property
     def context(self) -> int:
@@ -89,6 +103,8 @@ class Transformer(nn.Module):
                 nn.init.uniform_(matrix, -bound, bound, generator=generator)
             nn.init.zeros_(block.out)
             nn.init.zeros_(block.down)
+        if self.weighing is not None:
+            self.weighing.initialise(generator)
 
     def num_parameters(self) -> int:
         """How many numbers the training moves."""
@@ -98,6 +114,7 @@ class Transformer(nn.Module):
         """The weights (detached, not copied where that can be) under the names and in the shapes of `Qwen3ForCausalLM`.
 
         A learned memory, which Qwen3 has no place for, is there besides: `memory.table`, in 16 bits where it is to be `small`.
+        So is what weighs a counted one, `memory.features` and more.
         """
         state = {"model.embed_tokens.weight": self.embedding.detach(), "model.norm.weight": self.norm.detach()}
         if self.head is not None:
@@ -105,6 +122,8 @@ class Transformer(nn.Module):
         if self.memory is not None:
             table_RW = self.memory.table.detach()
             state["memory.table"] = table_RW.half() if small else table_RW
+        if self.weighing is not None:
+            state |= self.weighing.state_for_export()
         for i, block in enumerate(self.blocks):
             assert isinstance(block, Block)
             state |= {f"model.layers.{i}.{name}": tensor.detach() for name, tensor in block.named_for_export().items()}
@@ -115,6 +134,13 @@ class Transformer(nn.Module):
         """Copy weights that `state_for_export` named into this network; KeyError or RuntimeError where they do not fit."""
         for name, tensor in self.state_for_export().items():
             tensor.copy_(state[name])
+
+
+def _weighing(config: ModelConfig) -> Weighing:
+    """Imported only where it is used: it brings numba along."""
+    from paznja.model.weighing import Weighing
+
+    return Weighing(config)
 
 
 class Block(nn.Module):

@@ -5,6 +5,8 @@ Knows nothing of text or models. The position is one number, so a resumed run dr
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -28,12 +30,16 @@ class Batches:
 
     def next(self) -> tuple[Tensor, Tensor]:
         """ids_BT and next_ids_BT (int64, on the CPU) of the next batch."""
-        rows = np.empty((self.batch, self.context + 1), dtype=np.int64)
-        for row in rows:
-            start = self._start_of(self.windows_drawn)
-            row[:] = self.ids[start : start + self.context + 1]
-            self.windows_drawn += 1
-        windows = torch.from_numpy(rows)
+        return self.windows(self.starts())
+
+    def starts(self) -> list[int]:
+        """Where the windows of the next batch begin."""
+        self.windows_drawn += self.batch
+        return [self._start_of(window) for window in range(self.windows_drawn - self.batch, self.windows_drawn)]
+
+    def windows(self, starts: Sequence[int]) -> tuple[Tensor, Tensor]:
+        """ids_BT and next_ids_BT (int64, on the CPU) of the windows that begin there."""
+        windows = torch.from_numpy(np.stack([self.ids[start : start + self.context + 1] for start in starts]).astype(np.int64))
         return windows[:, :-1], windows[:, 1:]
 
     def _start_of(self, window: int) -> int:

@@ -6,6 +6,11 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
+class Counting:
+    """The counted memory is being made, which takes seconds."""
+
+
+@dataclass(frozen=True)
 class Progress:
     """After every iteration."""
 
@@ -92,4 +97,4 @@ class Finished:
     """Which of the two it is."""
 
 
-Event = Progress | Scoring | Evaluated | Sampled | Saved | Paused | Finished
+Event = Counting | Progress | Scoring | Evaluated | Sampled | Saved | Paused | Finished

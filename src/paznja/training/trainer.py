@@ -16,23 +16,17 @@ import torch
 
 from paznja.config import Settings
 from paznja.errors import TrainingFailed
-from paznja.evaluation.bits_per_character import Piece, score, spread
+from paznja.evaluation.bits_per_character import Piece, score
 from paznja.generation import Choice, continuation
 from paznja.model.decoder import Decoder
 from paznja.run import Run
 from paznja.tokenizers import Tokenizer
 from paznja.training import checkpoint
-from paznja.training.batches import Batches
 from paznja.training.events import Evaluated, Event, Finished, Paused, Progress, Sampled, Saved, Scoring
 from paznja.training.machine import PRECISIONS, peak_memory
+from paznja.training.material import material_for
 from paznja.training.optimizers import Optimizers
 from paznja.training.schedule import Budget, Clock, SamplesBetween, is_row, learning_rate_factor
-
-HELD_OUT_TOKENS = 100_000
-"""Of the held-out books, the fixed part that is scored while training."""
-
-TRAINING_TOKENS = 25_000
-"""Of the training books, the fixed part that is scored beside it."""
 
 WHOLE_SHARE = 0.15
 """All of the held-out books are scored at the end if that takes at most this share of the run; else the fixed part stands."""
@@ -51,9 +45,9 @@ class Position:
     windows_drawn: int = 0
     training_bits: float | None = None
     best_held_out: float | None = None
-    row_at: int = 0
+    row_at: int = -1
     """The last iteration that has a row in the table."""
-    evaluated_at: int = 0
+    evaluated_at: int = -1
     """The last iteration that was scored."""
     scoring_speed: float | None = None
     """Tokens a second, when it last was."""
@@ -79,12 +73,9 @@ class Trainer:
         self.device = torch.device(config.device)
         self.model = checkpoint.blank(settings.model, config.seed).to(self.device)
         self.optimizers = Optimizers(self.model, config)
-        self.batches = Batches(run.training_ids(), settings.model.context, config.batch, config.seed)
+        self.material = material_for(run, settings, tokenizer)
         self._network = torch.compile(self.model) if config.compiled else self.model
         self._precision = PRECISIONS[config.precision]
-        self._held_out = run.held_out_ids()
-        self._held_out_part = spread(self._held_out, HELD_OUT_TOKENS)
-        self._training_part = spread([self.batches.ids], TRAINING_TOKENS)
         self._scores = config.scoring != "none"
         self._choice = Choice(temperature=settings.sampling.temperature)
         self._stopping = False
@@ -101,7 +92,8 @@ class Trainer:
         between = SamplesBetween(
             self.settings.sampling.num_between, self.settings.sampling.length, position.sampled_between, position.sampled_last
         )
-        last_save = position.seconds
+        yield from self.material.begin(self.model, new=position.iteration == 0)
+        position.seconds = last_save = self._clock.seconds()
         speeds: list[tuple[float, int]] = [(position.seconds, position.characters_seen)]
         if self._has_row():  # a stop, a pause or a crash may have come before all of it was there
             yield from self._row()
@@ -130,20 +122,20 @@ class Trainer:
         yield from self._end()
 
     def _iterate(self, factor: float) -> None:
-        ids_BT, next_ids_BT = self.batches.next()
+        lesson = self.material.next()
         with torch.autocast(self.device.type, self._precision, enabled=self._precision != torch.float32):
-            loss = self._network(ids_BT.to(self.device), next_ids_BT.to(self.device))
+            loss = self._network(lesson.ids.to(self.device), lesson.next_ids.to(self.device), lesson.evidence)
         loss.backward()
         norm = self.optimizers.step(factor)
         nats = float(loss.detach())
         position = self.position
         if not (math.isfinite(nats) and math.isfinite(norm)):
             raise self._failure(position.iteration + 1)
-        characters = self.tokenizer.count_characters(next_ids_BT.numpy())
-        bits = nats / math.log(2) * next_ids_BT.numel() / max(1, characters)
+        characters = self.tokenizer.count_characters(lesson.next_ids.numpy())
+        bits = nats / math.log(2) * lesson.next_ids.numel() / max(1, characters)
         position.training_bits = bits if position.training_bits is None else 0.95 * position.training_bits + 0.05 * bits
         position.characters_seen += characters
-        position.windows_drawn = self.batches.windows_drawn
+        position.windows_drawn = self.material.windows_drawn
         position.iteration += 1
 
     def _failure(self, iteration: int) -> TrainingFailed:
@@ -210,7 +202,8 @@ class Trainer:
         return self.budget.fraction(self.position.iteration, self.position.seconds, self._reserved())
 
     def _spent(self) -> bool:
-        return self._fraction() >= 1.0
+        """Whether the budget is: an iteration is always in it."""
+        return self.position.iteration > self.budget.from_iteration and self._fraction() >= 1.0
 
     def _reserved(self) -> float:
         """Seconds of a budget of minutes that the end will need, as far as is known yet: its scoring and its checkpoint."""
@@ -218,7 +211,7 @@ class Trainer:
             return 0.0
         seconds = 2 * self._slowest_save
         if self.position.scoring_speed is not None:
-            tokens = sum(map(len, self._held_out_part)) + sum(map(len, self._training_part)) + (self._whole_tokens() or 0)
+            tokens = sum(map(len, self.material.held_out_part)) + sum(map(len, self.material.training_part)) + (self._whole_tokens() or 0)
             seconds += tokens / self.position.scoring_speed
         return min(0.5 * self.budget.seconds, seconds)
 
@@ -229,8 +222,8 @@ class Trainer:
         """
         if not self._scores:
             return None
-        tokens = sum(map(len, self._held_out))
-        if tokens == sum(map(len, self._held_out_part)):
+        tokens = sum(map(len, self.material.held_out))
+        if tokens == sum(map(len, self.material.held_out_part)):
             return 0
         if self.settings.training.scoring == "part":
             return None
@@ -243,7 +236,8 @@ class Trainer:
 
     def _has_row(self) -> bool:
         """Whether this iteration has a row in the table, and not as the last one."""
-        return is_row(self.position.iteration, self.settings.sampling.sample_at) and not self._spent()
+        counted_alone = self.material.memory is not None and self.position.iteration == 0
+        return (counted_alone or is_row(self.position.iteration, self.settings.sampling.sample_at)) and not self._spent()
 
     def _row(self) -> Iterator[Event]:
         """A row of the table for every prompt, once an iteration."""
@@ -282,7 +276,7 @@ class Trainer:
 
     def _decoder(self) -> Decoder:
         state = {name: tensor.float().cpu().numpy() for name, tensor in self.model.state_for_export().items()}
-        return Decoder(self.settings.model, state)
+        return Decoder(self.settings.model, state, self.material.memory)
 
     def _evaluate(self) -> Iterator[Event]:
         """Score the fixed parts, log the figures, keep the weights if they are the best; dropped where a stop is asked for meanwhile."""
@@ -290,15 +284,15 @@ class Trainer:
         if not self._scores or position.evaluated_at == position.iteration:
             return
         start = time.perf_counter()
-        pieces = [*self._held_out_part, *self._training_part]
-        bits = yield from self._score(pieces)
+        pieces = [*self.material.held_out_part, *self.material.training_part]
+        bits = yield from self._score(pieces, whole=False)
         if bits is None:
             return
         tokens = sum(map(len, pieces))
         position.scoring_speed = tokens / (time.perf_counter() - start)
-        parts = len(self._held_out_part)
-        held_out = sum(bits[:parts]) / self._characters(self._held_out_part)
-        training = sum(bits[parts:]) / self._characters(self._training_part)
+        parts = len(self.material.held_out_part)
+        held_out = sum(bits[:parts]) / self._characters(self.material.held_out_part)
+        training = sum(bits[parts:]) / self._characters(self.material.training_part)
         if not math.isfinite(held_out + training):
             raise self._failure(position.iteration)
         best = position.best_held_out is None or held_out < position.best_held_out
@@ -321,18 +315,19 @@ class Trainer:
         current = {name: tensor.clone() for name, tensor in self.model.state_for_export().items()}
         best = checkpoint.unpack(self.run.read_weights(), checkpoint.WEIGHTS)
         self.model.load_exported(best)
-        bits = yield from self._score(self._held_out)
+        bits = yield from self._score(self.material.held_out, whole=True)
         self.model.load_exported(current)
         if bits is None:
             return None
-        whole = sum(bits) / self._characters(self._held_out)
+        whole = sum(bits) / self._characters(self.material.held_out)
         last = self.run.metrics()[-1]
         assert position.best_held_out is not None
         yield self._log(Evaluated(position.iteration, self._clock.seconds(), last["training"], last["held_out"], whole, best=False))
         return whole
 
-    def _score(self, pieces: list[Piece]) -> Generator[Event, None, list[float] | None]:
-        scoring = score(self.model, pieces, self.tokenizer.newline, precision=self._precision)
+    def _score(self, pieces: list[Piece], *, whole: bool) -> Generator[Event, None, list[float] | None]:
+        remembered = self.material.remembered(whole=whole)
+        scoring = score(self.model, pieces, self.tokenizer.newline, precision=self._precision, remembered=remembered)
         while True:
             try:
                 done, total = next(scoring)
@@ -388,7 +383,7 @@ class Trainer:
             self.position.sampled_between, self.position.sampled_last, self.position.sampling_seconds = 0, 0.0, 0.0
         self.model.load_exported(checkpoint.unpack(self.run.read_checkpoint(checkpoint.WEIGHTS), checkpoint.WEIGHTS))
         self.optimizers.load_state_tensors(checkpoint.unpack(self.run.read_checkpoint(checkpoint.OPTIMIZER), checkpoint.OPTIMIZER))
-        self.batches.windows_drawn = self.position.windows_drawn
+        self.material.windows_drawn = self.position.windows_drawn
         weights = self.run.path / checkpoint.WEIGHTS
         if weights.is_file():
             # They may be from after the checkpoint, and better: what is best stays.

@@ -1,0 +1,140 @@
+"""The counted memory as a whole: counted from the books, kept in a file of tens of megabytes, asked for evidence.
+
+Shapes: E entries in all tables, K kinds of contexts, V tokens.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from paznja.memory.contexts import Lettering
+from paznja.memory.counting import BUCKET_BITS, COUNTS, Table, count, token_bits
+from paznja.memory.evidence import Evidence, gather
+from paznja.memory.kinds import KINDS, NUM_KINDS, RECALLED_KINDS
+from paznja.memory.recall import Text
+
+_KINDS, _RECALLED_KINDS = np.array(KINDS, np.int64), np.array(RECALLED_KINDS, np.int64)
+
+_SMALL = 5_000_000
+"""With fewer tokens than this every context counts; with more, what was hardly ever seen is left out, to keep the file small."""
+
+
+class Row(NamedTuple):
+    """Positions of a text for which evidence is wanted. Position t is the token after ids[:t]."""
+
+    text: Text
+    start: int
+    stop: int
+    learning: bool = False
+    """Whether the evidence is to be as if what is set aside had not been counted."""
+
+
+@dataclass(frozen=True)
+class CountedMemory:
+    """What followed every context of the books."""
+
+    lettering: Lettering
+    keys: NDArray[np.uint32]
+    counts: NDArray[np.uint8]
+    set_aside: NDArray[np.uint8]
+    """(E,) each: the tables one after the other, see `Table`."""
+    slots: NDArray[np.uint32]
+    """Where the entries of each value of the highest bits of the hash begin; a stretch for every table."""
+    slot_offsets: NDArray[np.int64]
+    """(K,): where each table's stretch begins."""
+    slot_bits: NDArray[np.int64]
+    """(K,): how many bits of the hash choose the slot."""
+    discounts: NDArray[np.float32]
+    """(K, 4)"""
+    least: NDArray[np.int64]
+    """(K,): how often a context must have been seen to say something."""
+    base: NDArray[np.float64]
+    """(V,): how likely each token is, whatever stands before it."""
+
+    @classmethod
+    def count(
+        cls, ids: NDArray[np.uint16], lettering: Lettering, *, set_aside: NDArray[np.int64] | None = None, threads: int = 1
+    ) -> CountedMemory:
+        """Count the books' ids; the stretches (S, 2) that are set aside can be left out of the evidence."""
+        least = np.array([1, 1, 1, 1, 2, 3, 3, 3, 3] if len(ids) >= _SMALL else [1] * len(KINDS), np.int64)
+        aside = np.empty((0, 2), np.int64) if set_aside is None else set_aside
+        tables = count(ids, aside, lettering, least, threads)
+        base = np.bincount(ids, minlength=len(lettering.is_letter)) + 0.5
+        return cls.put_together(lettering, tables, least, base / base.sum())
+
+    @classmethod
+    def put_together(
+        cls, lettering: Lettering, tables: Sequence[Table], least: NDArray[np.int64], base: NDArray[np.float64]
+    ) -> CountedMemory:
+        """Tables of every kind, made ready to be looked up in."""
+        bits = token_bits(len(lettering.is_letter))
+        slots: list[NDArray[np.uint32]] = []
+        slot_bits: list[int] = []
+        before = 0
+        for table in tables:
+            chosen = min(BUCKET_BITS + 31 - bits, max(BUCKET_BITS, len(table.keys).bit_length() - 2))
+            sizes = np.diff(table.bucket_starts)
+            deeper = chosen - BUCKET_BITS
+            within = table.keys >> np.uint32(31 - deeper) if deeper else np.zeros(len(table.keys), np.uint32)
+            place = (np.repeat(np.arange(len(sizes), dtype=np.uint32), sizes) << np.uint32(deeper)) | within
+            starts = np.zeros((1 << chosen) + 1, np.int64)
+            np.cumsum(np.bincount(place, minlength=1 << chosen), out=starts[1:])
+            slots.append((starts + before).astype(np.uint32))
+            slot_bits.append(chosen)
+            before += len(table.keys)
+        offsets = np.cumsum([0, *(len(stretch) for stretch in slots[:-1])])
+        return cls(
+            lettering=lettering,
+            keys=np.concatenate([table.keys for table in tables]),
+            counts=np.concatenate([table.counts for table in tables]),
+            set_aside=np.concatenate([table.set_aside for table in tables]),
+            slots=np.concatenate(slots),
+            slot_offsets=offsets.astype(np.int64),
+            slot_bits=np.array(slot_bits, np.int64),
+            discounts=np.stack([table.discounts for table in tables]),
+            least=least,
+            base=base,
+        )
+
+    @property
+    def vocabulary(self) -> int:
+        """How many tokens there are."""
+        return len(self.base)
+
+    def tables(self) -> list[Table]:
+        """The tables apart again."""
+        top = BUCKET_BITS
+        tables: list[Table] = []
+        for k, (offset, bits) in enumerate(zip(self.slot_offsets, self.slot_bits, strict=True)):
+            starts = self.slots[offset : offset + (1 << bits) + 1 : 1 << (bits - top)].astype(np.int64)
+            entries = slice(int(starts[0]), int(starts[-1]))
+            parts = (self.keys[entries], self.counts[entries], self.set_aside[entries])
+            tables.append(Table(*parts, starts - starts[0], self.discounts[k]))
+        return tables
+
+    def look_up(self, rows: Sequence[Row], length: int, *, threads: int = 1) -> Evidence:
+        """Evidence for every row's positions; each row takes `length` places, of which the last may stay empty."""
+        evidence = Evidence.empty(len(rows) * length, NUM_KINDS, self.vocabulary)
+
+        def look_up_row(i: int) -> None:
+            text, start, stop, learning = rows[i]
+            gather(
+                text.ids, text.links, text.first(start), start, stop, i * length, _KINDS, _RECALLED_KINDS,
+                self.lettering.is_letter, self.lettering.folded, token_bits(self.vocabulary), self.keys, self.counts, self.set_aside,
+                learning, COUNTS, self.discounts, self.least, self.slots, self.slot_offsets, self.slot_bits, self.base, evidence.starts,
+                evidence.tokens, evidence.gains, evidence.features, evidence.buckets, evidence.prior,
+            )  # fmt: skip
+
+        if threads == 1 or len(rows) == 1:
+            for i in range(len(rows)):
+                look_up_row(i)
+        else:
+            with ThreadPoolExecutor(threads) as workers:
+                list(workers.map(look_up_row, range(len(rows))))
+        return evidence

@@ -1,0 +1,184 @@
+"""What the memory has to say of the next token: for each kind of context, by how much it makes each token it has seen likelier.
+
+The kinds refine each other: P_k(v) = (c_k(v) - D) / n_k + g_k P_{k-1}(v), the interpolated absolute discounting of Kneser and
+Ney (1995), so that log P_k - log P_{k-1} is log(1 + (c_k(v) - D) / (n_k g_k P_{k-1}(v))) for a token that was seen and one and the
+same for all the others. Only the former is kept, and a network that weighs these differences, each by itself, can trust or
+distrust every kind at every position. All weights at one, and the sum is log P of the last kind but for a constant.
+
+Shapes: N positions, K kinds (counted, then recalled), V tokens, M entries in all.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numba import njit
+from numpy.typing import NDArray
+
+from paznja.memory.contexts import hash_contexts
+from paznja.memory.counting import BUCKET_BITS
+from paznja.memory.kinds import FEATURES
+
+ROOM = 192
+"""Entries a position has room for on average over a row; what does not fit is left out, weakest kinds first in."""
+
+_RECALLED_AT_MOST = 32
+_RECALLED_DISCOUNT = 0.5
+_RECALLED_DECAY = 0.95
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """For N positions."""
+
+    starts: NDArray[np.int32]
+    """(N, K + 1): where each kind's entries begin in `tokens` and `gains`; the last is where they end."""
+    tokens: NDArray[np.uint16]
+    """(M,)"""
+    gains: NDArray[np.float32]
+    """(M,): log P_k - log P_{k-1} of the token, in nats, but for what all tokens share."""
+    features: NDArray[np.float32]
+    """(N, K * FEATURES): how sure each kind can be."""
+    buckets: NDArray[np.uint8]
+    """(N, K): the same, roughly, as a number below BUCKETS."""
+    prior: NDArray[np.float32]
+    """(N, V): the root of P of the last kind."""
+
+    @classmethod
+    def empty(cls, positions: int, kinds: int, vocabulary: int) -> Evidence:
+        """Room for so many positions."""
+        return cls(
+            np.zeros((positions, kinds + 1), np.int32),
+            np.empty(positions * ROOM, np.uint16),
+            np.empty(positions * ROOM, np.float32),
+            np.zeros((positions, kinds * FEATURES), np.float32),
+            np.zeros((positions, kinds), np.uint8),
+            np.zeros((positions, vocabulary), np.float32),
+        )
+
+
+@njit(cache=True, nogil=True)
+def gather(
+    ids, links, first, start, stop, row, kinds, recalled, is_letter, folded, bits, keys, counts, apart, use_apart, values, discounts,
+    least, slots, slot_offsets, slot_bits, base, starts, tokens, gains, features, buckets, prior,
+):  # fmt: skip
+    """The evidence for the positions start..stop-1 of a text that begins at `first`, into the rows from `row` on."""
+    K, R, V = len(kinds), len(recalled), len(base)
+    hashes = np.empty((stop - start, K), np.uint64)
+    hash_contexts(ids, first, start, stop, kinds, is_letter, folded, hashes)
+    p_V = np.empty(V, np.float64)
+    seen_V = np.zeros(V, np.float64)
+    m = row * ROOM
+    room = (row + stop - start) * ROOM
+    check_bits = 31 - bits
+    low = np.uint64(64 - BUCKET_BITS - check_bits)
+    mask = np.uint64((1 << check_bits) - 1)
+    token_mask = np.uint32((1 << bits) - 1)
+    for t in range(start, stop):
+        p = row + t - start
+        p_V[:] = base
+        scale = 1.0
+        for k in range(K):
+            starts[p, k] = m
+            h = hashes[t - start, k]
+            if h == 0:
+                continue
+            slot = slot_offsets[k] + np.int64(h >> np.uint64(64 - slot_bits[k]))
+            check = np.uint32((h >> low) & mask)
+            i, end = np.int64(slots[slot]), np.int64(slots[slot + 1])
+            while i < end and keys[i] >> bits < check:
+                i += 1
+            stop_at = i
+            total, taken, top, different = 0.0, 0.0, 0.0, 0
+            while stop_at < end and keys[stop_at] >> bits == check:
+                c = values[counts[stop_at]]
+                if use_apart:
+                    c -= values[apart[stop_at]]
+                if c > 0:
+                    total += c
+                    taken += discounts[k, min(3, int(c))]
+                    top = max(top, c)
+                    different += 1
+                stop_at += 1
+            if total < least[k] or m + different > room:
+                continue
+            scale *= max(taken / total, 1e-4)
+            for e in range(i, stop_at):
+                c = values[counts[e]]
+                if use_apart:
+                    c -= values[apart[e]]
+                if c > 0:
+                    v = keys[e] & token_mask
+                    part = (c - discounts[k, min(3, int(c))]) / (total * scale)
+                    tokens[m] = v
+                    gains[m] = np.log1p(part / p_V[v])
+                    p_V[v] += part
+                    m += 1
+            share = top / total
+            features[p, 4 * k] = 1.0
+            features[p, 4 * k + 1] = 0.3 * np.log(total)
+            features[p, 4 * k + 2] = share
+            features[p, 4 * k + 3] = 0.3 * np.log(different)
+            buckets[p, k] = 1 + 8 * min(3, int(4 * share)) + min(7, int(np.log2(max(total, 1.0))))
+        for r in range(R):
+            k = K + r
+            starts[p, k] = m
+            x = links[r, t]
+            if x < first or m + _RECALLED_AT_MOST > room:
+                continue
+            begin, found, total, weight = m, 0, 0.0, 1.0
+            while x >= first and found < _RECALLED_AT_MOST:
+                v = ids[x]
+                if seen_V[v] == 0:
+                    tokens[m] = v
+                    m += 1
+                seen_V[v] += weight
+                total += weight
+                weight *= _RECALLED_DECAY
+                found += 1
+                x = links[r, x]
+            taken, top = 0.0, 0.0
+            for e in range(begin, m):
+                c = seen_V[tokens[e]]
+                taken += min(c, _RECALLED_DISCOUNT)
+                top = max(top, c)
+            scale *= taken / total
+            for e in range(begin, m):
+                v = tokens[e]
+                part = max(seen_V[v] - _RECALLED_DISCOUNT, 1e-6) / (total * scale)
+                gains[e] = np.log1p(part / p_V[v])
+                p_V[v] += part
+                seen_V[v] = 0
+            share = top / total
+            features[p, 4 * k] = 1.0
+            features[p, 4 * k + 1] = 0.3 * np.log(total)
+            features[p, 4 * k + 2] = share
+            features[p, 4 * k + 3] = 0.1 * np.log(t - links[r, t])
+            buckets[p, k] = 1 + 8 * min(3, int(4 * share)) + min(7, found - 1)
+        starts[p, K + R] = m
+        for v in range(V):
+            prior[p, v] = np.sqrt(scale * p_V[v])
+
+
+@njit(cache=True, nogil=True)
+def add_weighed(starts, tokens, gains, weights, logits):
+    """logits_NV += the gains, each times its kind's weight."""
+    N, K = weights.shape
+    for p in range(N):
+        for k in range(K):
+            w = weights[p, k]
+            for e in range(starts[p, k], starts[p, k + 1]):
+                logits[p, tokens[e]] += w * gains[e]
+
+
+@njit(cache=True, nogil=True)
+def weights_gradient(starts, tokens, gains, gradient, out):
+    """What `add_weighed` owes its weights: out_NK = sum of gradient_NV over the gains of each kind."""
+    N, K = out.shape
+    for p in range(N):
+        for k in range(K):
+            total = np.float32(0)
+            for e in range(starts[p, k], starts[p, k + 1]):
+                total += gradient[p, tokens[e]] * gains[e]
+            out[p, k] = total

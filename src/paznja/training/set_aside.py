@@ -1,0 +1,143 @@
+"""Learning beside a counted memory: the books are set aside in turn, and the network learns on them from the memory of all the others.
+
+A network that saw a memory of the very books it reads would learn to trust it blindly. So the books are dealt into groups; while
+the network learns from one, what was counted in it is left out of the evidence. A shelf of few books is cut into parts instead.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from paznja.memory.contexts import Lettering
+from paznja.memory.counted import CountedMemory, Row
+from paznja.memory.evidence import Evidence
+from paznja.memory.recall import Text
+from paznja.training.batches import Batches
+from paznja.training.material import Lesson
+
+GROUPS = 8
+"""How many groups there are: each is an eighth of the books, so that the memory is hardly weaker for it."""
+
+_SHORTEST = 1000
+"""Tokens in the smallest part that a book is cut into."""
+
+
+def groups(lengths: Sequence[int], seed: int) -> list[NDArray[np.int64]]:
+    """The stretches (S, 2) of every group, ascending; `lengths`: of the books, one after the other. Every token is in one group."""
+    total = sum(lengths)
+    starts = np.cumsum([0, *lengths])
+    generator = np.random.default_rng([seed, 0x5E7])
+    if max(lengths) <= total / GROUPS and len(lengths) >= 2 * GROUPS:
+        parts = [(int(start), int(start) + length) for start, length in zip(starts, lengths, strict=False)]
+    else:
+        parts = []
+        for start, length in zip(starts, lengths, strict=False):
+            number = max(1, min(GROUPS, length // _SHORTEST))
+            edges = [int(start) + length * i // number for i in range(number + 1)]
+            parts += itertools.pairwise(edges)
+    order = generator.permutation(len(parts))
+    dealt: list[list[tuple[int, int]]] = [[] for _ in range(GROUPS)]
+    sizes = [0] * GROUPS
+    for i in order:
+        smallest = sizes.index(min(sizes))
+        dealt[smallest].append(parts[i])
+        sizes[smallest] += parts[i][1] - parts[i][0]
+    return [np.array(sorted(group), np.int64) for group in dealt if group]
+
+
+class Turns:
+    """The memory and the batches: a turn for every group of books, in which each of its windows is drawn once.
+
+    At the beginning of a turn everything is counted anew, a few seconds' work, with that group apart. As with `Batches`, the
+    position is `windows_drawn` alone.
+    """
+
+    def __init__(
+        self,
+        ids: NDArray[np.uint16],
+        lengths: Sequence[int],
+        lettering: Lettering,
+        context: int,
+        batch: int,
+        seed: int,
+        *,
+        threads: int,
+    ) -> None:
+        """`lengths`: how many of the `ids` are each book's, in order."""
+        self._ids, self._lettering, self._threads = ids, lettering, threads
+        self._context, self._batch, self._seed = context, batch, seed
+        self._groups = [group for group in groups(lengths, seed) if _size(group) >= 2 * context + 1] or [np.array([[0, len(ids)]])]
+        self.windows_drawn = 0
+        """How many windows were drawn since the start of the run."""
+        self._turn = -1
+        self._drawn_before = 0
+
+    @property
+    def memory(self) -> CountedMemory:
+        """What is counted in this turn; all of the books, if what is set aside is not left out."""
+        self.prepare()
+        return self._memory
+
+    @property
+    def set_aside(self) -> Text:
+        """The books that are set aside in this turn."""
+        self.prepare()
+        return self._text
+
+    def prepare(self) -> bool:
+        """Count, where another turn has come; gives whether it had."""
+        turn, drawn_before = self._turn_of(self.windows_drawn)
+        if turn == self._turn:
+            return False
+        group = self._groups[turn % len(self._groups)]
+        self._memory = CountedMemory.count(self._ids, self._lettering, set_aside=group, threads=self._threads)
+        lengths = group[:, 1] - group[:, 0]
+        ends = np.cumsum(lengths)
+        ids = np.concatenate([self._ids[start:stop] for start, stop in group])
+        self._text = Text(ids, self._lettering, np.stack((ends - lengths, ends), axis=1))
+        self._batches = Batches(ids, self._context, self._batch, self._seed)
+        self._turn, self._drawn_before = turn, drawn_before
+        return True
+
+    def next(self) -> Lesson:
+        """The next batch, with its evidence as if its books had not been counted."""
+        self.prepare()
+        epoch = self._turn // len(self._groups)
+        self._batches.windows_drawn = epoch * self._windows_in(self._turn) + self.windows_drawn - self._drawn_before
+        starts = self._batches.starts()
+        ids_BT, next_ids_BT = self._batches.windows(starts)
+        self.windows_drawn += self._batch
+        return Lesson(ids_BT, next_ids_BT, self._evidence(starts))
+
+    def at_random(self, seed: int) -> Lesson:
+        """A batch of windows anywhere in what is set aside, which counts for nothing."""
+        self.prepare()
+        starts = np.random.default_rng([self._seed, seed]).integers(0, self._text.length - self._context, self._batch)
+        return Lesson(*self._batches.windows(starts.tolist()), self._evidence(starts.tolist()))
+
+    def _evidence(self, starts: Sequence[int]) -> Evidence:
+        rows = [Row(self._text, start + 1, start + 1 + self._context, learning=True) for start in starts]
+        return self._memory.look_up(rows, self._context, threads=self._threads)
+
+    def _windows_in(self, turn: int) -> int:
+        """Whole batches in a turn."""
+        windows = (_size(self._groups[turn % len(self._groups)]) - self._context - 1) // self._context
+        return max(1, windows // self._batch) * self._batch
+
+    def _turn_of(self, windows_drawn: int) -> tuple[int, int]:
+        """The turn that the next window belongs to, and how many were drawn before it."""
+        in_all_turns = sum(self._windows_in(turn) for turn in range(len(self._groups)))
+        epoch, left = divmod(windows_drawn, in_all_turns)
+        turn = epoch * len(self._groups)
+        while left >= self._windows_in(turn):
+            left -= self._windows_in(turn)
+            turn += 1
+        return turn, windows_drawn - left
+
+
+def _size(group: NDArray[np.int64]) -> int:
+    return int((group[:, 1] - group[:, 0]).sum())

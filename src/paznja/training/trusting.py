@@ -1,0 +1,31 @@
+"""What the memory alone can do: how far to trust each kind of context, fitted in a few seconds before the network learns anything."""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+
+from paznja.model.weighing import Weighing
+from paznja.training.optimizers import AdamW
+from paznja.training.set_aside import Turns
+
+ITERATIONS = 60
+"""Batches of what is set aside that are looked at."""
+
+_LEARNING_RATE = 0.15
+
+
+def fit_trust(weighing: Weighing, turns: Turns) -> None:
+    """Move `weighing.trust`, a weight for every kind of context and how sure it can be, and nothing else."""
+    optimizer = AdamW([([weighing.trust], 0.0)])
+    width = weighing.gates.shape[1]
+    for i in range(ITERATIONS):
+        lesson = turns.at_random(i)
+        next_ids_N = lesson.next_ids.flatten()
+        blank_NV = torch.zeros(len(next_ids_N), len(weighing.get_buffer("base")))
+        assert lesson.evidence is not None
+        logits_NV = weighing.weigh(blank_NV, torch.zeros(len(next_ids_N), width), lesson.evidence)
+        F.cross_entropy(logits_NV, next_ids_N).backward()
+        optimizer.step(_LEARNING_RATE * (1 - i / ITERATIONS))
+        for parameter in weighing.parameters():
+            parameter.grad = None
