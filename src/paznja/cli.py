@@ -115,8 +115,9 @@ def training_options(command: Callable[..., Any]) -> Callable[..., Any]:
             click.option("--width", type=int, help="How wide they are: a multiple of 64."),
             click.option(
                 "--memory",
-                help="none, or learned: a table of what the last 2 to 6 characters are worth, learnt beside the network. "
-                "Learns far faster; only paznja can run such a model.  [default: none]",
+                help="none; learned: a table of what the last 2 to 6 characters are worth, learnt beside the network; or counted: "
+                "count what followed what in the books, then learn how far to trust it: the best text in the least time. "
+                "Only paznja can run a model with a memory.  [default: none]",
             ),
             click.option(
                 "--compile",
