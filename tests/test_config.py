@@ -188,7 +188,7 @@ def test_a_budget_that_cannot_be_is_refused(minutes: float | None, iterations: i
         ({"temperature": -1.0}, "temperature"),
         ({"temperature": math.nan}, "temperature"),
         ({"optimizer": "sgd"}, "optimizer"),
-        ({"memory": "eidetic"}, "There is no memory 'eidetic'; there are 'none' and 'learned'"),
+        ({"memory": "eidetic"}, "There is no memory 'eidetic'; there are 'none', 'learned', 'counted'"),
         ({"memory_order": 1}, "memory_order must be 2 or more"),
         ({"memory_rows": 0}, "memory_rows must be 1 or more"),
         ({"memory_width": 0}, "memory_width must be 1 or more"),

@@ -261,7 +261,7 @@ class Scripted(Decoder):
     """Expects exactly the given ids, one after the other, whatever it reads."""
 
     def __init__(self, config: ModelConfig, script: Sequence[Ids]) -> None:
-        self.config, self._script, self._place = config, script, 0
+        self.config, self._memory, self._script, self._place = config, None, script, 0
 
     def cache(self, sequences: int):
         assert sequences == len(self._script)
