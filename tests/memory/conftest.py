@@ -31,7 +31,7 @@ def ids() -> np.ndarray:
     return np.array(text[:4000], np.uint16)
 
 
-def context_of(ids: list[int], kind: int) -> tuple | None:
+def _context_of(ids: list[int], kind: int) -> tuple | None:
     """What a context of this kind is after these ids, as plain values."""
     if kind < FIRST_WORD_KIND:
         return tuple(ids[-kind:]) if len(ids) >= kind else None
@@ -55,11 +55,23 @@ def context_of(ids: list[int], kind: int) -> tuple | None:
     return (so_far, other, min(len(words), 1))
 
 
-def counts_of(ids: list[int], kind: int) -> dict[tuple, Counter[int]]:
+def _counts_of(ids: list[int], kind: int) -> dict[tuple, Counter[int]]:
     """What followed every context of a kind, and how often."""
     counts: dict[tuple, Counter[int]] = defaultdict(Counter)
     for t, token in enumerate(ids):
-        context = context_of(ids[max(0, t - 100) : t], kind)
+        context = _context_of(ids[max(0, t - 100) : t], kind)
         if context is not None:
             counts[context][token] += 1
     return counts
+
+
+@pytest.fixture(scope="session")
+def context_of():
+    """See `_context_of`."""
+    return _context_of
+
+
+@pytest.fixture(scope="session")
+def counts_of():
+    """See `_counts_of`."""
+    return _counts_of
