@@ -20,6 +20,9 @@ from paznja.memory.contexts import hash_contexts
 from paznja.memory.counting import BUCKET_BITS
 from paznja.memory.kinds import FEATURES
 
+BUCKETS_PER_SHARE = 8
+"""Of the buckets, how many tell how often a context was seen, for each quarter of the likeliest token's share."""
+
 ROOM = 192
 """Entries a position has room for on average over a row; what does not fit is left out, weakest kinds first in."""
 
@@ -120,7 +123,7 @@ def gather(
             features[p, 4 * k + 1] = 0.3 * np.log(total)
             features[p, 4 * k + 2] = share
             features[p, 4 * k + 3] = 0.3 * np.log(different)
-            buckets[p, k] = 1 + 8 * min(3, int(4 * share)) + min(7, int(np.log2(max(total, 1.0))))
+            buckets[p, k] = 1 + BUCKETS_PER_SHARE * min(3, int(4 * share)) + min(7, int(np.log2(max(total, 1.0))))
         for r in range(R):
             k = K + r
             starts[p, k] = m
@@ -155,7 +158,7 @@ def gather(
             features[p, 4 * k + 1] = 0.3 * np.log(total)
             features[p, 4 * k + 2] = share
             features[p, 4 * k + 3] = 0.1 * np.log(t - links[r, t])
-            buckets[p, k] = 1 + 8 * min(3, int(4 * share)) + min(7, found - 1)
+            buckets[p, k] = 1 + BUCKETS_PER_SHARE * min(3, int(4 * share)) + min(7, found - 1)
         starts[p, K + R] = m
         for v in range(V):
             prior[p, v] = np.sqrt(scale * p_V[v])

@@ -9,6 +9,8 @@ Shapes: n tokens, R kinds of contexts.
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
 from numba import njit
 from numpy.typing import NDArray
@@ -18,6 +20,8 @@ from paznja.memory.kinds import RECALLED_KINDS
 
 _KINDS = np.array(RECALLED_KINDS, np.int64)
 
+_PROBES = 8
+
 NONE = -1
 """A link that leads nowhere."""
 
@@ -25,19 +29,27 @@ NONE = -1
 class Text:
     """Tokens with their links; may grow."""
 
-    def __init__(self, ids: NDArray[np.uint16], lettering: Lettering, spans: NDArray[np.int64] | None = None) -> None:
-        """`spans`: (S, 2), the books within `ids`, ascending; nothing is recalled across them. None: all of it is one."""
+    def __init__(
+        self, ids: NDArray[np.uint16], lettering: Lettering, spans: NDArray[np.int64] | None = None, *, growing: bool = False
+    ) -> None:
+        """`spans`: (S, 2), the books within `ids`, ascending; nothing is recalled across them. None: all of it is one.
+
+        `growing`: whether `append` will be called.
+        """
         self._lettering = lettering
         self.length = len(ids)
         self.spans = np.array([[0, len(ids)]], np.int64) if spans is None else np.ascontiguousarray(spans, np.int64)
         self.ids = np.ascontiguousarray(ids, np.uint16)
-        self.links = np.empty((len(RECALLED_KINDS), len(ids) + 1), np.int32)
-        size = 1 << max(12, min(22, (2 * len(ids)).bit_length()))
-        self._heads = np.full((len(RECALLED_KINDS), size), NONE, np.int32)
-        self._checks = np.zeros((len(RECALLED_KINDS), size), np.uint32)
-        for first, stop in self.spans:
-            self._link(int(first), int(first), int(stop))
-        self._link(int(self.spans[-1, 0]), self.length, self.length + 1)
+        self.links = np.empty((len(_KINDS), len(ids) + 1), np.int32)
+        self._heads: list[_Heads] = []
+        size = 1 << max(14 if growing else 10, min(22, (4 * len(ids)).bit_length()))
+        for r in range(len(_KINDS)):
+            heads = _Heads(np.full(size, NONE, np.int32), np.zeros(size, np.uint32))
+            for first, stop in self.spans:
+                self._link(r, heads, int(first), int(first), int(stop))
+            self._link(r, heads, int(self.spans[-1, 0]), self.length, self.length + 1)
+            if growing:
+                self._heads.append(heads)
 
     def append(self, new_id: int) -> None:
         """One more token, at the end of the last span."""
@@ -47,36 +59,52 @@ class Text:
         self.ids[self.length] = new_id
         self.length += 1
         self.spans[-1, 1] = self.length
-        self._link(int(self.spans[-1, 0]), self.length, self.length + 1)
+        for r, heads in enumerate(self._heads):
+            self._link(r, heads, int(self.spans[-1, 0]), self.length, self.length + 1)
 
     def first(self, position: int) -> int:
         """Where the span of this position begins."""
         span = int(np.searchsorted(self.spans[:, 0], position, side="right")) - 1
         return int(self.spans[max(0, span), 0])
 
-    def _link(self, first: int, start: int, stop: int) -> None:
-        lettering = self._lettering
-        _link(self.ids, first, start, stop, _KINDS, lettering.is_letter, lettering.folded, self._heads, self._checks, self.links)
+    def _link(self, r: int, heads: _Heads, first: int, start: int, stop: int) -> None:
+        letters, folded = self._lettering.is_letter, self._lettering.folded
+        _link(self.ids, first, start, stop, _KINDS[r : r + 1], letters, folded, heads.positions, heads.checks, self.links[r])
+
+
+class _Heads(NamedTuple):
+    """A hash table of where each context was last."""
+
+    positions: NDArray[np.int32]
+    checks: NDArray[np.uint32]
 
 
 @njit(cache=True, nogil=True)
-def _link(ids, first, start, stop, kinds, is_letter, folded, heads, checks, links):
-    """Fill links[:, start:stop]; each position becomes the head of its contexts."""
-    mask = np.uint64(heads.shape[1] - 1)
-    hashes = np.empty((min(1024, stop - start), len(kinds)), np.uint64)
+def _link(ids, first, start, stop, kinds, is_letter, folded, positions, checks, links):
+    """Fill links[start:stop] for one kind; each position becomes the head of its context."""
+    mask = np.uint64(len(positions) - 1)
+    hashes = np.empty((min(1024, stop - start), 1), np.uint64)
     for chunk in range(start, stop, 1024):
         end = min(stop, chunk + 1024)
         hash_contexts(ids, first, chunk, end, kinds, is_letter, folded, hashes)
         for t in range(chunk, end):
-            for r in range(len(kinds)):
-                h = hashes[t - chunk, r]
-                links[r, t] = NONE
-                if h == 0:
-                    continue
-                slot = h & mask
-                check = np.uint32(h >> np.uint64(32))
-                before = heads[r, slot]
-                if before >= first and checks[r, slot] == check:
-                    links[r, t] = before
-                heads[r, slot] = t
-                checks[r, slot] = check
+            h = hashes[t - chunk, 0]
+            links[t] = NONE
+            if h == 0:
+                continue
+            check = np.uint32(h >> np.uint64(32))
+            oldest = h & mask
+            for probe in range(_PROBES):
+                slot = (h + np.uint64(probe)) & mask
+                before = positions[slot]
+                if before < first:  # empty, or of a book before
+                    oldest = slot
+                    break
+                if checks[slot] == check:
+                    links[t] = before
+                    oldest = slot
+                    break
+                if before < positions[oldest]:
+                    oldest = slot
+            positions[oldest] = t
+            checks[oldest] = check

@@ -58,7 +58,7 @@ class Writing:
     def __init__(self, memory: CountedMemory, begin: Sequence[int], count: int) -> None:
         """`count` texts that all begin with these ids."""
         self._memory = memory
-        self._texts = [Text(np.array(begin, np.uint16), memory.lettering) for _ in range(count)]
+        self._texts = [Text(np.array(begin, np.uint16), memory.lettering, growing=True) for _ in range(count)]
 
     def append(self, new_ids: Sequence[int]) -> None:
         """One more token of each text."""
