@@ -52,7 +52,7 @@ class Training:
 
         self.tokenizer = load_tokenizer(prepared / "tokenizer.json")
         settings = config.preset(preset)
-        self.training = resolve(replace(settings.training, threads=threads))
+        self.training = resolve(replace(settings.training, threads=threads), settings.model)
         self.config = replace(settings.model, vocabulary=self.tokenizer.size)
         set_threads(self.training.threads)
         run = Run.create(folder, preset, {"settings": settings.to_dict()}, prepared)

@@ -108,7 +108,7 @@ def training_options(command: Callable[..., Any]) -> Callable[..., Any]:
             click.option("--length", type=int, help="Characters in a row of the table.  [default: 200]"),
             click.option("--seed", type=int, help="Of the first weights, the order of the books' parts and the samples.  [default: 1]"),
             click.option("--device", help="auto, cpu, cuda or mps.  [default: auto]"),
-            click.option("--threads", type=int, help="CPU threads.  [default: the number of cores]"),
+            click.option("--threads", type=int, help="CPU threads.  [default: as many as are fastest, measured at the start]"),
             click.option("--batch", type=int, help="Windows of text in an iteration. Lower it where memory is short."),
             click.option("--context", type=int, help="How many characters back the model sees."),
             click.option("--layers", type=int, help="How many layers the network has."),

@@ -128,7 +128,7 @@ class TrainingConfig:
     precision: str = "auto"
     """"float32" or "bfloat16"; "auto" takes bfloat16 where the device computes in it natively."""
     threads: int = 0
-    """CPU threads; 0 picks the number of cores."""
+    """CPU threads; 0 picks as many as are fastest, measured at the start."""
     compiled: bool = False
     """Whether training runs through torch.compile: half a minute at the start, for a tenth more speed on a CPU."""
     checkpoint_seconds: float = 60.0

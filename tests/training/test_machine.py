@@ -6,14 +6,16 @@ import psutil
 import pytest
 import torch
 
-from paznja.config import TrainingConfig
+from paznja.config import ModelConfig, TrainingConfig
 from paznja.errors import WrongUse
+from paznja.training import machine
 from paznja.training.machine import (
     PRECISIONS,
     describe,
     matmul_peak,
     num_cores,
     peak_memory,
+    pick_threads,
     resolve,
     set_threads,
     training_memory,
@@ -28,21 +30,21 @@ def _same_threads_afterwards():
 
 
 def test_everything_that_was_left_open_is_picked():
-    picked = resolve(TrainingConfig())
+    picked = resolve(TrainingConfig(), ModelConfig())
     assert picked.device in ("cpu", "cuda", "mps")
     assert picked.precision in PRECISIONS
-    assert picked.threads == num_cores()
-    assert resolve(picked) == picked
+    assert 1 <= picked.threads <= num_cores()
+    assert resolve(picked, ModelConfig()) == picked
 
 
 def test_what_was_asked_for_stays():
     asked = TrainingConfig(device="cpu", precision="bfloat16", threads=3, compiled=True, batch=7, seed=9)
-    assert resolve(asked) == asked
+    assert resolve(asked, ModelConfig()) == asked
 
 
 @pytest.mark.parametrize("precision", ["float32", "bfloat16"])
 def test_a_precision_can_be_asked_for_on_any_device(precision):
-    assert resolve(TrainingConfig(device="cpu", precision=precision)).precision == precision
+    assert resolve(TrainingConfig(device="cpu", precision=precision), ModelConfig()).precision == precision
 
 
 def test_on_a_cpu_bfloat16_is_picked_only_where_the_processor_has_it():
@@ -51,22 +53,22 @@ def test_on_a_cpu_bfloat16_is_picked_only_where_the_processor_has_it():
             native = any(unit in file.read().split() for unit in ("amx_bf16", "avx512_bf16"))
     except OSError:
         native = False
-    assert resolve(TrainingConfig(device="cpu")).precision == ("bfloat16" if native else "float32")
-    assert not resolve(TrainingConfig(device="cpu")).compiled
+    assert resolve(TrainingConfig(device="cpu"), ModelConfig()).precision == ("bfloat16" if native else "float32")
+    assert not resolve(TrainingConfig(device="cpu"), ModelConfig()).compiled
 
 
 def test_a_device_that_there_is_not_is_refused_by_name():
     with pytest.raises(WrongUse, match="'tpu'"):
-        resolve(TrainingConfig(device="tpu"))
+        resolve(TrainingConfig(device="tpu"), ModelConfig())
     for device, there in (("cuda", torch.cuda.is_available()), ("mps", torch.backends.mps.is_available())):
         if not there:
             with pytest.raises(WrongUse, match=f"{device}.*--device cpu"):
-                resolve(TrainingConfig(device=device))
+                resolve(TrainingConfig(device=device), ModelConfig())
 
 
 def test_a_precision_that_there_is_not_is_refused_by_name():
     with pytest.raises(WrongUse, match=r"'float8'.*'float32', 'bfloat16'"):
-        resolve(TrainingConfig(device="cpu", precision="float8"))
+        resolve(TrainingConfig(device="cpu", precision="float8"), ModelConfig())
 
 
 @pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="this system does not bind processes to cores")
@@ -108,3 +110,27 @@ def test_the_machine_is_described_in_words():
     assert isinstance(about["device"], str)
     assert about["device"]
     assert about["threads"] == 2
+
+
+def test_threads_are_picked_that_the_machine_has_and_torch_keeps_its_own():
+    before = torch.get_num_threads()
+    assert pick_threads(256, 32, seconds=0.02) in {1, max(1, num_cores() // 2), num_cores()}
+    assert torch.get_num_threads() == before
+
+
+@pytest.mark.parametrize(
+    ("slowdown", "picked"), [({1: 1.0, 2: 1.5, 4: 2.0}, 1), ({1: 4.0, 2: 2.0, 4: 1.0}, 4), ({1: 3.0, 2: 0.95, 4: 1.0}, 4)]
+)
+def test_the_fastest_number_of_threads_wins_and_all_cores_where_it_is_nearly_the_same(monkeypatch, slowdown, picked):
+    now = [0.0]
+
+    def slow_silu(x: torch.Tensor) -> torch.Tensor:
+        now[0] += slowdown[chosen[-1]]
+        return x
+
+    chosen = [1]
+    monkeypatch.setattr(machine, "num_cores", lambda: 4)
+    monkeypatch.setattr(machine.torch, "set_num_threads", chosen.append)
+    monkeypatch.setattr(machine.torch.nn.functional, "silu", slow_silu)
+    monkeypatch.setattr(machine.time, "perf_counter", lambda: now[0])
+    assert pick_threads(8, 4, seconds=50.0) == picked

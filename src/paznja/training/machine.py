@@ -11,14 +11,14 @@ from dataclasses import replace
 import psutil
 import torch
 
-from paznja.config import TrainingConfig
+from paznja.config import ModelConfig, TrainingConfig
 from paznja.errors import WrongUse
 
 PRECISIONS = {"float32": torch.float32, "bfloat16": torch.bfloat16}
 
 
-def resolve(config: TrainingConfig) -> TrainingConfig:
-    """The same settings with everything that was left to be picked: device, precision, threads, compilation.
+def resolve(config: TrainingConfig, model: ModelConfig) -> TrainingConfig:
+    """The same settings with everything that was left to be picked: device, precision, threads, as suits this network.
 
     WrongUse for a device that this machine does not have.
     """
@@ -29,13 +29,43 @@ def resolve(config: TrainingConfig) -> TrainingConfig:
         precision = "bfloat16" if native or (device == "cpu" and _cpu_computes_in_bf16()) else "float32"
     if precision not in PRECISIONS:
         raise WrongUse(f"There is no precision {precision!r}; there are 'auto', {', '.join(map(repr, PRECISIONS))}.")
-    return replace(config, device=device, precision=precision, threads=config.threads or num_cores())
+    return replace(
+        config, device=device, precision=precision, threads=config.threads or pick_threads(config.batch * model.context, model.width)
+    )
 
 
 def num_cores() -> int:
     """Physical cores that this process may use."""
     allowed = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     return max(1, min(allowed, psutil.cpu_count(logical=False) or allowed))
+
+
+def pick_threads(rows: int, width: int, seconds: float = 0.3) -> int:
+    """Which number of threads multiplies (rows, width) by (width, 3 * width) fastest right now: all cores, half of them, or one.
+
+    Where other programs have the other cores, threads wait for each other and one alone can be many times as fast. They take turns,
+    for about `seconds` in all; the medians decide, and all cores win unless fewer are a tenth faster.
+    """
+    cores = num_cores()
+    candidates = sorted({cores, max(1, cores // 2), 1}, reverse=True)
+    if len(candidates) == 1:
+        return cores
+    before = torch.get_num_threads()
+    x, matrix = torch.randn(rows, width), torch.randn(width, 3 * width)
+    times: dict[int, list[float]] = {number: [] for number in candidates}
+    end = time.perf_counter() + seconds
+    while len(times[1]) < 3 or time.perf_counter() < end:
+        for number in candidates:
+            torch.set_num_threads(number)
+            torch.mm(x, matrix)  # the threads are there from now on
+            start = time.perf_counter()
+            for _ in range(4):  # what comes between the products is the smaller, the faster they are
+                torch.nn.functional.silu(torch.mm(x, matrix))
+            times[number].append(time.perf_counter() - start)
+    torch.set_num_threads(before)
+    medians = {number: sorted(taken)[len(taken) // 2] for number, taken in times.items()}
+    fastest = min(candidates, key=lambda number: medians[number])
+    return fastest if medians[fastest] < 0.9 * medians[cores] else cores
 
 
 def set_threads(number: int) -> None:

@@ -127,7 +127,7 @@ def _complete(settings: Settings, prepared: Prepared) -> tuple[Settings, list[st
     complete = replace(
         settings,
         model=replace(settings.model, vocabulary=tokenizer.size),
-        training=resolve(settings.training),
+        training=resolve(settings.training, settings.model),
         sampling=replace(settings.sampling, prompts=tuple(prompt for prompt, _ in fitted)),
     )
     check_enough(sum(book.tokens for book in prepared.books if not book.held_out), settings.model.context)
