@@ -112,3 +112,20 @@ def hash_contexts(ids, first, start, stop, kinds, is_letter, folded, out_nK):
                 last_ending = ending
                 in_word = False
             cur = _mix(cur, c)
+
+
+@njit(cache=True, nogil=True)
+def roll_orders(ids, start, stop, order, out_n1):
+    """`hash_contexts` for the last `order` tokens of a text that begins at 0: a few operations a position, whatever the order."""
+    highest = np.uint64(1)
+    for _ in range(order + 1):
+        highest *= _FACTOR
+    h = np.uint64(0)
+    for j in range(min(order, start), 0, -1):
+        h = (h + np.uint64(ids[start - j] + 1)) * _FACTOR
+    for t in range(start, stop):
+        out_n1[t - start, 0] = _finish(h, order) if t >= order else np.uint64(0)
+        if t + 1 < stop:
+            h = (h + np.uint64(ids[t] + 1)) * _FACTOR
+            if t >= order:
+                h -= np.uint64(ids[t - order] + 1) * highest

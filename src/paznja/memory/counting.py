@@ -16,8 +16,8 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from paznja.memory.contexts import Lettering, hash_contexts
-from paznja.memory.kinds import KINDS
+from paznja.memory.contexts import Lettering, hash_contexts, roll_orders
+from paznja.memory.kinds import FIRST_WORD_KIND, KINDS
 
 BUCKET_BITS = 11
 """The highest bits of a context's hash say in which bucket it is sorted: small enough for the cache."""
@@ -100,7 +100,7 @@ def _partition(ids, edges, kinds, is_letter, folded, bits):
     shift = np.uint64(64 - BUCKET_BITS)
     for chunk in range(0, n, _CHUNK):
         stop = min(n, chunk + _CHUNK)
-        hash_contexts(ids, 0, chunk, stop, kinds, is_letter, folded, hashes)
+        _hash_chunk(ids, chunk, stop, kinds, is_letter, folded, hashes)
         for i in range(stop - chunk):
             h = hashes[i, 0]
             if h != 0:
@@ -114,7 +114,7 @@ def _partition(ids, edges, kinds, is_letter, folded, bits):
     edge = 0
     for chunk in range(0, n, _CHUNK):
         stop = min(n, chunk + _CHUNK)
-        hash_contexts(ids, 0, chunk, stop, kinds, is_letter, folded, hashes)
+        _hash_chunk(ids, chunk, stop, kinds, is_letter, folded, hashes)
         for i in range(stop - chunk):
             t = chunk + i
             while edge < len(edges) and edges[edge] <= t:
@@ -126,6 +126,15 @@ def _partition(ids, edges, kinds, is_letter, folded, bits):
                 keys[next_in[b]] = np.uint32((key << np.uint64(1)) | np.uint64(edge & 1))
                 next_in[b] += 1
     return keys, starts
+
+
+@njit(cache=True, nogil=True)
+def _hash_chunk(ids, start, stop, kinds, is_letter, folded, out):
+    """`hash_contexts` for one kind; the last tokens roll from one position to the next."""
+    if kinds[0] < FIRST_WORD_KIND:
+        roll_orders(ids, start, stop, kinds[0], out)
+    else:
+        hash_contexts(ids, 0, start, stop, kinds, is_letter, folded, out)
 
 
 @njit(cache=True, nogil=True)

@@ -72,6 +72,7 @@ def gather(
     hash_contexts(ids, first, start, stop, kinds, is_letter, folded, hashes)
     p_V = np.empty(V, np.float64)
     seen_V = np.zeros(V, np.float64)
+    begins_K, ends_K, checks_K = np.empty(K, np.int64), np.empty(K, np.int64), np.empty(K, np.uint32)
     m = row * ROOM
     room = (row + stop - start) * ROOM
     check_bits = 31 - bits
@@ -80,18 +81,23 @@ def gather(
     token_mask = np.uint32((1 << bits) - 1)
     for t in range(start, stop):
         p = row + t - start
+        # The tables are far larger than the cache: all kinds' places are asked for before any is waited for.
+        for k in range(K):
+            h = hashes[t - start, k]
+            slot = slot_offsets[k] + np.int64(h >> np.uint64(64 - slot_bits[k]))
+            checks_K[k] = np.uint32((h >> low) & mask)
+            begins_K[k] = slots[slot]
+            ends_K[k] = 0 if h == 0 else slots[slot + 1]
+        for k in range(K):
+            i, end = begins_K[k], ends_K[k]
+            while i < end and keys[i] >> bits < checks_K[k]:
+                i += 1
+            begins_K[k] = i
         p_V[:] = base
         scale = 1.0
         for k in range(K):
             starts[p, k] = m
-            h = hashes[t - start, k]
-            if h == 0:
-                continue
-            slot = slot_offsets[k] + np.int64(h >> np.uint64(64 - slot_bits[k]))
-            check = np.uint32((h >> low) & mask)
-            i, end = np.int64(slots[slot]), np.int64(slots[slot + 1])
-            while i < end and keys[i] >> bits < check:
-                i += 1
+            i, end, check = begins_K[k], ends_K[k], checks_K[k]
             stop_at = i
             total, taken, top, different = 0.0, 0.0, 0.0, 0
             while stop_at < end and keys[stop_at] >> bits == check:
@@ -104,18 +110,19 @@ def gather(
                     top = max(top, c)
                     different += 1
                 stop_at += 1
-            if total < least[k] or m + different > room:
+            if different == 0 or total < least[k] or m + different > room:
                 continue
             scale *= max(taken / total, 1e-4)
+            share_of_one = 1.0 / (total * scale)
             for e in range(i, stop_at):
                 c = values[counts[e]]
                 if use_apart:
                     c -= values[apart[e]]
                 if c > 0:
                     v = keys[e] & token_mask
-                    part = (c - discounts[k, min(3, int(c))]) / (total * scale)
+                    part = (c - discounts[k, min(3, int(c))]) * share_of_one
                     tokens[m] = v
-                    gains[m] = np.log1p(part / p_V[v])
+                    gains[m] = np.log(np.float32(1.0 + part / p_V[v]))
                     p_V[v] += part
                     m += 1
             share = top / total
@@ -150,7 +157,7 @@ def gather(
             for e in range(begin, m):
                 v = tokens[e]
                 part = max(seen_V[v] - _RECALLED_DISCOUNT, 1e-6) / (total * scale)
-                gains[e] = np.log1p(part / p_V[v])
+                gains[e] = np.log(np.float32(1.0 + part / p_V[v]))
                 p_V[v] += part
                 seen_V[v] = 0
             share = top / total
