@@ -1,0 +1,174 @@
+"""What the dial `--minutes` rests on: how well networks of several sizes do after so much reading, and what an iteration of each costs.
+
+    python benchmarks/dial.py BOOKS [--memories learned,counted] [--shapes 2x128,4x128,4x192,6x256] [--iterations 150,600,2400]
+
+Every shape (layers x width) is trained for every number of iterations, a run of its own, with everything else as in `pocket`, and scored
+on the fixed part of the held-out books (every twelfth, as in `shelf.py`). `--side-by-side 2` trains two at a time with a thread each: what
+is learnt does not depend on it, and the cost is compared with `torch.mm` of a thread in the same process. A run that would take longer
+than `--longest` seconds, by the one before it, is left out.
+
+Results go to a file, a line a run; what is there is not run again. Then `loss = E + A / N^a + B / D^b` (Hoffmann and others, 2022,
+arXiv:2203.15556; N weights that are multiplied, D characters read) is fitted to them for each memory, and an iteration's
+seconds to `operations / (peak * share) + positions * extra`. What is printed last are the lines of `src/paznja/training/dial.py`.
+"""
+
+from __future__ import annotations
+
+import itertools
+import json
+import tempfile
+import time
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import click
+import numpy as np
+from common import every_twelfth, in_fresh_process, machine, table
+
+Result = dict[str, Any]
+
+
+def train_once(books: str, held_out: list[str] | None, turn: Result, folder: str, threads: int) -> Result:
+    """One run, in a process of its own."""
+    import paznja
+    from paznja.training.events import Progress
+    from paznja.training.machine import matmul_peak, set_threads
+
+    set_threads(threads)
+    times: list[float] = []
+
+    def on_event(event: object) -> None:
+        if isinstance(event, Progress):
+            times.append(time.perf_counter())
+
+    peak = matmul_peak("cpu")
+    run = paznja.train(
+        books,
+        held_out=held_out,
+        iterations=turn["iterations"],
+        layers=turn["layers"],
+        width=turn["width"],
+        memory=turn["memory"],
+        scoring="part",
+        sample_at=[turn["iterations"]],
+        num_between=0,
+        threads=threads,
+        out=folder,
+        with_corpus=False,
+        on_event=on_event,
+    )
+    model, training = run.run.settings().model, run.run.settings().training
+    last = run.metrics[-1]
+    return {
+        **turn,
+        "held_out": min(line["held_out"] for line in run.metrics),
+        "training": last["training"],
+        "characters": last["characters_seen"],
+        "weights": model.num_parameters() - model.num_table_parameters() - model.vocabulary * model.width,
+        "operations": model.operations(),
+        "positions": training.batch * model.context,
+        "seconds": float(np.median(np.diff(times))),
+        "peak": (peak + matmul_peak("cpu")) / 2,
+    }
+
+
+def fit_losses(results: Sequence[Result]) -> tuple[list[float], float]:
+    """E, A, a, B, b of the law, none of the factors below 0, and the root of the mean square of what it misses by (bits)."""
+    N, D, loss = (np.array([result[name] for result in results], float) for name in ("weights", "characters", "held_out"))
+    best: tuple[float, list[float]] = (np.inf, [])
+    for a, b in itertools.product(np.arange(0.1, 1.01, 0.05), repeat=2):
+        columns = np.stack([np.ones_like(N), (N / 1e6) ** -a, (D / 1e6) ** -b], axis=1)
+        factors = np.linalg.lstsq(columns, loss, rcond=None)[0]
+        missed = float(np.sqrt(np.mean((columns @ factors - loss) ** 2)))
+        if (factors >= 0).all() and missed < best[0]:
+            best = missed, [factors[0], factors[1], a, factors[2], b]
+    if not best[1]:
+        raise SystemExit("no law fits these results: more runs, of more sizes and lengths, are needed")
+    return [float(number) for number in best[1]], best[0]
+
+
+def fit_costs(results: Sequence[Result]) -> list[float]:
+    """Share of the peak that the products reach, and seconds a position besides, in products' time of 1e9 operations."""
+    work = np.array([result["operations"] * result["positions"] / result["peak"] for result in results])
+    positions = np.array([result["positions"] * 1e9 / result["peak"] for result in results])
+    seconds = np.array([result["seconds"] for result in results])
+    columns = np.stack([work, positions], axis=1) / seconds[:, None]
+    slope, extra = np.linalg.lstsq(columns, np.ones_like(seconds), rcond=None)[0]
+    return [float(1 / slope), float(extra)]
+
+
+def report(results: Sequence[Result]) -> str:
+    """The table of all runs, and what was fitted."""
+    rows = [
+        (
+            f"{result['memory']}, {result['layers']} x {result['width']}",
+            f"{result['weights'] / 1e6:.2f}",
+            f"{result['iterations']:,}",
+            f"{result['held_out']:.3f}",
+            f"{result['training']:.3f}",
+            f"{1e3 * result['seconds']:.0f}",
+            f"{result['operations'] * result['positions'] / result['seconds'] / result['peak']:.0%}",
+        )
+        for result in sorted(results, key=lambda result: (result["memory"], result["weights"], result["iterations"]))
+    ]
+    header = ("memory, layers x width", "million weights", "iterations", "held out", "training", "ms an iteration", "of torch.mm")
+    lines = [table(header, rows), ""]
+    for memory in sorted({result["memory"] for result in results}):
+        of_memory = [result for result in results if result["memory"] == memory]
+        if len({result["weights"] for result in of_memory}) < 3 or len({result["iterations"] for result in of_memory}) < 2:
+            continue
+        law, missed = fit_losses(of_memory)
+        costs = fit_costs(of_memory)
+        numbers = ", ".join(f"{number:.4g}" for number in (*law, *costs))
+        lines.append(f'    "{memory}": Law({numbers}),  # misses by {missed:.3f} bits')
+    return "\n".join(lines)
+
+
+@click.command()
+@click.argument("books", type=click.Path(exists=True, path_type=Path))
+@click.option("--memories", default="learned,counted", show_default=True, help="Of `--memory`, with commas between.")
+@click.option("--shapes", default="2x128,4x128,4x192,6x256", show_default=True, help="Layers x width, with commas between.")
+@click.option("--iterations", default="150,600,2400", show_default=True, help="With commas between.")
+@click.option("--side-by-side", default=1, show_default=True, help="So many runs at a time, with a thread each if more than 1.")
+@click.option("--longest", default=900.0, show_default=True, help="Seconds that a run may take.")
+@click.option("--results", type=click.Path(path_type=Path), default=Path("dial.jsonl"), show_default=True)
+def main(books: Path, memories: str, shapes: str, iterations: str, side_by_side: int, longest: float, results: Path) -> None:
+    """Measure, and fit the dial's rules."""
+    click.echo(machine(), err=True)
+    held_out = every_twelfth(books)
+    done: list[Result] = [json.loads(line) for line in results.read_text().splitlines()] if results.is_file() else []
+    threads = 1 if side_by_side > 1 else _cores()
+
+    def one(memory: str, shape: str) -> None:
+        layers, width = map(int, shape.split("x"))
+        for number in sorted(map(int, iterations.split(","))):
+            turn = {"memory": memory, "layers": layers, "width": width, "iterations": number}
+            before = [result for result in done if all(result[name] == turn[name] for name in ("memory", "layers", "width"))]
+            if any(result["iterations"] == number for result in before):
+                continue
+            if before and before[-1]["seconds"] * number > longest:
+                click.echo(f"left out: {turn}", err=True)
+                return
+            with tempfile.TemporaryDirectory() as folder:
+                apart = [str(path) for path in held_out] or None
+                result, _ = in_fresh_process(train_once, str(books), apart, turn, folder, threads)
+            done.append(result)
+            with results.open("a", encoding="utf-8") as file:
+                file.write(json.dumps(result) + "\n")
+            click.echo(f"{memory} {shape}, {number} iterations: {result['held_out']:.3f}", err=True)
+
+    with ThreadPoolExecutor(side_by_side) as workers:
+        list(workers.map(one, *zip(*itertools.product(memories.split(","), shapes.split(",")), strict=True)))
+    click.echo(report(done))
+
+
+def _cores() -> int:
+    from paznja.training.machine import num_cores
+
+    return num_cores()
+
+
+if __name__ == "__main__":
+    main()
