@@ -8,6 +8,7 @@ import threading
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 import torch
 
@@ -383,9 +384,15 @@ def test_out_of_memory_says_what_to_lower(books: Path, out: Path, monkeypatch: p
 
 
 @pytest.mark.parametrize("too_much", [{"batch": 10**13}, {"width": 2**26}])
-def test_more_than_any_memory_really_is_out_of_memory(books: Path, out: Path, too_much: dict[str, int]):
+@pytest.mark.parametrize("threads", [0, 1])
+def test_more_than_any_memory_is_refused_before_it_is_taken_and_the_name_stays_free(
+    books: Path, out: Path, threads: int, too_much: dict[str, int]
+):
+    before = psutil.Process().memory_info().rss
     with pytest.raises(TrainingFailed, match="not enough memory"):
-        learn(books, out, **too_much)
+        learn(books, out, threads=threads, **too_much)
+    assert psutil.Process().memory_info().rss < before + 10**9
+    assert learn(books, out).state == "finished"
 
 
 def test_errors_that_are_bugs_are_not_hidden(books: Path, out: Path, monkeypatch: pytest.MonkeyPatch):

@@ -5,8 +5,6 @@ Knows nothing of text or models. The position is one number, so a resumed run dr
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -32,24 +30,31 @@ class Batches:
         """ids_BT and next_ids_BT (int64, on the CPU) of the next batch."""
         return self.windows(self.starts())
 
-    def starts(self) -> list[int]:
-        """Where the windows of the next batch begin."""
-        self.windows_drawn += self.batch
-        return [self._start_of(window) for window in range(self.windows_drawn - self.batch, self.windows_drawn)]
+    def starts(self) -> NDArray[np.int64]:
+        """Where the windows of the next batch begin, (B,)."""
+        starts = np.empty(self.batch, np.int64)
+        filled = 0
+        while filled < self.batch:
+            epoch, place = divmod(self.windows_drawn, self._num_windows)
+            in_epoch = self._starts_of(epoch)[place : place + self.batch - filled]
+            starts[filled : filled + len(in_epoch)] = in_epoch
+            filled += len(in_epoch)
+            self.windows_drawn += len(in_epoch)
+        return starts
 
-    def windows(self, starts: Sequence[int]) -> tuple[Tensor, Tensor]:
+    def windows(self, starts: NDArray[np.int64]) -> tuple[Tensor, Tensor]:
         """ids_BT and next_ids_BT (int64, on the CPU) of the windows that begin there."""
-        windows = torch.from_numpy(np.stack([self.ids[start : start + self.context + 1] for start in starts]).astype(np.int64))
+        windows = torch.from_numpy(self.ids[starts[:, None] + np.arange(self.context + 1)].astype(np.int64))
         return windows[:, :-1], windows[:, 1:]
 
-    def _start_of(self, window: int) -> int:
-        epoch, place = divmod(window, self._num_windows)
+    def _starts_of(self, epoch: int) -> NDArray[np.int64]:
+        """Where the windows of this epoch begin, in the order in which they are drawn."""
         if epoch != self._epoch:
             generator = np.random.default_rng([self.seed, epoch])
             offset = int(generator.integers(self.context))
             self._starts = generator.permutation(self._num_windows) * self.context + offset
             self._epoch = epoch
-        return int(self._starts[place])
+        return self._starts
 
 
 def check_enough(num_ids: int, context: int) -> None:

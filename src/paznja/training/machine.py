@@ -14,6 +14,9 @@ import torch
 from paznja.config import ModelConfig, TrainingConfig
 from paznja.errors import WrongUse
 
+_ROWS_TRIED, _WIDTH_TRIED = 4096, 1024
+"""The largest product that is tried when threads are picked."""
+
 PRECISIONS = {"float32": torch.float32, "bfloat16": torch.bfloat16}
 
 
@@ -51,6 +54,7 @@ def pick_threads(rows: int, width: int, seconds: float = 0.3) -> int:
     if len(candidates) == 1:
         return cores
     before = torch.get_num_threads()
+    rows, width = min(rows, _ROWS_TRIED), min(width, _WIDTH_TRIED)
     x, matrix = torch.randn(rows, width), torch.randn(width, 3 * width)
     times: dict[int, list[float]] = {number: [] for number in candidates}
     end = time.perf_counter() + seconds

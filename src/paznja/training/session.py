@@ -26,6 +26,9 @@ from paznja.tokenizers import load_tokenizer
 Tell = Callable[[Any], None]
 """Is given everything that happens: Reading and Planned from here, then the trainer's events."""
 
+_HOPELESS = 2
+"""How many times the machine's memory a training may take by the estimate, which is a rough one, before it is refused."""
+
 USUAL_SHARE = 0.5
 """Of the matrix product's peak, what an iteration usually reaches (`benchmarks/training.py`)."""
 
@@ -131,7 +134,27 @@ def _complete(settings: Settings, prepared: Prepared) -> tuple[Settings, list[st
         sampling=replace(settings.sampling, prompts=tuple(prompt for prompt, _ in fitted)),
     )
     check_enough(sum(book.tokens for book in prepared.books if not book.held_out), settings.model.context)
+    _check_memory(complete)
     return complete, [remark for _, remarks in fitted for remark in remarks]
+
+
+def _check_memory(settings: Settings) -> None:
+    """TrainingFailed for a training that this machine has far too little memory for: it would swap, or be killed without a word."""
+    import psutil
+
+    there = psutil.virtual_memory().total + psutil.swap_memory().total
+    if settings.training.device != "cuda" and _memory_needed(settings) > _HOPELESS * there:
+        raise _out_of_memory(settings)
+
+
+def _memory_needed(settings: Settings) -> int:
+    """About how many bytes training will take."""
+    from paznja.training.machine import training_memory
+
+    model, batch = settings.model, settings.training.batch
+    table = model.num_table_parameters()
+    parameters = model.num_parameters() - table
+    return training_memory(parameters, batch, model.context, model.width, model.hidden, model.layers, model.vocabulary, table)
 
 
 def _passed_over(places: list[Path]) -> list[str]:
@@ -256,16 +279,12 @@ def _out_of_memory(settings: Settings) -> TrainingFailed:
 def _plan(run: Run, settings: Settings, prepared: Prepared | None, remarks: Sequence[str]) -> Planned:
     import psutil
 
-    from paznja.training.machine import matmul_peak, set_threads, training_memory
+    from paznja.training.machine import matmul_peak, set_threads
 
     model, training = settings.model, settings.training
     set_threads(training.threads)
     peak = matmul_peak(training.device)
     position = run.position()
-    table = model.num_table_parameters()
-    memory = training_memory(
-        model.num_parameters() - table, training.batch, model.context, model.width, model.hidden, model.layers, model.vocabulary, table
-    )
     return Planned(
         run=run,
         settings=settings,
@@ -275,7 +294,7 @@ def _plan(run: Run, settings: Settings, prepared: Prepared | None, remarks: Sequ
         cached=prepared.cached if prepared else True,
         from_iteration=position["iteration"] if position else 0,
         parameters=model.num_parameters(),
-        memory_bytes=memory,
+        memory_bytes=_memory_needed(settings),
         available_bytes=psutil.virtual_memory().available,
         matmul_peak=peak,
         seconds_per_iteration=model.operations() * training.batch * model.context / (USUAL_SHARE * peak),

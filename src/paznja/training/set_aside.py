@@ -117,10 +117,10 @@ class Turns:
         """A batch of windows anywhere in what is set aside, which counts for nothing."""
         self.prepare()
         starts = np.random.default_rng([self._seed, seed]).integers(0, self._text.length - self._context, self._batch)
-        return Lesson(*self._batches.windows(starts.tolist()), self._evidence(starts.tolist()))
+        return Lesson(*self._batches.windows(starts), self._evidence(starts))
 
-    def _evidence(self, starts: Sequence[int]) -> Evidence:
-        rows = [Row(self._text, start + 1, start + 1 + self._context, learning=True) for start in starts]
+    def _evidence(self, starts: NDArray[np.int64]) -> Evidence:
+        rows = [Row(self._text, start + 1, start + 1 + self._context, learning=True) for start in starts.tolist()]
         return self._memory.look_up(rows, self._context, threads=self._threads)
 
     def _windows_in(self, turn: int) -> int:
