@@ -1,15 +1,15 @@
-"""What the dial `--minutes` rests on: how well networks of several sizes do after so much reading, and what an iteration of each costs.
+"""What the dial `--minutes` rests on: how well networks of several sizes do after reading so much.
 
-    python benchmarks/dial.py BOOKS [--memories learned,counted] [--shapes 2x128,4x128,4x192,6x256] [--iterations 150,600,2400]
+    python benchmarks/dial.py BOOKS [--memories learned,counted] [--shapes 2x128,4x128,4x192,6x256] [--millions 0.4,1.6,6.4]
 
-Every shape (layers x width) is trained for every number of iterations, a run of its own, with everything else as in `pocket`, and scored
-on the fixed part of the held-out books (every twelfth, as in `shelf.py`). `--side-by-side 2` trains two at a time with a thread each: what
-is learnt does not depend on it, and the cost is compared with `torch.mm` of a thread in the same process. A run that would take longer
-than `--longest` seconds, by the one before it, is left out.
+Every shape (layers x width) is trained until it has read so many million characters, a run of its own, with everything else as the dial
+has it, and scored on the fixed part of the held-out books (every twelfth, as in `shelf.py`). `--side-by-side 2` trains two at a time with a
+thread each: what is learnt hardly depends on it. A run that would take longer than `--longest` seconds, by the one before it, is left out.
 
 Results go to a file, a line a run; what is there is not run again. Then `loss = E + A / N^a + B / D^b` (Hoffmann and others, 2022,
-arXiv:2203.15556; N weights that are multiplied, D characters read) is fitted to them for each memory, and an iteration's
-seconds to `operations / (peak * share) + positions * extra`. What is printed last are the lines of `src/paznja/training/dial.py`.
+arXiv:2203.15556; N weights that are multiplied, D characters read) is fitted to them for each memory, with N and D in millions; and
+what asking a counted memory costs a position and thread, in microseconds, is the difference to the same shape without one. What is
+printed last are the lines of `src/paznja/training/dial.py`. How fast a machine is the dial measures itself (`training/pace.py`).
 """
 
 from __future__ import annotations
@@ -33,44 +33,49 @@ Result = dict[str, Any]
 def train_once(books: str, held_out: list[str] | None, turn: Result, folder: str, threads: int) -> Result:
     """One run, in a process of its own."""
     import paznja
+    from paznja.config import PRESETS
+    from paznja.training.dial import batch_for, multiplied_weights
     from paznja.training.events import Progress
-    from paznja.training.machine import matmul_peak, set_threads
 
-    set_threads(threads)
     times: list[float] = []
 
     def on_event(event: object) -> None:
         if isinstance(event, Progress):
             times.append(time.perf_counter())
 
-    peak = matmul_peak("cpu")
+    batch = batch_for(1e6 * turn["millions"])
+    iterations = max(2, round(1e6 * turn["millions"] / (batch * PRESETS["auto"].model.context)))
     run = paznja.train(
         books,
         held_out=held_out,
-        iterations=turn["iterations"],
+        preset="auto",
+        iterations=iterations,
         layers=turn["layers"],
         width=turn["width"],
         memory=turn["memory"],
+        batch=batch,
         scoring="part",
-        sample_at=[turn["iterations"]],
+        sample_at=[iterations],
         num_between=0,
         threads=threads,
         out=folder,
         with_corpus=False,
         on_event=on_event,
     )
-    model, training = run.run.settings().model, run.run.settings().training
+    settings = run.run.settings()
     last = run.metrics[-1]
     return {
         **turn,
         "held_out": min(line["held_out"] for line in run.metrics),
         "training": last["training"],
         "characters": last["characters_seen"],
-        "weights": model.num_parameters() - model.num_table_parameters() - model.vocabulary * model.width,
-        "operations": model.operations(),
-        "positions": training.batch * model.context,
+        "iterations": iterations,
+        "weights": multiplied_weights(settings.model),
+        "operations": settings.model.operations(),
+        "positions": batch * settings.model.context,
+        "precision": settings.training.precision,
+        "threads": threads,
         "seconds": float(np.median(np.diff(times))),
-        "peak": (peak + matmul_peak("cpu")) / 2,
     }
 
 
@@ -89,14 +94,18 @@ def fit_losses(results: Sequence[Result]) -> tuple[list[float], float]:
     return [float(number) for number in best[1]], best[0]
 
 
-def fit_costs(results: Sequence[Result]) -> list[float]:
-    """Share of the peak that the products reach, and seconds a position besides, in products' time of 1e9 operations."""
-    work = np.array([result["operations"] * result["positions"] / result["peak"] for result in results])
-    positions = np.array([result["positions"] * 1e9 / result["peak"] for result in results])
-    seconds = np.array([result["seconds"] for result in results])
-    columns = np.stack([work, positions], axis=1) / seconds[:, None]
-    slope, extra = np.linalg.lstsq(columns, np.ones_like(seconds), rcond=None)[0]
-    return [float(1 / slope), float(extra)]
+def fit_asking(results: Sequence[Result]) -> float:
+    """Microseconds a position and thread that a counted memory costs: the median of the differences to a learned one."""
+    differences: list[float] = []
+    for with_memory in results:
+        alike = [
+            other["seconds"] / other["positions"]
+            for other in results
+            if other["memory"] == "learned" and all(other[name] == with_memory[name] for name in ("layers", "width", "millions", "threads"))
+        ]
+        if with_memory["memory"] == "counted" and alike:
+            differences.append(1e6 * with_memory["threads"] * (with_memory["seconds"] / with_memory["positions"] - alike[0]))
+    return max(0.0, float(np.median(differences))) if differences else 0.0
 
 
 def report(results: Sequence[Result]) -> str:
@@ -105,23 +114,33 @@ def report(results: Sequence[Result]) -> str:
         (
             f"{result['memory']}, {result['layers']} x {result['width']}",
             f"{result['weights'] / 1e6:.2f}",
-            f"{result['iterations']:,}",
+            f"{result['characters'] / 1e6:.1f}",
+            f"{result['iterations']:,} of {result['positions']:,}",
             f"{result['held_out']:.3f}",
             f"{result['training']:.3f}",
             f"{1e3 * result['seconds']:.0f}",
-            f"{result['operations'] * result['positions'] / result['seconds'] / result['peak']:.0%}",
+            f"{result['operations'] * result['positions'] / result['seconds'] / 1e9:.0f}",
         )
-        for result in sorted(results, key=lambda result: (result["memory"], result["weights"], result["iterations"]))
+        for result in sorted(results, key=lambda result: (result["memory"], result["weights"], result["millions"]))
     ]
-    header = ("memory, layers x width", "million weights", "iterations", "held out", "training", "ms an iteration", "of torch.mm")
+    header = (
+        "memory, layers x width",
+        "million weights",
+        "million characters",
+        "iterations of positions",
+        "held out",
+        "training",
+        "ms an iteration",
+        "GFLOP/s",
+    )
     lines = [table(header, rows), ""]
     for memory in sorted({result["memory"] for result in results}):
         of_memory = [result for result in results if result["memory"] == memory]
-        if len({result["weights"] for result in of_memory}) < 3 or len({result["iterations"] for result in of_memory}) < 2:
+        if len({result["weights"] for result in of_memory}) < 3 or len({result["millions"] for result in of_memory}) < 2:
             continue
         law, missed = fit_losses(of_memory)
-        costs = fit_costs(of_memory)
-        numbers = ", ".join(f"{number:.4g}" for number in (*law, *costs))
+        asking = fit_asking(results) if memory == "counted" else 0.0
+        numbers = ", ".join(f"{number:.4g}" for number in (*law, *([asking] if asking else [])))
         lines.append(f'    "{memory}": Law({numbers}),  # misses by {missed:.3f} bits')
     return "\n".join(lines)
 
@@ -130,11 +149,11 @@ def report(results: Sequence[Result]) -> str:
 @click.argument("books", type=click.Path(exists=True, path_type=Path))
 @click.option("--memories", default="learned,counted", show_default=True, help="Of `--memory`, with commas between.")
 @click.option("--shapes", default="2x128,4x128,4x192,6x256", show_default=True, help="Layers x width, with commas between.")
-@click.option("--iterations", default="150,600,2400", show_default=True, help="With commas between.")
+@click.option("--millions", default="0.4,1.6,6.4", show_default=True, help="Of characters, with commas between.")
 @click.option("--side-by-side", default=1, show_default=True, help="So many runs at a time, with a thread each if more than 1.")
 @click.option("--longest", default=900.0, show_default=True, help="Seconds that a run may take.")
 @click.option("--results", type=click.Path(path_type=Path), default=Path("dial.jsonl"), show_default=True)
-def main(books: Path, memories: str, shapes: str, iterations: str, side_by_side: int, longest: float, results: Path) -> None:
+def main(books: Path, memories: str, shapes: str, millions: str, side_by_side: int, longest: float, results: Path) -> None:
     """Measure, and fit the dial's rules."""
     click.echo(machine(), err=True)
     held_out = every_twelfth(books)
@@ -143,12 +162,12 @@ def main(books: Path, memories: str, shapes: str, iterations: str, side_by_side:
 
     def one(memory: str, shape: str) -> None:
         layers, width = map(int, shape.split("x"))
-        for number in sorted(map(int, iterations.split(","))):
-            turn = {"memory": memory, "layers": layers, "width": width, "iterations": number}
+        for number in sorted(map(float, millions.split(","))):
+            turn = {"memory": memory, "layers": layers, "width": width, "millions": number}
             before = [result for result in done if all(result[name] == turn[name] for name in ("memory", "layers", "width"))]
-            if any(result["iterations"] == number for result in before):
+            if any(result["millions"] == number for result in before):
                 continue
-            if before and before[-1]["seconds"] * number > longest:
+            if before and before[-1]["seconds"] / before[-1]["positions"] * 1e6 * number > longest:
                 click.echo(f"left out: {turn}", err=True)
                 return
             with tempfile.TemporaryDirectory() as folder:
@@ -157,7 +176,7 @@ def main(books: Path, memories: str, shapes: str, iterations: str, side_by_side:
             done.append(result)
             with results.open("a", encoding="utf-8") as file:
                 file.write(json.dumps(result) + "\n")
-            click.echo(f"{memory} {shape}, {number} iterations: {result['held_out']:.3f}", err=True)
+            click.echo(f"{memory} {shape}, {number:g} million characters: {result['held_out']:.3f}", err=True)
 
     with ThreadPoolExecutor(side_by_side) as workers:
         list(workers.map(one, *zip(*itertools.product(memories.split(","), shapes.split(",")), strict=True)))

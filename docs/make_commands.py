@@ -11,6 +11,7 @@ import click
 
 from paznja.cli import WELCOME, commands
 from paznja.config import PRESETS, Settings
+from paznja.training.dial import SHAPES
 
 FILE = Path(__file__).with_name("commands.md")
 WIDTH = 96
@@ -71,11 +72,15 @@ def _block(text: str) -> str:
 def _presets() -> str:
     rows = [
         "## Presets\n",
-        "What `--preset` chooses. A single number is changed with the option of its name.\n",
+        "What `--preset` chooses. A single number is changed with the option of its name. `auto` takes one of these shapes for a "
+        "budget of minutes on a CPU, by rules fitted to measurements (`training/dial.py`), and says which and why: "
+        f"{', '.join(f'{layers} x {width}' for layers, width in SHAPES)}; for a budget of iterations, the shape of `pocket`.\n",
         "| Preset | layers | width | heads | context | batch | optimizer | parameters, the alphabet's not counted |",
         "|---|---:|---:|---:|---:|---:|---|---:|",
     ]
     for name, settings in PRESETS.items():
+        if name == "auto":
+            continue
         rows.append(f"| `{name}` | {' | '.join(_numbers(settings))} |")
     return "\n".join(rows) + "\n"
 

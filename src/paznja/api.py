@@ -174,7 +174,7 @@ def train(
     *,
     minutes: float | None = None,
     iterations: int | None = None,
-    preset: str = "pocket",
+    preset: str = "auto",
     name: str | None = None,
     out: str | Path = "runs",
     prompts: Sequence[str] = (),

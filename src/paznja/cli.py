@@ -92,7 +92,7 @@ def training_options(command: Callable[..., Any]) -> Callable[..., Any]:
         [
             click.option(
                 "--preset",
-                default="pocket",
+                default="auto",
                 show_default=True,
                 help="; ".join(f"{name}: {text}" for name, text in PRESET_HELP.items()) + ".",
             ),
@@ -117,7 +117,7 @@ def training_options(command: Callable[..., Any]) -> Callable[..., Any]:
                 "--memory",
                 help="none; learned: a table of what the last 2 to 6 characters are worth, learnt beside the network; or counted: "
                 "count what followed what in the books, then learn how far to trust it: the best text in the least time. "
-                "Only paznja can run a model with a memory.  [default: none]",
+                "Only paznja can run a model with a memory.  [default: learned; none for the presets that name a size]",
             ),
             click.option(
                 "--compile",

@@ -134,8 +134,21 @@ def _complete(settings: Settings, prepared: Prepared) -> tuple[Settings, list[st
         sampling=replace(settings.sampling, prompts=tuple(prompt for prompt, _ in fitted)),
     )
     check_enough(sum(book.tokens for book in prepared.books if not book.held_out), settings.model.context)
+    complete, chosen = _dialled(complete, prepared)
     _check_memory(complete)
-    return complete, [remark for _, remarks in fitted for remark in remarks]
+    return complete, [*(remark for _, remarks in fitted for remark in remarks), *chosen]
+
+
+def _dialled(settings: Settings, prepared: Prepared) -> tuple[Settings, list[str]]:
+    """For the preset "auto" and a budget of minutes on a CPU: the network that learns most in them; and two lines about it."""
+    from paznja.training.dial import choose, in_words
+    from paznja.training.pace import measure_pace
+
+    minutes = settings.training.minutes
+    if settings.preset != "auto" or minutes is None or settings.training.device != "cpu":
+        return settings, []
+    chosen = choose(settings, 60 * minutes, measure_pace(settings), prepared.training_characters)
+    return chosen.settings, in_words(chosen, minutes)
 
 
 def _check_memory(settings: Settings) -> None:

@@ -1,0 +1,143 @@
+"""The one dial, `--minutes`: how large a network should be, from the minutes, the pace of this machine and the size of the books.
+
+A small network learns fast and stops early, a large one learns slowly and gets further. For each memory a law, fitted to
+measurements by `benchmarks/dial.py`, says what held-out loss a network of N multiplied weights has after D characters:
+E + A / N^a + B / D^b (Hoffmann and others, 2022, arXiv:2203.15556). The dial takes the shape for which it is least.
+
+A shelf is read again and again when time allows; what comes again teaches less and less (Muennighoff and others, 2023,
+arXiv:2305.16264), and a network that is large for its books learns them by heart.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from paznja.config import PRESETS, ModelConfig, Settings, customise
+
+if TYPE_CHECKING:
+    from paznja.training.pace import Pace
+
+SHAPES = ((2, 128), (4, 128), (4, 192), (6, 256), (8, 320), (10, 448))
+"""Layers and width of the networks that are chosen from, smallest first."""
+
+BATCHES = ((1.5e6, 16), (8e6, 32), (math.inf, 64))
+"""Windows in an iteration, by how many characters are read at most: the longer a run, the more it is worth to look before a step."""
+
+LEARNING_SHARE = 0.85
+"""Of the minutes, what is left for learning; the rest goes into the table, scoring and saving."""
+
+ENOUGH_READINGS = 8.0
+"""From so many readings of the same books on, more minutes hardly help."""
+
+WEIGHTS_A_CHARACTER = 4.0
+"""A network has at most so many multiplied weights for each character of the books."""
+
+MEASURED_MINUTES = 60.0
+"""Beyond it nothing was measured, and the laws are extrapolated."""
+
+_WORTH_OF_REPEATS = 15.0
+"""Readings after which what comes again has lost two thirds of its worth (arXiv:2305.16264)."""
+
+
+@dataclass(frozen=True)
+class Law:
+    """What was fitted for one memory: the loss in bits, with N and D in millions, and what asking the memory costs."""
+
+    floor: float
+    of_size: float
+    size_exponent: float
+    of_reading: float
+    reading_exponent: float
+    asking: float = 0.0
+    """Microseconds a position and thread beside the network's own."""
+
+    def loss(self, weights: float, characters: float) -> float:
+        """Bits per character on held-out books."""
+        of_size = self.of_size * (weights / 1e6) ** -self.size_exponent
+        return self.floor + of_size + self.of_reading * (characters / 1e6) ** -self.reading_exponent
+
+
+LAWS: Mapping[str, Law] = {
+    "learned": Law(1.2, 0.35, 0.2, 0.9, 0.3),
+}
+"""By the memory; without one, the shapes are chosen as with a learned one."""
+
+
+@dataclass(frozen=True)
+class Chosen:
+    """What the dial chose, and what can be expected of it."""
+
+    settings: Settings
+    loss: float
+    """Bits per character on held-out books, by the law; for a shelf of novels, whatever the books are."""
+    characters: float
+    """That will be read in the time."""
+    readings: float
+    """How often each character of the books will be."""
+
+
+def choose(settings: Settings, seconds: float, pace: Pace, characters: int, laws: Mapping[str, Law] | None = None) -> Chosen:
+    """The shape for a training of so many seconds on books of so many characters.
+
+    `settings`: complete; a batch that was asked for stays. `laws`: those of this version, unless others are given.
+    """
+    laws = laws or LAWS
+    law = laws.get(settings.model.memory, laws["learned"])
+    candidates: list[Chosen] = []
+    for layers, width in SHAPES:
+        shaped = customise(settings, layers=layers, width=width)
+        weights = multiplied_weights(shaped.model)
+        if candidates and weights > WEIGHTS_A_CHARACTER * characters:
+            break
+        asking = law.asking * 1e-6 / settings.training.threads
+        read = LEARNING_SHARE * seconds / (pace.seconds(shaped.model, 1) + asking)
+        if settings.training.batch == PRESETS["auto"].training.batch:
+            shaped = customise(shaped, batch=batch_for(read))
+        shaped = replace(shaped, preset=settings.preset)
+        candidates.append(Chosen(shaped, law.loss(weights, worth(read, characters)), read, read / characters))
+    return min(candidates, key=lambda chosen: chosen.loss)
+
+
+def batch_for(characters: float) -> int:
+    """Windows in an iteration of a run that reads so many characters."""
+    return next(batch for most, batch in BATCHES if characters <= most)
+
+
+def multiplied_weights(model: ModelConfig) -> int:
+    """Without what is only looked up: the embedding and the learned memory's table."""
+    return model.num_parameters() - model.num_table_parameters() - model.vocabulary * model.width
+
+
+def worth(read: float, characters: float) -> float:
+    """How many fresh characters teach as much as `read` of books that have only so many."""
+    repeats = max(0.0, read / characters - 1)
+    return min(read, characters) + characters * _WORTH_OF_REPEATS * (1 - math.exp(-repeats / _WORTH_OF_REPEATS))
+
+
+def in_words(chosen: Chosen, minutes: float) -> list[str]:
+    """A line for everybody, on what more minutes or more books would bring, and one for those who want to know what was chosen."""
+    if chosen.readings < 1:
+        plain = f"can read about {_share(chosen.readings)} of your books: more minutes will help."
+    elif chosen.readings < ENOUGH_READINGS:
+        plain = f"can read your books {_times(chosen.readings)}: more minutes will still help, and so would more books."
+    else:
+        plain = f"would read your books {_times(chosen.readings)}: more minutes will hardly help, but more books would."
+    beyond = " (longer than anything that was measured: extrapolated)" if minutes > MEASURED_MINUTES else ""
+    model, training = chosen.settings.model, chosen.settings.training
+    expected = f"; about {chosen.loss:.2f} bits per character, if these were novels{beyond}" if model.memory in LAWS else ""
+    return [
+        f"In {minutes:g} minutes this machine {plain}",
+        f"Chosen for that: {model.layers} layers of width {model.width}, {multiplied_weights(model) / 1e6:.2f} million multiplied weights, "
+        f"memory {model.memory}, batches of {training.batch}, for about {chosen.characters / 1e6:.1f} million characters{expected}.",
+    ]
+
+
+def _share(readings: float) -> str:
+    return f"{readings:.0%}" if readings >= 0.01 else "less than 1%"
+
+
+def _times(readings: float) -> str:
+    return "about once" if readings < 1.5 else f"about {readings:.0f} times"
