@@ -210,7 +210,7 @@ def measure_starting(folder: Path, presets: tuple[str, ...], rounds: int) -> dic
 
 @click.command(help=__doc__)
 @click.option("--nanogpt", type=click.Path(exists=True, file_okay=False, path_type=Path), help="A checkout of karpathy/nanoGPT.")
-@click.option("--preset", "presets", multiple=True, type=click.Choice(list(PRESETS)), help="Shapes; by default pocket and blog.")
+@click.option("--preset", "presets", multiple=True, type=click.Choice(list(TURNS)), help="Shapes; by default pocket and blog.")
 @click.option("--turns", type=click.IntRange(1), help="How many contexts' lengths each contender writes.")
 @click.option("--trial", default=0.5, show_default=True, help="Seconds in which a number of threads is tried.")
 @click.option("--rounds", default=5, show_default=True, help="How often a start is timed.")

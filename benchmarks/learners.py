@@ -40,6 +40,9 @@ SHORTEST_WORD = 4
 LEAST = 1.0
 """Seconds that are left for learning though getting ready has taken all of the time; the report shows what it really took."""
 
+REHEARSAL = 30.0
+"""Seconds that a rehearsal takes at most; it has to be long enough for a memory to be counted."""
+
 NEVER = 2**40
 """The iteration of the only row of the table that is asked for: the race has no time for samples."""
 
@@ -136,8 +139,9 @@ class Ours:
         return budgets
 
     def learn(self, shelf: Shelf, folder: Path, budget: float | None, seed: int) -> Learnt:
+        assert budget is not None
         if self._getting_ready is None:
-            self._getting_ready = self._train(shelf, folder / "rehearsal", None, 2, 0.0, seed).getting_ready
+            self._getting_ready = self._train(shelf, folder / "rehearsal", min(budget, REHEARSAL), None, 0.0, seed).getting_ready
         return self._train(shelf, folder / "run", budget, None, self._getting_ready, seed)
 
     def _train(self, shelf: Shelf, folder: Path, budget: float | None, iterations: int | None, reserved: float, seed: int) -> Learnt:

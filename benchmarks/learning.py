@@ -1,6 +1,6 @@
 """The race: bits per character on held-out books against seconds, for several learners under the same clock.
 
-    python benchmarks/learning.py BOOKS [--seconds 20,60,200,600] [--seeds 3] [--runners pocket/none,...] [--nanogpt DIR]
+    python benchmarks/learning.py BOOKS [--seconds 20,60,200,600] [--seeds 3] [--runners auto/learned,...] [--nanogpt DIR]
 
 BOOKS is a folder of books, a single book, or the word `stories` for those that come with paznja. Held out is every twelfth
 file from the sixth on, in the order of the paths, as in `shelf.py`; with fewer than six files, what paznja itself holds out.
@@ -249,7 +249,9 @@ def numbers(context: click.Context, parameter: click.Parameter, text: str) -> li
 @click.argument("books", required=False)
 @click.option("--seconds", default="20,60,200,600", show_default=True, callback=numbers, help="How long to learn.")
 @click.option("--seeds", type=click.IntRange(1), default=3, show_default=True, help="How many runs of each: seeds 1, 2, 3, ...")
-@click.option("--runners", default="pocket/none", show_default=True, help="PRESET/MEMORY or alone/MEMORY, with commas between them.")
+@click.option(
+    "--runners", default="auto/learned,auto/counted", show_default=True, help="PRESET/MEMORY or alone/MEMORY, with commas between them."
+)
 @click.option("--nanogpt", type=click.Path(exists=True, file_okay=False, path_type=Path), help="A checkout of karpathy/nanoGPT.")
 @click.option(
     "--results", type=click.Path(dir_okay=False, path_type=Path), default="learning.jsonl", show_default=True, help="The file of results."

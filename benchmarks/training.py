@@ -1,6 +1,6 @@
 """Training: the time of an iteration and of its parts, and the share of the machine's matrix product that it reaches.
 
-    python benchmarks/training.py BOOKS [--preset pocket] [--iterations N]
+    python benchmarks/training.py BOOKS [--preset pocket] [--iterations N] [--precision float32] [--nanogpt DIR]
 
 Each preset in a fresh process: its network, its optimizers and its batches of BOOKS, moved through whole iterations as
 the trainer does it, without sampling, scoring and saving. "Optimizer" holds the clipping too; the little that the parts
@@ -11,21 +11,30 @@ every iteration plain `torch.mm` is timed, in the same process, precision and nu
 network's largest product, and once with square matrices of 1024, which is the peak of a machine whose caches hold them.
 Each round's operations a second are divided by the mean of the two around it; the shares are medians of the rounds.
 Peak memory is the process's, as the operating system counts it, torch itself included (on a CUDA device: what torch allocated there).
+
+`--nanogpt` names a checkout of karpathy/nanoGPT. Its network of the same layers, width, heads, context and vocabulary, with its own
+optimizer and the clipping of its train.py, then has an iteration on the same batch after each of ours, in float32, as its train.py
+computes on a CPU. (Its feed-forward has two matrices of four times the width where ours has three of about 8/3, nearly as many weights.)
 """
 
 from __future__ import annotations
 
+import sys
 import tempfile
 import time
+from contextlib import redirect_stdout
 from itertools import pairwise
 from pathlib import Path
 from statistics import median
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
-from common import Worker, count_of, machine, median_ratio, megabytes, table, time_of
+from common import Worker, count_of, machine, median_ratio, megabytes, nanogpt_module, table, time_of
 
-from paznja.config import PRESETS
+from paznja.config import ModelConfig
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 ITERATIONS = {"pocket": 20, "blog": 3, "tiny": 100}
 """Measured ones, where no other number is asked for."""
@@ -39,7 +48,7 @@ PARTS = ("forward", "backward", "optimizer")
 class Training:
     """In a fresh process: one preset, ready to train on prepared books."""
 
-    def __init__(self, preset: str, prepared: Path, folder: Path, threads: int) -> None:
+    def __init__(self, preset: str, prepared: Path, folder: Path, threads: int, precision: str, nanogpt: Path | None) -> None:
         from dataclasses import replace
 
         from paznja import config
@@ -52,13 +61,14 @@ class Training:
 
         self.tokenizer = load_tokenizer(prepared / "tokenizer.json")
         settings = config.preset(preset)
-        self.training = resolve(replace(settings.training, threads=threads), settings.model)
+        self.training = resolve(replace(settings.training, threads=threads, precision=precision), settings.model)
         self.config = replace(settings.model, vocabulary=self.tokenizer.size)
         set_threads(self.training.threads)
         run = Run.create(folder, preset, {"settings": settings.to_dict()}, prepared)
         self.batches = Batches(run.training_ids(), self.config.context, self.training.batch, self.training.seed)
         self.model = blank(self.config, self.training.seed).to(self.training.device)
         self.optimizers = Optimizers(self.model, self.training)
+        self.peer = None if nanogpt is None else Peer(nanogpt, self.config, self.training.device)
 
     def measure(self, iterations: int) -> dict[str, Any]:
         """Of each iteration: seconds of the whole and of its parts, characters, operations a second of the two matrix products."""
@@ -69,12 +79,19 @@ class Training:
         width, hidden = self.config.width, self.config.hidden
         rows = self.training.batch * self.config.context
         products = {"similar": (rows, width, 2 * hidden), "square": (1024, 1024, 1024)}
-        measured: dict[str, list[float]] = {name: [] for name in ("whole", *PARTS, "characters", *products)}
+        measured: dict[str, list[float]] = {name: [] for name in ("whole", *PARTS, "characters", *products, "peer")}
         seconds = self.iterate()["whole"]  # the first one allocates what the later ones find
+        if self.peer is not None:
+            self.peer.iterate(*self.batches.next())
         before = {name: self.product(*shape, seconds / 10) for name, shape in products.items()}
         for _ in range(iterations):
             for name, value in self.iterate().items():
                 measured[name].append(value)
+            if self.peer is not None:
+                batch = self.batches.next()
+                start = self.now()
+                self.peer.iterate(*batch)
+                measured["peer"].append(self.now() - start)
             after = {name: self.product(*shape, seconds / 10) for name, shape in products.items()}
             for name in products:
                 measured[name].append((before[name] + after[name]) / 2)
@@ -139,6 +156,28 @@ class Training:
         return time.perf_counter()
 
 
+class Peer:
+    """nanoGPT's network of one of our shapes, moved as its train.py does it."""
+
+    def __init__(self, checkout: Path, config: ModelConfig, device: str) -> None:
+        with redirect_stdout(sys.stderr):  # it prints
+            theirs = nanogpt_module(checkout)
+            shape = {"n_layer": config.layers, "n_head": config.heads, "n_embd": config.width, "block_size": config.context}
+            self.model: Any = theirs.GPT(theirs.GPTConfig(vocab_size=config.vocabulary, dropout=0.0, bias=False, **shape)).to(device)
+            self.optimizer: Any = self.model.configure_optimizers(0.1, 6e-4, (0.9, 0.95), device)
+        self.device = device
+
+    def iterate(self, ids_BT: Tensor, next_ids_BT: Tensor) -> None:
+        """One iteration."""
+        import torch
+
+        _, loss = self.model(ids_BT.to(self.device), next_ids_BT.contiguous().to(self.device))
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(self.model.parameters(), 1.0)
+        self.optimizer.step()
+        self.optimizer.zero_grad(set_to_none=True)
+
+
 def row(preset: str, measured: dict[str, Any]) -> list[str]:
     """The table's row for one preset: medians."""
     speeds = [measured["operations"] / seconds for seconds in measured["whole"]]
@@ -174,28 +213,46 @@ HEADER = [
 
 @click.command(help=__doc__)
 @click.argument("books", type=click.Path(exists=True, path_type=Path))
-@click.option("--preset", "presets", multiple=True, type=click.Choice(list(PRESETS)), help="May be given several times; all by default.")
+@click.option("--preset", "presets", multiple=True, type=click.Choice(list(ITERATIONS)), help="May be given several times; all by default.")
 @click.option("--iterations", type=click.IntRange(1), help="Measured iterations of each preset; by default " + str(ITERATIONS)[1:-1] + ".")
-@click.option("--threads", default=0, help="CPU threads; by default the number of cores.")
+@click.option("--threads", default=0, help="CPU threads; by default as many as are fastest.")
+@click.option("--precision", default="auto", show_default=True, help="Of our networks: auto, float32 or bfloat16.")
+@click.option("--nanogpt", type=click.Path(exists=True, file_okay=False, path_type=Path), help="A checkout of karpathy/nanoGPT.")
 @click.option(
     "--cache", type=click.Path(path_type=Path), envvar="PAZNJA_CACHE", help="The folder for prepared books; the user's by default."
 )
-def main(books: Path, presets: tuple[str, ...], iterations: int | None, threads: int, cache: Path | None) -> None:
+def main(
+    books: Path,
+    presets: tuple[str, ...],
+    iterations: int | None,
+    threads: int,
+    precision: str,
+    nanogpt: Path | None,
+    cache: Path | None,
+) -> None:
     from paznja.preparing import prepare
 
     about = machine()
     prepared = prepare([books], cache=cache)
     rows: list[list[str]] = []
+    beside: list[list[str]] = []
     conditions, blog = "", None
     for preset in presets or tuple(ITERATIONS):
-        with tempfile.TemporaryDirectory() as folder, Worker(Training, preset, prepared.folder, Path(folder), threads) as worker:
+        asked = (preset, prepared.folder)
+        with tempfile.TemporaryDirectory() as folder, Worker(Training, *asked, Path(folder), threads, precision, nanogpt) as worker:
             measured = worker.call("measure", iterations or ITERATIONS[preset])
         conditions = measured["conditions"]
         rows.append(row(preset, measured))
+        if measured["peer"]:
+            times = [time_of(median(measured[name])) for name in ("whole", "peer")]
+            beside.append([preset, *times, f"{median_ratio(measured['peer'], measured['whole']):.2f}"])
         if preset == "blog":
             blog = median(measured["whole"])
     print(f"## Training\n\n{about} {conditions}; medians.\n")
     print(table(HEADER, rows))
+    if beside:
+        print("\nBeside nanoGPT at the same shape, on the same batches, taking turns:\n")
+        print(table(["preset", "time an iteration", "nanoGPT's", "times nanoGPT's characters/s"], beside))
     if blog is not None:
         print(f"\n{BLOG_ITERATIONS:,} iterations of `blog` take {BLOG_ITERATIONS * blog / 86400:.1f} days of this machine.")
 

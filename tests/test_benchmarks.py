@@ -43,8 +43,11 @@ class GPT(torch.nn.Module):
 
     def forward(self, ids, targets=None):
         assert ids.shape[1] <= self.config.block_size
-        targets.view(-1)  # as theirs
-        return self.embedding(ids) @ self.embedding.weight.T, None
+        logits = self.embedding(ids) @ self.embedding.weight.T
+        return logits, torch.nn.functional.cross_entropy(logits.flatten(0, 1), targets.view(-1))
+
+    def configure_optimizers(self, weight_decay, learning_rate, betas, device_type):
+        return torch.optim.SGD(self.parameters(), lr=0.0)
 
     def generate(self, ids, number, temperature):
         assert int(ids.max()) < self.config.vocab_size
@@ -132,6 +135,17 @@ def test_training_shows_time_share_and_memory_of_an_iteration(benchmark_output, 
     assert number(speed) > 0
     assert 0 <= number(share) <= 100
     assert number(memory) > 100
+
+
+def test_training_is_compared_with_a_checkout_of_nanogpt(benchmark_output, books: Path, nanogpt: Path):
+    output = benchmark_output("training.py", books, "--preset", "tiny", "--iterations", 2, "--precision", "float32", "--nanogpt", nanogpt)
+    assert "said aloud" not in output
+    assert "float32" in output
+    row = next(line for line in reversed(output.splitlines()) if line.startswith("| tiny |"))
+    _, ours, theirs, times = (cell.strip() for cell in row.strip("|").split("|"))
+    assert number(ours) > 0
+    assert number(theirs) > 0
+    assert float(times) > 0
 
 
 def test_generation_compares_with_the_loop_and_with_a_checkout_of_nanogpt(benchmark_output, tmp_path: Path):
@@ -332,3 +346,63 @@ def test_results_of_other_books_are_not_added_to(from_benchmarks, tmp_path: Path
     results.write_text('{"books": "these", "lea', encoding="utf-8")
     with pytest.raises(SystemExit, match=r"line 1 of .* is no whole result"):
         learning.read_results(results)
+
+
+# --- the dial ---------------------------------------------------------------------------------------------------------------------------
+
+
+def test_dial_trains_every_shape_once_and_prints_its_table(benchmark_output, stories_folder: Path, tmp_path: Path):
+    results = tmp_path / "dial.jsonl"
+    options = [stories_folder, "--memories", "learned", "--shapes", "1x64,1x128", "--millions", "0.004,0.008", "--results", results]
+    printed = benchmark_output("dial.py", *options)
+    lines = [json.loads(line) for line in results.read_text(encoding="utf-8").splitlines()]
+    assert [(line["width"], line["iterations"]) for line in lines] == [(64, 2), (64, 4), (128, 2), (128, 4)]
+    assert all(1 < line["held_out"] < 9 and line["characters"] > 3000 for line in lines)
+    assert lines[0]["weights"] < lines[2]["weights"]
+    assert rows_of(printed)["learned, 1 x 64"][0] == f"{lines[0]['weights'] / 1e6:.2f}"
+    before = results.read_bytes()
+    assert benchmark_output("dial.py", *options) == printed
+    assert results.read_bytes() == before
+
+
+def dial_results(
+    law: tuple[float, float, float, float, float], memory: str = "learned", seconds: float = 0.1
+) -> list[dict[str, float | str]]:
+    """What runs of four sizes and three lengths would give by this law."""
+    floor, of_size, a, of_reading, b = law
+    return [
+        {
+            "memory": memory,
+            "layers": layers,
+            "width": 128,
+            "millions": millions,
+            "weights": 1e6 * size,
+            "characters": 1e6 * millions,
+            "held_out": floor + of_size * size**-a + of_reading * millions**-b,
+            "seconds": seconds,
+            "positions": 2000,
+            "threads": 2,
+        }
+        for layers, size in enumerate((0.5, 0.8, 1.7, 5.0))
+        for millions in (0.5, 2.0, 8.0)
+    ]
+
+
+def test_dial_finds_the_law_that_the_results_follow(from_benchmarks):
+    dial = from_benchmarks("dial")
+    law, missed = dial.fit_losses(dial_results((1.2, 0.3, 0.25, 0.9, 0.4)))
+    assert law == pytest.approx([1.2, 0.3, 0.25, 0.9, 0.4], abs=1e-6)
+    assert missed == pytest.approx(0, abs=1e-6)
+
+
+def test_dial_refuses_results_that_no_law_fits(from_benchmarks):
+    with pytest.raises(SystemExit, match="more runs"):
+        from_benchmarks("dial").fit_losses(dial_results((1.2, -0.3, 0.25, -0.9, 0.4)))
+
+
+def test_asking_a_memory_costs_what_its_iterations_take_longer(from_benchmarks):
+    dial = from_benchmarks("dial")
+    law = (1.2, 0.3, 0.25, 0.9, 0.4)
+    both = [*dial_results(law), *dial_results(law, "counted", 0.13)]
+    assert dial.fit_asking(both) == pytest.approx(2 * 0.03 / 2000 * 1e6)
+    assert dial.fit_asking(dial_results(law)) == 0
