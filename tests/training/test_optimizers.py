@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from paznja.config import ModelConfig, TrainingConfig
 from paznja.model.transformer import Transformer
 from paznja.training.checkpoint import pack, unpack
-from paznja.training.optimizers import LONGEST_SIDE, AdamW, Cut, Muon, Optimizers, RowAdagrad, cuts_of, orthogonalise
+from paznja.training.optimizers import AdamW, Muon, Optimizers, RowAdagrad, orthogonalise
 
 MODEL = ModelConfig(layers=2, width=8, heads=2, hidden=12, context=6, vocabulary=9)
 MEMORY = replace(MODEL, memory="learned", memory_order=3, memory_rows=90, memory_width=4)
@@ -79,29 +79,6 @@ def test_orthogonalising_nothing_gives_nothing():
     assert torch.equal(orthogonalise(torch.zeros(1, 3, 4)), torch.zeros(1, 3, 4))
 
 
-# --- Muon -----------------------------------------------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(("rows", "columns"), [(4, 4), (6, 3), (3, 6)])
-@pytest.mark.parametrize("number", [2, 3])
-@pytest.mark.parametrize("along", [0, 1])
-def test_each_piece_of_a_matrix_moves_along_its_own_orthogonal_direction_as_far_as_the_whole_would(rows, columns, number, along):
-    gradients = [random(rows, columns, seed=50 + i) for i in range(number)]
-    together = nn.Parameter(torch.zeros_like(torch.cat(gradients, along)))
-    together.grad = torch.cat(gradients, along)
-    Muon([Cut(together, number, along)], momentum=0.0).step(0.1)
-    for moved, gradient in zip(together.data.chunk(number, along), gradients, strict=True):
-        direction = orthogonalise(gradient.T[None])[0].T if rows > columns else orthogonalise(gradient[None])[0]
-        # Of an orthogonal piece the root mean square is one over the root of its longer side.
-        wanted = direction * math.sqrt(max(rows, columns)) / math.sqrt(together.shape[1])
-        torch.testing.assert_close(moved, -0.1 * wanted)
-    whole = nn.Parameter(torch.zeros_like(together))
-    whole.grad = together.grad
-    Muon([Cut(whole)], momentum=0.0).step(0.1)
-    assert not torch.allclose(whole, together, atol=1e-3)
-    assert float(whole.detach().norm()) == pytest.approx(float(together.detach().norm()), rel=0.25)
-
-
 def test_orthogonalising_in_bfloat16_comes_near():
     matrices = random(2, 8, 12, seed=4)
     rough = orthogonalise(matrices, torch.bfloat16)
@@ -110,16 +87,30 @@ def test_orthogonalising_in_bfloat16_comes_near():
     assert not torch.equal(rough, orthogonalise(matrices))
 
 
-@pytest.mark.parametrize("width", [32, 128, 192, 256, 320, 448, 768])
-def test_no_piece_is_longer_than_it_may_be_on_both_sides_and_every_matrix_is_cut_into_equal_ones(width):
-    model = Transformer(replace(MODEL, layers=2, width=width, heads=max(1, width // 64), hidden=(width * 8 // 3 + 31) // 32 * 32))
-    cuts = cuts_of(model)
-    assert len(cuts) == 8
-    for matrix, pieces, along in cuts:
-        shapes = {tuple(piece.shape) for piece in matrix.chunk(pieces, along)}
-        assert len(shapes) == 1
-        assert matrix.shape[along] % pieces == 0
-        assert min(shapes.pop()) <= LONGEST_SIDE
+# --- Muon -----------------------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("rows", "columns"), [(4, 4), (6, 3), (3, 6)])
+@pytest.mark.parametrize("parts", [2, 3])
+def test_a_fused_matrix_moves_as_its_parts_would_alone(rows, columns, parts):
+    pieces = [nn.Parameter(random(rows, columns, seed=i)) for i in range(parts)]
+    fused = nn.Parameter(torch.cat([piece.data for piece in pieces]))
+    apart, together = Muon([(piece, 1) for piece in pieces]), Muon([(fused, parts)])
+    for seed in range(3):
+        gradient = random(parts * rows, columns, seed=50 + seed)
+        fused.grad = gradient
+        for piece, part in zip(pieces, gradient.chunk(parts), strict=True):
+            piece.grad = part
+        apart.step(0.1)
+        together.step(0.1)
+        torch.testing.assert_close(fused.data, torch.cat([piece.data for piece in pieces]))
+    whole = nn.Parameter(torch.zeros_like(fused))
+    whole.grad = fused.grad
+    Muon([(whole, 1)]).step(0.1)
+    split = nn.Parameter(torch.zeros_like(fused))
+    split.grad = fused.grad
+    Muon([(split, parts)]).step(0.1)
+    assert not torch.allclose(whole, split, atol=1e-3)
 
 
 @pytest.mark.parametrize(("rows", "columns", "scale"), [(4, 4, 1.0), (12, 3, 2.0), (3, 12, 1.0)])
@@ -129,7 +120,7 @@ def test_a_step_goes_against_the_gradient_by_the_learning_rate_in_every_directio
         gradient = gradient.T
     parameter = nn.Parameter(torch.zeros(rows, columns))
     parameter.grad = gradient.contiguous()
-    Muon([Cut(parameter)]).step(0.1)
+    Muon([(parameter, 1)]).step(0.1)
     values = torch.linalg.svdvals(parameter.data) / (0.1 * scale)
     assert values.min() > 0.5
     assert values.max() < 1.3
@@ -138,7 +129,7 @@ def test_a_step_goes_against_the_gradient_by_the_learning_rate_in_every_directio
 
 def test_momentum_is_nesterovs():
     parameter, momentum = nn.Parameter(torch.zeros(3, 5)), 0.9
-    muon = Muon([Cut(parameter)], momentum=momentum)
+    muon = Muon([(parameter, 1)], momentum=momentum)
     buffer, wanted = torch.zeros(3, 5), torch.zeros(3, 5)
     for seed in range(4):
         gradient = random(3, 5, seed=seed)
@@ -161,14 +152,12 @@ def test_each_matrix_of_a_network_moves_as_if_muon_had_it_alone():
     model(ids[:, :-1], ids[:, 1:]).backward()
     gradients = {name: parameter.grad.clone() for name, parameter in model.named_parameters() if parameter.grad is not None}
     Optimizers(model, TrainingConfig(clip=1e9)).step(0.5)
-    cuts = {id(cut.matrix): cut for cut in cuts_of(model)}
-    for name in ("qkv", "out", "gate_up", "down"):
+    for name, parts in (("qkv", 3), ("out", 1), ("gate_up", 2), ("down", 1)):
         for layer in range(MODEL.layers):
             full_name = f"blocks.{layer}.{name}"
             alone = nn.Parameter(before[full_name].clone())
             alone.grad = gradients[full_name]
-            cut = cuts[id(dict(model.named_parameters())[full_name])]
-            Muon([cut._replace(matrix=alone)]).step(0.5 * TrainingConfig().matrix_learning_rate)
+            Muon([(alone, parts)]).step(0.5 * TrainingConfig().matrix_learning_rate)
             torch.testing.assert_close(dict(model.named_parameters())[full_name].data, alone.data, rtol=1e-4, atol=1e-6)
 
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -36,47 +35,38 @@ def orthogonalise(matrices_NRC: Tensor, precision: torch.dtype = torch.float32) 
     return x.float()
 
 
-class Cut(NamedTuple):
-    """A matrix, and the pieces that are orthogonalised each by itself: so many, equal, along its rows (0) or columns (1).
-
-    What Newton and Schulz's iterations cost grows with the square of a piece's shorter side: whole, the matrices of a wide network
-    take as long as its forward and backward pass; and as pieces they learn as well (docs/learning-log.md).
-    """
-
-    matrix: nn.Parameter
-    pieces: int = 1
-    along: int = 0
-
-
 class Muon:
-    """Muon over the given matrices.
+    """Muon over the given matrices, each split into `parts` equal ones along its rows (fused matrices are orthogonalised apart)."""
 
-    A step's size is that of a whole matrix: the root mean square of its numbers is the rate over the root of the columns.
-    """
-
-    def __init__(self, cuts: Sequence[Cut], momentum: float = 0.95, precision: torch.dtype = torch.float32) -> None:
+    def __init__(
+        self, matrices: Sequence[tuple[nn.Parameter, int]], momentum: float = 0.95, precision: torch.dtype = torch.float32
+    ) -> None:
         self.momentum, self._precision = momentum, precision
-        groups: dict[tuple[int, int], list[Cut]] = {}
-        for cut in cuts:
-            piece = cut.matrix.chunk(cut.pieces, cut.along)[0]
-            groups.setdefault((min(piece.shape), max(piece.shape)), []).append(cut)
+        groups: dict[tuple[int, int], list[nn.Parameter]] = {}
+        for parameter, parts in matrices:
+            rows, columns = parameter.shape[0] // parts, parameter.shape[1]
+            groups.setdefault((min(rows, columns), max(rows, columns)), []).append(parameter)
+        self._parts = {id(parameter): parts for parameter, parts in matrices}
         self._groups = list(groups.values())
-        self._buffers = [torch.zeros_like(_stack(group, [cut.matrix.data for cut in group])) for group in self._groups]
+        self._buffers = [torch.zeros_like(self._stack([p.data for p in group], group)) for group in self._groups]
 
     @torch.no_grad()
     def step(self, learning_rate: float) -> None:
         """Move every matrix along its orthogonalised Nesterov momentum."""
         for group, buffer in zip(self._groups, self._buffers, strict=True):
-            gradients = _stack(group, [_gradient(cut.matrix) for cut in group])
+            gradients = self._stack([_gradient(p) for p in group], group)
             buffer.lerp_(gradients, 1 - self.momentum)
             updates = orthogonalise(gradients.lerp_(buffer, self.momentum), self._precision)
             start = 0
-            for matrix, pieces, along in group:
-                moved = matrix.chunk(pieces, along)
-                for piece, update in zip(moved, updates[start : start + pieces], strict=True):
-                    scale = math.sqrt(max(piece.shape) / matrix.shape[1])
-                    piece.add_(update.mT if piece.shape[0] > piece.shape[1] else update, alpha=-learning_rate * scale)
-                start += pieces
+            for parameter in group:
+                parts = self._parts[id(parameter)]
+                update = updates[start : start + parts]
+                start += parts
+                rows, columns = parameter.shape[0] // parts, parameter.shape[1]
+                if rows > columns:
+                    update = update.mT
+                scale = math.sqrt(max(1.0, rows / columns))
+                parameter.add_(update.reshape(parameter.shape), alpha=-learning_rate * scale)
 
     def state_tensors(self) -> dict[str, Tensor]:
         """What has to survive a restart, by name."""
@@ -87,11 +77,13 @@ class Muon:
         for i, buffer in enumerate(self._buffers):
             buffer.copy_(state[f"muon.{i}"])
 
-
-def _stack(group: Sequence[Cut], tensors: Sequence[Tensor]) -> Tensor:
-    """All pieces of a group's matrices, or of tensors of their shapes, as (N, R, C) with R <= C."""
-    pieces = [piece for cut, tensor in zip(group, tensors, strict=True) for piece in tensor.chunk(cut.pieces, cut.along)]
-    return torch.stack([piece.T if piece.shape[0] > piece.shape[1] else piece for piece in pieces])
+    def _stack(self, tensors: list[Tensor], group: list[nn.Parameter]) -> Tensor:
+        """All matrices of a group as (N, R, C) with R <= C."""
+        pieces: list[Tensor] = []
+        for tensor, parameter in zip(tensors, group, strict=True):
+            for piece in tensor.chunk(self._parts[id(parameter)]):
+                pieces.append(piece.T if piece.shape[0] > piece.shape[1] else piece)
+        return torch.stack(pieces)
 
 
 class AdamW:
@@ -181,15 +173,20 @@ class Optimizers:
     def __init__(self, model: Transformer, config: TrainingConfig) -> None:
         self._parameters = list(model.parameters())
         self._clip = config.clip
-        cuts = cuts_of(model) if config.optimizer == "muon" else []
+        matrices: list[tuple[nn.Parameter, int]] = []
+        for block in model.blocks:
+            assert isinstance(block, Block)
+            matrices += [(block.qkv, 3), (block.out, 1), (block.gate_up, 2), (block.down, 1)]
+        if config.optimizer != "muon":
+            matrices = []
         table = None if model.memory is None else model.memory.table
         self._clipped = [parameter for parameter in self._parameters if parameter is not table]
-        by_muon = {id(cut.matrix) for cut in cuts}
+        by_muon = {id(parameter) for parameter, _ in matrices}
         rest = [parameter for parameter in self._clipped if id(parameter) not in by_muon]
         decaying = [parameter for parameter in rest if parameter.ndim == 2]
         precision = torch.bfloat16 if config.precision == "bfloat16" else torch.float32
         self._optimizers: list[tuple[Muon | AdamW | RowAdagrad, float]] = [
-            *([(Muon(cuts, precision=precision), config.matrix_learning_rate)] if cuts else []),
+            *([(Muon(matrices, precision=precision), config.matrix_learning_rate)] if matrices else []),
             (AdamW([(decaying, config.weight_decay), ([p for p in rest if p.ndim < 2], 0.0)]), config.learning_rate),
             *([(RowAdagrad(table), config.memory_learning_rate)] if table is not None else []),
         ]
@@ -215,22 +212,6 @@ class Optimizers:
         """Take back what `state_tensors` gave."""
         for optimizer, _ in self._optimizers:
             optimizer.load_state_tensors(state)
-
-
-LONGEST_SIDE = 128
-"""Hidden units of the feed-forward in a piece, at most."""
-
-
-def cuts_of(model: Transformer) -> list[Cut]:
-    """The matrices inside the blocks: queries, keys, values and what is made of them a head at a time, the feed-forward in equal pieces."""
-    config = model.config
-    pieces = next(n for n in range(1, config.hidden + 1) if config.hidden % n == 0 and config.hidden // n <= LONGEST_SIDE)
-    cuts: list[Cut] = []
-    for block in model.blocks:
-        assert isinstance(block, Block)
-        cuts += [Cut(block.qkv, 3 * config.heads), Cut(block.out, config.heads, 1)]
-        cuts += [Cut(block.gate_up, 2 * pieces), Cut(block.down, pieces, 1)]
-    return cuts
 
 
 def _gradient(parameter: nn.Parameter) -> Tensor:
