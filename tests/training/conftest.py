@@ -15,6 +15,7 @@ from paznja.config import ModelConfig, SamplingConfig, Settings, TrainingConfig,
 from paznja.run import BookRecord, Run, write_books_json
 from paznja.tokenizers import load_tokenizer
 from paznja.tokenizers.characters import CharacterTokenizer
+from paznja.training import trainer
 from paznja.training.trainer import Trainer
 
 torch.set_num_threads(1)  # the tests run side by side
@@ -82,5 +83,15 @@ def trainer_of() -> Callable[..., Trainer]:
     def make(run: Run, *, stop: Callable[[], bool] = lambda: False) -> Trainer:
         settings: Settings = run.settings()
         return Trainer(run, settings, load_tokenizer(run.path / "tokenizer.json"), stop=stop)
+
+    return make
+
+
+@pytest.fixture
+def worse_after(monkeypatch: pytest.MonkeyPatch) -> Callable[[int], None]:
+    """Lets every training learn as it should up to an iteration, and then take steps that are far too long, on any machine."""
+
+    def make(iteration: int) -> None:
+        monkeypatch.setattr(trainer, "learning_rate_factor", lambda number, *_: 1.0 if number <= iteration else 1e4)
 
     return make

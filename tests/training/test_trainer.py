@@ -184,13 +184,14 @@ def test_the_smoothed_loss_is_in_bits_per_character(begin, trainer_of):
     assert progress.training_bits == pytest.approx(math.log2(run.settings().model.vocabulary), rel=0.05)
 
 
-def test_the_best_weights_are_kept_though_later_ones_are_worse(begin, trainer_of, monkeypatch):
+def test_the_best_weights_are_kept_though_later_ones_are_worse(begin, trainer_of, worse_after, monkeypatch):
     monkeypatch.setattr(material, "HELD_OUT_TOKENS", 500)  # less than there is, so all of it is scored at the end
-    run = begin(iterations=6, learning_rate=1.0, warm_up=0, decay=0.0, sample_at=(1, 2, 3, 4, 5))
+    worse_after(3)
+    run = begin(iterations=6, sample_at=(1, 2, 3, 4, 5))
     events = list(trainer_of(run).events())
     *fixed, whole = of_kind(Evaluated, events)
     best = min(fixed, key=lambda event: event.held_out)
-    assert best.iteration < 6
+    assert best.iteration == 3
     assert [event.iteration for event in fixed if event.best][-1] == best.iteration
     about = header((run.path / WEIGHTS).read_bytes(), WEIGHTS)
     assert about == {"iteration": best.iteration, "held_out": best.held_out}

@@ -190,8 +190,9 @@ def test_a_run_that_broke_off_while_paused_before_its_row_has_the_row_afterwards
     assert outcome(run) == undisturbed
 
 
-def test_best_weights_from_after_the_checkpoint_are_not_overwritten_by_worse_ones(small, trainer_of):
-    run = small("best", learning_rate=1.0, warm_up=0, decay=0.0, sample_at=(1, 2, 3, 4, 5, 6))
+def test_best_weights_from_after_the_checkpoint_are_not_overwritten_by_worse_ones(small, trainer_of, worse_after):
+    worse_after(2)
+    run = small("best", sample_at=(1, 2, 3, 4, 5, 6))
     stopped_at(trainer_of, run, lambda event: isinstance(event, Progress) and event.iteration == 1)
     figures = [
         event.held_out

@@ -327,7 +327,9 @@ class Trainer:
 
     def _score(self, pieces: list[Piece], *, whole: bool) -> Generator[Event, None, list[float] | None]:
         remembered = self.material.remembered(whole=whole)
-        scoring = score(self.model, pieces, self.tokenizer.newline, precision=self._precision, remembered=remembered)
+        # A CPU scores in float32 whatever it learns in, so that `evaluate` comes to the same figure.
+        precision = torch.float32 if self.device.type == "cpu" else self._precision
+        scoring = score(self.model, pieces, self.tokenizer.newline, precision=precision, remembered=remembered)
         while True:
             try:
                 done, total = next(scoring)
