@@ -7,8 +7,7 @@ has it, and scored on the fixed part of the held-out books (every twelfth, as in
 thread each: what is learnt hardly depends on it. A run that would take longer than `--longest` seconds, by the one before it, is left out.
 
 Results go to a file, a line a run; what is there is not run again. Then `loss = E + A / N^a + B / D^b` (Hoffmann and others, 2022,
-arXiv:2203.15556; N weights that are multiplied, D characters read) is fitted to them for each memory, with N and D in millions; and
-what asking a counted memory costs a position and thread, in microseconds, is the difference to the same shape without one. What is
+arXiv:2203.15556; N weights that are multiplied, D characters read, both in millions) is fitted to them for each memory. What is
 printed last are the lines of `src/paznja/training/dial.py`. How fast a machine is the dial measures itself (`training/pace.py`).
 """
 
@@ -94,20 +93,6 @@ def fit_losses(results: Sequence[Result]) -> tuple[list[float], float]:
     return [float(number) for number in best[1]], best[0]
 
 
-def fit_asking(results: Sequence[Result]) -> float:
-    """Microseconds a position and thread that a counted memory costs: the median of the differences to a learned one."""
-    differences: list[float] = []
-    for with_memory in results:
-        alike = [
-            other["seconds"] / other["positions"]
-            for other in results
-            if other["memory"] == "learned" and all(other[name] == with_memory[name] for name in ("layers", "width", "millions", "threads"))
-        ]
-        if with_memory["memory"] == "counted" and alike:
-            differences.append(1e6 * with_memory["threads"] * (with_memory["seconds"] / with_memory["positions"] - alike[0]))
-    return max(0.0, float(np.median(differences))) if differences else 0.0
-
-
 def report(results: Sequence[Result]) -> str:
     """The table of all runs, and what was fitted."""
     rows = [
@@ -139,8 +124,7 @@ def report(results: Sequence[Result]) -> str:
         if len({result["weights"] for result in of_memory}) < 3 or len({result["millions"] for result in of_memory}) < 2:
             continue
         law, missed = fit_losses(of_memory)
-        asking = fit_asking(results) if memory == "counted" else 0.0
-        numbers = ", ".join(f"{number:.4g}" for number in (*law, *([asking] if asking else [])))
+        numbers = ", ".join(f"{number:.4g}" for number in law)
         lines.append(f'    "{memory}": Law({numbers}),  # misses by {missed:.3f} bits')
     return "\n".join(lines)
 

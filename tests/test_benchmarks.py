@@ -372,18 +372,11 @@ def dial_results(
     floor, of_size, a, of_reading, b = law
     return [
         {
-            "memory": memory,
-            "layers": layers,
-            "width": 128,
-            "millions": millions,
             "weights": 1e6 * size,
             "characters": 1e6 * millions,
             "held_out": floor + of_size * size**-a + of_reading * millions**-b,
-            "seconds": seconds,
-            "positions": 2000,
-            "threads": 2,
         }
-        for layers, size in enumerate((0.5, 0.8, 1.7, 5.0))
+        for size in (0.5, 0.8, 1.7, 5.0)
         for millions in (0.5, 2.0, 8.0)
     ]
 
@@ -398,11 +391,3 @@ def test_dial_finds_the_law_that_the_results_follow(from_benchmarks):
 def test_dial_refuses_results_that_no_law_fits(from_benchmarks):
     with pytest.raises(SystemExit, match="more runs"):
         from_benchmarks("dial").fit_losses(dial_results((1.2, -0.3, 0.25, -0.9, 0.4)))
-
-
-def test_asking_a_memory_costs_what_its_iterations_take_longer(from_benchmarks):
-    dial = from_benchmarks("dial")
-    law = (1.2, 0.3, 0.25, 0.9, 0.4)
-    both = [*dial_results(law), *dial_results(law, "counted", 0.13)]
-    assert dial.fit_asking(both) == pytest.approx(2 * 0.03 / 2000 * 1e6)
-    assert dial.fit_asking(dial_results(law)) == 0

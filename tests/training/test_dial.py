@@ -33,7 +33,6 @@ def test_by_every_law_more_weights_and_more_reading_help(memory):
     assert law.loss(1e6, 1e7) < law.loss(1e6, 1e6)
     assert law.loss(2e6, 1e7) < law.loss(1e6, 1e7)
     assert law.loss(1e6, 1e7) > law.floor > 0
-    assert law.asking >= 0
 
 
 @pytest.mark.parametrize("memory", MEMORIES)
@@ -65,11 +64,6 @@ def test_a_faster_machine_is_as_good_as_more_time():
     slow, fast = chosen(20, PACE), chosen(10, Pace(1e-11, 1e-5))
     assert slow.settings == fast.settings
     assert slow.characters == pytest.approx(fast.characters)
-
-
-def test_a_memory_that_has_to_be_asked_leaves_less_time_to_read():
-    quick, slow = chosen(1), chosen(1, law=replace(LAW, asking=1000.0))
-    assert slow.characters < quick.characters
 
 
 def test_what_will_be_read_is_what_the_pace_allows_in_the_time_for_learning():

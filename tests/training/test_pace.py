@@ -41,7 +41,7 @@ def test_it_is_the_line_through_both_probes(monkeypatch, per_operation, per_posi
 
     monkeypatch.setattr(pace, "_seconds", take)
     measured = measure_pace(SETTINGS)
-    assert seen == [(*probe, "none") for probe in PROBES]
+    assert seen == [(*probe, "learned") for probe in PROBES]
     assert measured.seconds_per_operation == pytest.approx(per_operation)
     assert measured.seconds_per_position == pytest.approx(per_position, abs=1e-12)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import torch
 
@@ -24,17 +24,21 @@ class Pace:
     seconds_per_position: float
 
     def seconds(self, model: ModelConfig, positions: int) -> float:
-        """Of an iteration over so many positions; what a counted memory is asked not included."""
+        """Of an iteration over so many positions."""
         return positions * (model.operations() * self.seconds_per_operation + self.seconds_per_position)
 
 
 def measure_pace(settings: Settings) -> Pace:
-    """Time the probes with these settings' batch, context, precision and threads; the settings are complete, the vocabulary known."""
+    """Time the probes with these settings' batch, context, precision and threads; the settings are complete, the vocabulary known.
+
+    Asking a counted memory takes about as long as looking into a learned one, which stands for it here: nothing has to be counted.
+    """
     set_threads(settings.training.threads)
     positions = settings.training.batch * settings.model.context
     points: list[tuple[float, float]] = []
     for layers, width in PROBES:
-        probe = customise(settings, layers=layers, width=width, memory="none")
+        memory = "none" if settings.model.memory == "none" else "learned"
+        probe = customise(settings, layers=layers, width=width, memory=memory)
         points.append((float(probe.model.operations()), _seconds(probe) / positions))
     (few, short), (many, long) = points
     slope = max((long - short) / (many - few), 0.1 * long / many)  # on a busy machine the smaller one may be the slower
@@ -48,7 +52,7 @@ def _seconds(settings: Settings) -> float:
 
     config = settings.training
     model = blank(settings.model, config.seed)
-    optimizers = Optimizers(model, replace(config, optimizer="muon"))
+    optimizers = Optimizers(model, config)
     generator = torch.Generator().manual_seed(config.seed)
     ids = torch.randint(settings.model.vocabulary, (config.batch, settings.model.context + 1), generator=generator)
     precision = PRECISIONS[config.precision]
