@@ -7,7 +7,19 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from paznja.config import MEMORIES, customise, preset
-from paznja.training.dial import BATCHES, LAWS, LEARNING_SHARE, SHAPES, Law, batch_for, choose, in_words, multiplied_weights, worth
+from paznja.training.dial import (
+    BATCHES,
+    LAWS,
+    LEARNING_SHARE,
+    SHAPES,
+    Law,
+    batch_for,
+    choose,
+    in_words,
+    most_readings,
+    multiplied_weights,
+    worth,
+)
 from paznja.training.pace import Pace
 
 LAW = Law(1.0, 0.4, 0.3, 1.0, 0.3)
@@ -15,7 +27,7 @@ PACE = Pace(2e-11, 2e-5)
 AUTO = replace(
     preset("auto"),
     model=replace(preset("auto").model, vocabulary=200),
-    training=replace(preset("auto").training, threads=2, device="cpu", precision="float32"),
+    training=replace(preset("auto").training, minutes=10.0, threads=2, device="cpu", precision="float32"),
 )
 
 
@@ -90,6 +102,32 @@ def test_longer_runs_look_at_more_before_a_step_but_a_batch_that_was_asked_for_s
     assert asked.settings.training.batch == 5
 
 
+def test_few_books_are_not_read_until_they_are_known_by_heart():
+    made = chosen(1000, characters=300_000)
+    assert made.enough
+    assert made.readings == pytest.approx(most_readings(weights(made), 300_000))
+    training, model = made.settings.training, made.settings.model
+    assert training.minutes is None
+    assert training.iterations is not None
+    assert training.iterations * training.batch * model.context == pytest.approx(made.readings * 300_000, rel=0.02)
+    many = chosen(10)
+    assert not many.enough
+    assert many.settings.training.minutes == AUTO.training.minutes
+    assert many.settings.training.iterations is None
+
+
+def test_a_smaller_network_may_read_the_same_books_more_often_but_not_for_ever():
+    times = [most_readings(weights, 1e6) for weights in (4e6, 1e6, 5e5, 1e3)]
+    assert times == [4, 4, 8, 16]
+
+
+def test_the_learned_memory_looks_less_far_back_in_few_books_but_as_far_as_was_asked_for():
+    orders = [chosen(characters=characters).settings.model.memory_order for characters in (200_000, 2_000_000, 20_000_000)]
+    assert orders == [2, 4, 6]
+    asked = choose(customise(AUTO, memory_order=5), 60, PACE, 200_000)
+    assert asked.settings.model.memory_order == 5
+
+
 def test_what_is_read_again_is_worth_less_and_less():
     assert worth(50, 100) == 50
     assert worth(100, 100) == 100
@@ -103,7 +141,7 @@ def test_what_is_read_again_is_worth_less_and_less():
     [
         (1, 20_000_000, "% of your books: more minutes will help"),
         (60, 5_000_000, "more minutes will still help"),
-        (600, 300_000, "more minutes will hardly help, but more books would"),
+        (600, 300_000, "more minutes will not help, but more books would"),
     ],
 )
 def test_the_line_for_everybody_says_what_would_help(minutes, characters, said):

@@ -5,7 +5,8 @@ measurements by `benchmarks/dial.py`, says what held-out loss a network of N mul
 E + A / N^a + B / D^b (Hoffmann and others, 2022, arXiv:2203.15556). The dial takes the shape for which it is least.
 
 A shelf is read again and again when time allows; what comes again teaches less and less (Muennighoff and others, 2023,
-arXiv:2305.16264), and a network that is large for its books learns them by heart.
+arXiv:2305.16264), and a network that is large for its books learns them by heart. So a small shelf ends its run before the minutes
+are over, with the learning rate fallen to nothing by then; and its learned memory looks less far back.
 """
 
 from __future__ import annotations
@@ -29,8 +30,16 @@ BATCHES = ((1.5e6, 16), (8e6, 32), (math.inf, 64))
 LEARNING_SHARE = 0.85
 """Of the minutes, what is left for learning; the rest goes into the table, scoring and saving."""
 
-ENOUGH_READINGS = 8.0
-"""From so many readings of the same books on, more minutes hardly help."""
+READINGS = 4.0
+"""Of the same books, after which a network of as many weights as they have characters begins to learn them by heart. A smaller one may
+read them more often, by so much, but not more than
+"""
+MOST_READINGS = 16.0
+"""times."""
+
+ORDERS = ((1e6, 2), (4e6, 4), (math.inf, 6))
+"""How many characters back the learned memory looks, by the characters of the books at most: what stands once in a small shelf teaches
+nothing of other books."""
 
 WEIGHTS_A_CHARACTER = 4.0
 """A network has at most so many multiplied weights for each character of the books."""
@@ -76,6 +85,8 @@ class Chosen:
     """That will be read in the time."""
     readings: float
     """How often each character of the books will be."""
+    enough: bool
+    """Whether the books are read as often as is of use before the time is over; the budget is then one of iterations."""
 
 
 def choose(settings: Settings, seconds: float, pace: Pace, characters: int, laws: Mapping[str, Law] | None = None) -> Chosen:
@@ -85,18 +96,31 @@ def choose(settings: Settings, seconds: float, pace: Pace, characters: int, laws
     """
     laws = laws or LAWS
     law = laws.get(settings.model.memory, laws["learned"])
+    defaults = PRESETS["auto"]
+    if settings.model.memory_order == defaults.model.memory_order:
+        settings = customise(settings, memory_order=next(order for most, order in ORDERS if characters <= most))
     candidates: list[Chosen] = []
     for layers, width in SHAPES:
         shaped = customise(settings, layers=layers, width=width)
         weights = multiplied_weights(shaped.model)
         if candidates and weights > WEIGHTS_A_CHARACTER * characters:
             break
-        read = LEARNING_SHARE * seconds / pace.seconds(shaped.model, 1)
-        if settings.training.batch == PRESETS["auto"].training.batch:
+        in_time = LEARNING_SHARE * seconds / pace.seconds(shaped.model, 1)
+        of_use = most_readings(weights, characters) * characters
+        read, enough = min(in_time, of_use), of_use < in_time
+        if settings.training.batch == defaults.training.batch:
             shaped = customise(shaped, batch=batch_for(read))
+        if enough:
+            iterations = math.ceil(read / (shaped.training.batch * shaped.model.context))
+            shaped = replace(shaped, training=replace(shaped.training, minutes=None, iterations=iterations))
         shaped = replace(shaped, preset=settings.preset)
-        candidates.append(Chosen(shaped, law.loss(weights, worth(read, characters)), read, read / characters))
+        candidates.append(Chosen(shaped, law.loss(weights, worth(read, characters)), read, read / characters, enough))
     return min(candidates, key=lambda chosen: chosen.loss)
+
+
+def most_readings(weights: float, characters: float) -> float:
+    """How often a network of so many multiplied weights may read books of so many characters."""
+    return min(MOST_READINGS, READINGS / min(1.0, weights / characters))
 
 
 def batch_for(characters: float) -> int:
@@ -117,12 +141,15 @@ def worth(read: float, characters: float) -> float:
 
 def in_words(chosen: Chosen, minutes: float) -> list[str]:
     """A line for everybody, on what more minutes or more books would bring, and one for those who want to know what was chosen."""
-    if chosen.readings < 1:
+    if chosen.enough:
+        plain = (
+            f"could read your books more often than the {_times(chosen.readings)} that teach it anything; "
+            "after that it would learn them by heart, so it ends earlier: more minutes will not help, but more books would."
+        )
+    elif chosen.readings < 1:
         plain = f"can read about {_share(chosen.readings)} of your books: more minutes will help."
-    elif chosen.readings < ENOUGH_READINGS:
-        plain = f"can read your books {_times(chosen.readings)}: more minutes will still help, and so would more books."
     else:
-        plain = f"would read your books {_times(chosen.readings)}: more minutes will hardly help, but more books would."
+        plain = f"can read your books about {_times(chosen.readings)}: more minutes will still help, and so would more books."
     beyond = " (longer than anything that was measured: extrapolated)" if minutes > MEASURED_MINUTES else ""
     model, training = chosen.settings.model, chosen.settings.training
     expected = f"; about {chosen.loss:.2f} bits per character, if these were novels{beyond}" if model.memory in LAWS else ""
@@ -138,4 +165,4 @@ def _share(readings: float) -> str:
 
 
 def _times(readings: float) -> str:
-    return "about once" if readings < 1.5 else f"about {readings:.0f} times"
+    return "once" if readings < 1.5 else f"{readings:.0f} times"
