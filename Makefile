@@ -7,7 +7,7 @@ PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c const
 .PHONY: help demo test bench clean
 
 help:
-	@echo "make demo    set up, train for two minutes on the stories that come with paznja, show the table"
+	@echo "make demo    set up, train for two minutes at most on the stories that come with paznja, show the table"
 	@echo "make test    set up, check style and types, run all tests"
 	@echo "make bench   measure reading, training and generating (BOOKS=folder, NANOGPT=checkout for a comparison)"
 	@echo "make clean   remove .venv and what the tools leave behind; runs/ stays"

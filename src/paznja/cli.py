@@ -26,7 +26,7 @@ INTERRUPTED = 130
 WELCOME = """\
 paznja trains a small GPT on your own books, on this machine, and lets you watch it learn.
 
-  paznja demo                           two minutes on the stories that come with it: try this first
+  paznja demo                           two minutes at most on the stories that come with it: try this first
   paznja train ~/Books                  learn from a folder of your books (txt, epub, TEI xml), 10 minutes
   paznja runs                           what has been trained
   paznja generate NAME --prompt "..."   let a trained model write on
@@ -164,7 +164,7 @@ def train(books: tuple[Path, ...], minutes: float | None, iterations: int | None
 @iterations_option
 @training_options
 def demo(minutes: float | None, iterations: int | None, **options: Any) -> int:
-    """Train for two minutes on the stories that come with paznja.
+    """Train for two minutes at most on the stories that come with paznja.
 
     They are 35 short stories in Serbian, written for this program and free for any use (CC0).
     """
