@@ -1,14 +1,15 @@
 """What the dial `--minutes` rests on: how well networks of several sizes do after reading so much.
 
-    python benchmarks/dial.py BOOKS [--memories learned,counted] [--shapes 2x128,4x128,4x192,6x256] [--millions 0.4,1.6,6.4]
+    python benchmarks/dial.py BOOKS [--memories learned,counted] [--shapes 2x128,4x128,4x192,6x256] [--millions 1.6,6.4]
 
 Every shape (layers x width) is trained until it has read so many million characters, a run of its own, with everything else as the dial
 has it, and scored on the fixed part of the held-out books (every twelfth, as in `shelf.py`). `--side-by-side 2` trains two at a time with a
 thread each: what is learnt hardly depends on it. A run that would take longer than `--longest` seconds, by the one before it, is left out.
 
-Results go to a file, a line a run; what is there is not run again. Then `loss = E + A / N^a + B / D^b` (Hoffmann and others, 2022,
-arXiv:2203.15556; N weights that are multiplied, D characters read, both in millions) is fitted to them for each memory. What is
-printed last are the lines of `src/paznja/training/dial.py`. How fast a machine is the dial measures itself (`training/pace.py`).
+Results go to a file, a line a run; what is there is not run again. Then `loss = E + C (A / N^a + 1 / D)^b` (Kaplan and others, 2020,
+arXiv:2001.08361; N weights that are multiplied, D characters read, both in millions) is fitted to those of a million characters or more,
+for each memory. What is printed last are the lines of `src/paznja/training/dial.py`. How fast a machine is the dial measures itself
+(`training/pace.py`).
 """
 
 from __future__ import annotations
@@ -27,6 +28,12 @@ import numpy as np
 from common import every_twelfth, in_fresh_process, machine, table
 
 Result = dict[str, Any]
+
+FITTED_FROM = 1.0
+"""Million characters: after fewer the sizes hardly differ, and counting alone is what is scored."""
+
+START = np.array([0.2, 0.1, 0.5])
+"""Of b, A and a: from a sixteenth to sixteen times each is looked through."""
 
 
 def train_once(books: str, held_out: list[str] | None, turn: Result, folder: str, threads: int) -> Result:
@@ -79,17 +86,24 @@ def train_once(books: str, held_out: list[str] | None, turn: Result, folder: str
 
 
 def fit_losses(results: Sequence[Result]) -> tuple[list[float], float]:
-    """E, A, a, B, b of the law, none of the factors below 0, and the root of the mean square of what it misses by (bits)."""
+    """E, C, b, A and a of the law, E and C above 0, and the root of the mean square of what it misses by (bits).
+
+    E and C are those of the least squares for the other three, which are looked for on a grid that narrows around the best.
+    """
     N, D, loss = (np.array([result[name] for result in results], float) for name in ("weights", "characters", "held_out"))
     best: tuple[float, list[float]] = (np.inf, [])
-    for a, b in itertools.product(np.arange(0.1, 1.01, 0.05), repeat=2):
-        columns = np.stack([np.ones_like(N), (N / 1e6) ** -a, (D / 1e6) ** -b], axis=1)
-        factors = np.linalg.lstsq(columns, loss, rcond=None)[0]
-        missed = float(np.sqrt(np.mean((columns @ factors - loss) ** 2)))
-        if (factors >= 0).all() and missed < best[0]:
-            best = missed, [factors[0], factors[1], a, factors[2], b]
-    if not best[1]:
-        raise SystemExit("no law fits these results: more runs, of more sizes and lengths, are needed")
+    middle, reach = np.array([0.0, 0.0, 0.0]), np.log(16)
+    while reach > 1e-4:
+        for steps in itertools.product(np.linspace(-reach, reach, 17), repeat=3):
+            b, of_size, a = START * np.exp(middle + steps)
+            columns = np.stack([np.ones_like(N), (of_size * (N / 1e6) ** -a + 1e6 / D) ** b], axis=1)
+            floor, factor = np.linalg.lstsq(columns, loss, rcond=None)[0]
+            missed = float(np.sqrt(np.mean((columns @ (floor, factor) - loss) ** 2)))
+            if floor > 0 and factor > 0 and max(a, b) <= 1 and missed < best[0]:
+                best = missed, [floor, factor, b, of_size, a]
+        if not best[1]:
+            raise SystemExit("no law fits these results: more runs, of more sizes and lengths, are needed")
+        middle, reach = np.log(np.array(best[1][2:]) / START), reach / 4
     return [float(number) for number in best[1]], best[0]
 
 
@@ -120,7 +134,7 @@ def report(results: Sequence[Result]) -> str:
     )
     lines = [table(header, rows), ""]
     for memory in sorted({result["memory"] for result in results}):
-        of_memory = [result for result in results if result["memory"] == memory]
+        of_memory = [result for result in results if result["memory"] == memory and result["millions"] >= FITTED_FROM]
         if len({result["weights"] for result in of_memory}) < 3 or len({result["millions"] for result in of_memory}) < 2:
             continue
         law, missed = fit_losses(of_memory)
@@ -133,7 +147,7 @@ def report(results: Sequence[Result]) -> str:
 @click.argument("books", type=click.Path(exists=True, path_type=Path))
 @click.option("--memories", default="learned,counted", show_default=True, help="Of `--memory`, with commas between.")
 @click.option("--shapes", default="2x128,4x128,4x192,6x256", show_default=True, help="Layers x width, with commas between.")
-@click.option("--millions", default="0.4,1.6,6.4", show_default=True, help="Of characters, with commas between.")
+@click.option("--millions", default="1.6,6.4", show_default=True, help="Of characters, with commas between.")
 @click.option("--side-by-side", default=1, show_default=True, help="So many runs at a time, with a thread each if more than 1.")
 @click.option("--longest", default=900.0, show_default=True, help="Seconds that a run may take.")
 @click.option("--results", type=click.Path(path_type=Path), default=Path("dial.jsonl"), show_default=True)

@@ -22,7 +22,7 @@ from paznja.training.dial import (
 )
 from paznja.training.pace import Pace
 
-LAW = Law(1.0, 0.4, 0.3, 1.0, 0.3)
+LAW = Law(1.0, 0.9, 0.25, 0.15, 0.5)
 PACE = Pace(2e-11, 2e-5)
 AUTO = replace(
     preset("auto"),

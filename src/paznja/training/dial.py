@@ -2,7 +2,8 @@
 
 A small network learns fast and stops early, a large one learns slowly and gets further. For each memory a law, fitted to
 measurements by `benchmarks/dial.py`, says what held-out loss a network of N multiplied weights has after D characters:
-E + A / N^a + B / D^b (Hoffmann and others, 2022, arXiv:2203.15556). The dial takes the shape for which it is least.
+E + C (A / N^a + 1 / D)^b, the form of Kaplan and others (2020, arXiv:2001.08361) with a floor E. The less was read, the less the size
+matters, which a sum of a term for N and one for D does not have. The dial takes the shape for which the loss is least.
 
 A shelf is read again and again when time allows; what comes again teaches less and less (Muennighoff and others, 2023,
 arXiv:2305.16264), and a network that is large for its books learns them by heart. So a small shelf ends its run before the minutes
@@ -56,20 +57,21 @@ class Law:
     """What was fitted for one memory: the loss in bits, with N and D in millions."""
 
     floor: float
+    factor: float
+    exponent: float
     of_size: float
+    """1 / `of_size` million characters: as after so many at endless size does a million weights after endless reading."""
     size_exponent: float
-    of_reading: float
-    reading_exponent: float
 
     def loss(self, weights: float, characters: float) -> float:
         """Bits per character on held-out books."""
         of_size = self.of_size * (weights / 1e6) ** -self.size_exponent
-        return self.floor + of_size + self.of_reading * (characters / 1e6) ** -self.reading_exponent
+        return self.floor + self.factor * (of_size + 1e6 / characters) ** self.exponent
 
 
 LAWS: Mapping[str, Law] = {
-    "learned": Law(1.62, 0.02027, 0.45, 0.7557, 0.2),
-    "counted": Law(1.745, 0.00295, 1.0, 0.2679, 0.1),
+    "learned": Law(1.467, 0.9136, 0.252, 0.1579, 0.3021),
+    "counted": Law(1.295, 0.7268, 0.06299, 0.0976, 0.8572),
 }
 """By the memory; without one, the shapes are chosen as with a learned one."""
 
