@@ -29,7 +29,7 @@ def test_a_book_carries_its_file_name_its_hash_and_its_clean_text(tmp_path: Path
 
 
 def test_a_new_format_is_one_line_in_the_table(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(READERS, ".upper", lambda data: Contents(data.decode().upper(), title="  T\n\u00ad1 "))
+    monkeypatch.setitem(READERS, ".upper", lambda data, ledger: Contents(data.decode().upper(), title="  T\n\u00ad1 "))
     (tmp_path / "a.upper").write_text("most")
     book = read_book(tmp_path / "a.upper")
     assert (book.text, book.title) == ("MOST\n", "T 1")

@@ -3,6 +3,8 @@
 from collections.abc import Callable
 from typing import NamedTuple
 
+from paznja.corpus.ledger import Ledger
+
 
 class Contents(NamedTuple):
     """A file's text and what it says about itself, before cleaning. An empty string means that the file does not say."""
@@ -13,5 +15,5 @@ class Contents(NamedTuple):
     language: str = ""
 
 
-Reader = Callable[[bytes], Contents]
-"""From a file's bytes to its contents; raises `paznja.errors.UnreadableBook` with the reason."""
+Reader = Callable[[bytes, Ledger], Contents]
+"""From a file's bytes to its contents, what is left out noted in the ledger; raises `paznja.errors.UnreadableBook` with the reason."""

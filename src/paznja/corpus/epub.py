@@ -13,6 +13,7 @@ from typing import Any
 from urllib.parse import unquote
 
 from paznja.corpus.contents import Contents
+from paznja.corpus.ledger import Ledger
 from paznja.corpus.markup import Does, local_name, parse_html, parse_xml, plain, running_text, words
 from paznja.errors import UnreadableBook
 
@@ -46,7 +47,7 @@ _MARK = re.compile(r"\d{1,4}|[*†‡§]+|[¹²³⁰⁴-⁹]+|[a-z]")
 _BRACKETED_MARK = re.compile(r"[\[(]\s*(?:\d{1,4}|[*†‡§]+|[a-z])\s*[\])]|[*†‡§]+|[¹²³⁰⁴-⁹]+")
 
 
-def read_epub(data: bytes) -> Contents:
+def read_epub(data: bytes, ledger: Ledger) -> Contents:
     """An EPUB's pages in reading order, without tables of contents, notes, cover and title page.
 
     Raises:

@@ -12,6 +12,7 @@ from pathlib import Path
 from paznja.corpus.cleaning import clean
 from paznja.corpus.contents import Contents, Reader
 from paznja.corpus.epub import read_epub
+from paznja.corpus.ledger import Ledger
 from paznja.corpus.plain_text import read_plain_text
 from paznja.corpus.tei import read_tei
 from paznja.errors import UnreadableBook
@@ -59,7 +60,7 @@ def read_book(path: Path) -> Book:
         raise UnreadableBook(f"is {kind}, which cannot be read; save it as one of {suffixes()}")
     if not data.strip():
         raise UnreadableBook("is empty")
-    contents = reader(data)
+    contents = reader(data, Ledger())
     text = clean(contents.text)
     if not text:
         raise UnreadableBook("holds no text (pictures of pages must go through text recognition first)")

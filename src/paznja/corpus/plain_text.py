@@ -18,6 +18,7 @@ from itertools import pairwise
 
 from paznja.corpus.contents import Contents
 from paznja.corpus.encoding import decode
+from paznja.corpus.ledger import Ledger
 
 _NARROWEST, _WIDEST = 45, 120
 _FULL_SHARE, _CAPITAL_SHARE = 0.75, 0.6
@@ -26,7 +27,7 @@ _SENTENCE_END = re.compile(r"[.!?…:;][\"“”’»«')\]]*$")
 _DIVIDED_WORD = re.compile(r"[^\W\d_]{2}[-‐¬\u00ad]$")
 
 
-def read_plain_text(data: bytes) -> Contents:
+def read_plain_text(data: bytes, ledger: Ledger) -> Contents:
     """Plain text as paragraphs, one a line (the module's docstring has the rule).
 
     Raises:

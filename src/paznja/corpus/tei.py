@@ -7,6 +7,7 @@ import re
 from typing import Any
 
 from paznja.corpus.contents import Contents
+from paznja.corpus.ledger import Ledger
 from paznja.corpus.markup import Does, local_name, parse_xml, plain, running_text, words
 from paznja.errors import UnreadableBook
 
@@ -42,7 +43,7 @@ _RESPONSIBILITY = re.compile(r"\s+/\s.*$")
 _IN_BRACKETS = re.compile(r"(?:\s*[(\[][^)\]]*[\])])+\s*$")  # years of birth and death, another name
 
 
-def read_tei(data: bytes) -> Contents:
+def read_tei(data: bytes, ledger: Ledger) -> Contents:
     """A TEI book without its header, title page, notes, page breaks, gaps and editors' remarks.
 
     A paragraph, a heading and a line of verse are each a line of text.

@@ -1,0 +1,68 @@
+"""What was taken out of a book or mended in it: every rule has a name, can be switched off, counts what it did and shows examples.
+
+A `Ledger` is made for each book and handed to its reader and to the cleaning. A rule that is about to change something asks
+`applies` first, and calls `note` for each change.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+
+RULES: Mapping[str, str] = {}
+"""Every rule's name, and what it does, in half a sentence."""
+
+_EXAMPLES = 5
+_LONGEST_EXAMPLE = 120
+
+
+@dataclass(frozen=True)
+class Example:
+    """One change, with a little of the text around it."""
+
+    before: str
+    after: str
+    left: str = ""
+    right: str = ""
+
+
+@dataclass
+class Change:
+    """What one rule did to one book."""
+
+    count: int = 0
+    characters: int = 0
+    """That were taken out, put in or replaced."""
+    examples: list[Example] = field(default_factory=list)
+    """The first few, each another one."""
+
+
+class Ledger:
+    """The changes to one book."""
+
+    def __init__(self, off: Iterable[str] = ()) -> None:
+        """`off`: the names of the rules that are switched off."""
+        self.off = frozenset(off)
+        self.changes: dict[str, Change] = {}
+        """By the rule's name, in the order in which the rules first did something."""
+        self.notices: list[str] = []
+        """What the user should know of this book, in whole sentences: its encoding, say, if it was not UTF-8."""
+
+    def applies(self, rule: str) -> bool:
+        """Whether the rule is not switched off."""
+        if rule not in RULES:
+            raise KeyError(rule)
+        return rule not in self.off
+
+    def note(self, rule: str, before: str, after: str = "", *, left: str = "", right: str = "", count: int = 1) -> None:
+        """That the rule put `after` where `before` was, `count` times; `left` and `right` are a little of what stands around it."""
+        change = self.changes.setdefault(rule, Change())
+        change.count += count
+        change.characters += count * max(len(before), len(after))
+        if len(change.examples) < _EXAMPLES:
+            example = Example(before[:_LONGEST_EXAMPLE], after[:_LONGEST_EXAMPLE], left[-_LONGEST_EXAMPLE:], right[:_LONGEST_EXAMPLE])
+            if example not in change.examples:
+                change.examples.append(example)
+
+    def say(self, notice: str) -> None:
+        """Tell the user a sentence about this book."""
+        if notice not in self.notices:
+            self.notices.append(notice)
