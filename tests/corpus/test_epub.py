@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from paznja.corpus import epub as epub_module
 from paznja.corpus.epub import read_epub
 from paznja.corpus.formats import read_book
+from paznja.corpus.ledger import Ledger
 from paznja.errors import UnreadableBook
 
 Write = Callable[..., Path]
@@ -166,12 +167,12 @@ def test_a_damaged_epub_gives_a_book_or_a_reason_and_never_a_crash(epub: Write, 
     for _ in range(data.draw(st.integers(1, 6))):
         whole[data.draw(st.integers(0, len(whole) - 1))] = data.draw(st.integers(0, 255))
     with contextlib.suppress(UnreadableBook):
-        assert isinstance(read_epub(bytes(whole[: data.draw(st.integers(len(whole) - 40, len(whole)))])).text, str)
+        assert isinstance(read_epub(bytes(whole[: data.draw(st.integers(len(whole) - 40, len(whole)))]), Ledger()).text, str)
 
 
 def test_reading_an_epub_writes_nothing_outside_memory(epub: Write, tmp_path: Path) -> None:
     path = epub("<p>Текст.</p>", files={"../../evil.txt": "x"})
     before = sorted(tmp_path.rglob("*"))
-    assert read_epub(path.read_bytes()).text.strip() == "Текст."
+    assert read_epub(path.read_bytes(), Ledger()).text.strip() == "Текст."
     assert sorted(tmp_path.rglob("*")) == before
     assert zipfile.is_zipfile(io.BytesIO(path.read_bytes()))
