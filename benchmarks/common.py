@@ -120,7 +120,7 @@ def every_twelfth(books: Path) -> list[Path]:
 
     SystemExit, with a sentence, where there are no books; empty where there are fewer than six.
     """
-    from paznja.corpus.corpus import find_files
+    from paznja.corpus.finding import find_files
     from paznja.errors import NoBooks
 
     try:

@@ -9,13 +9,14 @@ run.next("убица је ")
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from paznja import config
 from paznja.config import customise, with_budget
-from paznja.corpus.corpus import Unreadable, read_books
+from paznja.corpus.book import Unreadable
+from paznja.corpus.corpus import read_books
 from paznja.errors import RunError, WrongUse
 from paznja.generation import Choice, expected, fit_prompt, generate
 from paznja.run import MEMORY, WEIGHTS, Run
@@ -148,8 +149,8 @@ class TrainedRun:
             scored = [(book.title, book.author, book.file, book.characters) for book in records]
             texts = self.run.held_out_ids()
         else:
-            found, unreadable = read_books(_paths(books))
-            scored = [(book.title, book.author, book.path.name, len(book.text)) for book in found]
+            found, unreadable = read_books(_paths(books), config=self._reading())
+            scored = [(book.title, book.author, book.file, book.characters) for book in found]
             texts = [tokenizer.encode(book.text) for book in found]
         memory = load_memory(self.run)
         remembered = None
@@ -162,6 +163,13 @@ class TrainedRun:
         scores = tuple(BookScore(*about, bits_per_character=b / about[3]) for about, b in zip(scored, bits, strict=True))
         characters = sum(book.characters for book in scores)
         return Evaluation(sum(bits) / characters, characters, scores, unreadable)
+
+    def _reading(self) -> config.ReadingConfig:
+        """How other books are read for this run: in the script that it learnt, and without the rules that it was made without."""
+        reading = self.run.settings().reading
+        if reading.script != "auto":
+            return reading
+        return replace(reading, script=self.script if self.script in ("cyrillic", "latin") else "keep")
 
     def _load(self) -> tuple[Decoder, Tokenizer]:
         if self._loaded is None:

@@ -18,7 +18,7 @@ from paznja.config import DEFAULT_MINUTES, PRESET_HELP
 from paznja.errors import PaznjaError, WrongUse
 
 if TYPE_CHECKING:
-    from paznja.corpus.corpus import Unreadable
+    from paznja.corpus.book import Unreadable
 
 SOME_UNREADABLE = 3
 INTERRUPTED = 130

@@ -32,6 +32,20 @@ SCORINGS = ("auto", "part", "none")
 """See `TrainingConfig.scoring`."""
 
 
+SCRIPTS = ("auto", "cyrillic", "latin", "keep")
+"""See `ReadingConfig.script`."""
+
+
+@dataclass(frozen=True)
+class ReadingConfig:
+    """What becomes of the books' text before anything is learnt from it."""
+
+    script: str = "auto"
+    """What Serbian text is brought to: "cyrillic", "latin", or "auto", the one that most of the shelf uses; "keep" leaves it as it is."""
+    without: tuple[str, ...] = ()
+    """Rules of cleaning that are switched off, by their names."""
+
+
 @dataclass(frozen=True)
 class ModelConfig:
     """The shape of the network."""
@@ -163,6 +177,7 @@ class Settings:
     preset: str = "pocket"
     """The preset they were made from; "own" where layers or width were given and nothing else was."""
     tokenizer: str = "characters"
+    reading: ReadingConfig = field(default_factory=ReadingConfig)
     model: ModelConfig = field(default_factory=ModelConfig)
     training: TrainingConfig = field(default_factory=TrainingConfig)
     sampling: SamplingConfig = field(default_factory=SamplingConfig)
@@ -170,7 +185,7 @@ class Settings:
     def to_dict(self) -> dict[str, Any]:
         """Plain values for TOML; what is None is left out."""
         plain = dataclasses.asdict(self)
-        for section in ("model", "training", "sampling"):
+        for section in ("reading", "model", "training", "sampling"):
             plain[section] = {
                 name: list(value) if isinstance(value, tuple) else value for name, value in plain[section].items() if value is not None
             }
@@ -245,7 +260,10 @@ def customise(settings: Settings, **changes: Any) -> Settings:
     WrongUse for a value that cannot be.
     """
     chosen = {name: value for name, value in changes.items() if value is not None}
-    model_fields, sampling_fields = ({f.name for f in dataclasses.fields(kind)} for kind in (ModelConfig, SamplingConfig))
+    reading_fields, model_fields, sampling_fields = (
+        {f.name for f in dataclasses.fields(kind)} for kind in (ReadingConfig, ModelConfig, SamplingConfig)
+    )
+    reading = {name: chosen.pop(name) for name in reading_fields & chosen.keys()}
     model = {name: value for name, value in chosen.items() if name in model_fields}
     sampling = {name: value for name, value in chosen.items() if name in sampling_fields}
     training = {name: value for name, value in chosen.items() if name not in model_fields | (sampling_fields - {"seed"})}
@@ -264,6 +282,7 @@ def customise(settings: Settings, **changes: Any) -> Settings:
     changed = replace(
         settings,
         preset="own" if settings.preset == "auto" and {"layers", "width"} & chosen.keys() else settings.preset,
+        reading=replace(settings.reading, **reading),
         model=replace(settings.model, **model),
         training=replace(settings.training, **training),
         sampling=replace(settings.sampling, **sampling),
@@ -288,6 +307,8 @@ def _check(settings: Settings) -> None:
             raise WrongUse(f"--{name} must be {least} or more, and {value} is not.")
     if model.width % model.heads or model.head_width % 2:
         raise WrongUse(f"A width of {model.width} cannot be divided among {model.heads} heads of an even width; try a multiple of 64.")
+    if settings.reading.script not in SCRIPTS:
+        raise WrongUse(f"There is no script {settings.reading.script!r}; there are {', '.join(map(repr, SCRIPTS))}.")
     if model.memory not in MEMORIES:
         raise WrongUse(f"There is no memory {model.memory!r}; there are {', '.join(map(repr, MEMORIES))}.")
     for name, value, least in (

@@ -10,23 +10,35 @@ import hashlib
 import json
 import os
 import shutil
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import platformdirs
 
-from paznja.corpus.corpus import READING_VERSION, Book, Corpus, Unreadable, file_fingerprints, find_files, read_corpus
-from paznja.corpus.script import script_of
+from paznja.config import ReadingConfig
+from paznja.corpus.book import Book, Unreadable
+from paznja.corpus.corpus import Corpus, read_corpus
+from paznja.corpus.finding import file_fingerprints, find_files
+from paznja.corpus.ledger import check_rules
+from paznja.corpus.store import READING_VERSION, Store
 from paznja.run import BookRecord, read_books_json, write_atomically, write_books_json, writing_to
 from paznja.tokenizers import learn_tokenizer
 
-PREPARING_VERSION = 1
+PREPARING_VERSION = 2
 """Of what the cache holds; raised whenever the same files would now give other data."""
 
 CACHE_BYTES = 2_000_000_000
 """The cache is kept below this size."""
+
+BOOKS = "books"
+"""The folder in the cache with the books that were read, a file at a time."""
+
+_REMARKS_SHOWN = 10
+
+PIECE = 4_000_000
+"""Characters that are tokenized at once."""
 
 
 @dataclass(frozen=True)
@@ -40,6 +52,8 @@ class Prepared:
     """Of the files' contents, of what is held out, and of how they were read."""
     script: str
     """What most of the books' letters are: "cyrillic", "latin" or "other"."""
+    remarks: tuple[str, ...]
+    """What was done with the books that their owner should know, in whole sentences."""
     cached: bool
     """Whether it was there already."""
 
@@ -62,6 +76,7 @@ def prepare(
     *,
     held_out: Iterable[Path] | None = None,
     tokenizer: str = "characters",
+    config: ReadingConfig | None = None,
     cache: Path | None = None,
     on_read: Callable[[int, int, Path], None] | None = None,
 ) -> Prepared:
@@ -72,17 +87,20 @@ def prepare(
     places = [Path(place) for place in places]
     held_out = None if held_out is None else [Path(place) for place in held_out]
     cache = cache or default_cache()
+    config = config or ReadingConfig()
+    check_rules(config.without)
     files = describe_files(places, held_out)
-    fingerprint = _fingerprint(files, tokenizer, chosen=held_out is not None)
+    fingerprint = _fingerprint(files, tokenizer, config, chosen=held_out is not None)
     folder = cache / fingerprint
     if (folder / "prepared.json").is_file():
         os.utime(folder)
         return _read(folder, cached=True)
-    corpus = read_corpus(places, held_out=held_out, on_read=on_read)
     making = cache / f".{fingerprint}.{os.getpid()}.new"
     shutil.rmtree(making, ignore_errors=True)
     try:
         with writing_to(cache, "--cache"):
+            store = store_in(cache)
+            corpus = read_corpus(places, held_out=held_out, config=config, store=store, on_read=on_read)
             making.mkdir(parents=True)
             _write(making, corpus, tokenizer, fingerprint, files)
             _put_in_place(making, folder)
@@ -101,25 +119,44 @@ def describe_files(places: Iterable[Path], held_out: Iterable[Path] | None) -> l
     return [[name, sha256, "held out" if is_apart else ""] for name, sha256, is_apart in sorted(described)]
 
 
-def _fingerprint(files: list[list[str]], tokenizer: str, *, chosen: bool) -> str:
+def store_in(cache: Path) -> Store:
+    """Where the cache keeps the books that were read, a file at a time."""
+    folder = cache / BOOKS
+    folder.mkdir(parents=True, exist_ok=True)
+    return Store(folder)
+
+
+def _fingerprint(files: list[list[str]], tokenizer: str, config: ReadingConfig, *, chosen: bool) -> str:
     """A name for what `prepare` gives, from the files' contents and names alone; it does not depend on where they are."""
-    whole = [PREPARING_VERSION, READING_VERSION, tokenizer, chosen, files]
+    whole = [PREPARING_VERSION, READING_VERSION, tokenizer, config.script, sorted(config.without), chosen, files]
     return hashlib.sha256(json.dumps(whole, ensure_ascii=False).encode()).hexdigest()[:32]
 
 
 def cache_size(cache: Path) -> int:
     """Bytes in the cache; a file that a run shares by a hard link counts here too."""
-    return sum(path.stat().st_size for path in cache.glob("*/*") if path.is_file()) if cache.is_dir() else 0
+    return sum(map(_size, _folders(cache)))
 
 
 def trim_cache(cache: Path, limit: int, keep: Path | None = None) -> None:
     """Remove what was used longest ago until the cache is at most `limit` bytes large; `keep` stays. Runs keep their own data."""
-    folders = sorted((path for path in cache.iterdir() if path.is_dir()), key=lambda path: path.stat().st_mtime) if cache.is_dir() else []
+    folders = sorted(_folders(cache), key=lambda path: path.stat().st_mtime)
+    size = sum(map(_size, folders))
     for folder in folders:
-        if cache_size(cache) <= limit:
+        if size <= limit:
             return
         if folder != keep:
+            size -= _size(folder)
             shutil.rmtree(folder, ignore_errors=True)
+
+
+def _folders(cache: Path) -> list[Path]:
+    """What can be removed one by one: prepared shelves, and single books."""
+    places = (cache, cache / BOOKS)
+    return [path for place in places if place.is_dir() for path in place.iterdir() if path.is_dir() and path != cache / BOOKS]
+
+
+def _size(folder: Path) -> int:
+    return sum(path.stat().st_size for path in folder.iterdir() if path.is_file())
 
 
 def _put_in_place(making: Path, folder: Path) -> None:
@@ -140,9 +177,12 @@ def _write(folder: Path, corpus: Corpus, kind: str, fingerprint: str, files: lis
     with open(folder / "corpus.bin", "wb") as file:
         for books, held_out in ((corpus.training, False), (corpus.held_out, True)):
             for book in books:
-                ids = tokenizer.encode(book.text)
-                ids.tofile(file)
-                records.append(_record(book, len(ids), held_out))
+                tokens = 0
+                for piece in _pieces(book.text):
+                    ids = tokenizer.encode(piece)
+                    ids.tofile(file)
+                    tokens += len(ids)
+                records.append(_record(book, tokens, held_out))
         file.flush()
         os.fsync(file.fileno())
     write_atomically(folder / "tokenizer.json", tokenizer.to_json().encode())
@@ -151,6 +191,7 @@ def _write(folder: Path, corpus: Corpus, kind: str, fingerprint: str, files: lis
         "fingerprint": fingerprint,
         "script": _script(corpus),
         "unreadable": [[str(bad.path), bad.reason] for bad in corpus.unreadable],
+        "remarks": remarks_on(corpus),
     }
     write_atomically(folder / "prepared.json", json.dumps(about, ensure_ascii=False, indent=1).encode())
 
@@ -163,18 +204,42 @@ def _read(folder: Path, *, cached: bool) -> Prepared:
         unreadable=tuple(Unreadable(Path(path), reason) for path, reason in about["unreadable"]),
         fingerprint=about["fingerprint"],
         script=about["script"],
+        remarks=tuple(about["remarks"]),
         cached=cached,
     )
 
 
+def _pieces(text: str) -> Iterator[str]:
+    """The text, in pieces that end with a line, so that no long book needs its ids and its text in memory several times over."""
+    start = 0
+    while start < len(text):
+        end = len(text) if len(text) - start <= PIECE else text.rfind("\n", start, start + PIECE) + 1 or start + PIECE
+        end = end if end > start else start + PIECE
+        yield text[start:end]
+        start = end
+
+
+def remarks_on(corpus: Corpus) -> list[str]:
+    """What was done with the books that their owner should know: which are left out as repeats, which were converted."""
+    remarks = [it.sentence() for it in corpus.same[:_REMARKS_SHOWN]]
+    if len(corpus.same) > _REMARKS_SHOWN:
+        remarks.append(f"{len(corpus.same) - _REMARKS_SHOWN} more books stand on the shelf twice and are used once.")
+    changed = [book for book in corpus.books if book.converted_from]
+    if changed:
+        others = "book was" if len(changed) == 1 else "books were"
+        remarks.append(
+            f"{len(changed):,} {others} brought to {corpus.script.capitalize()}, as the rest; --script keep leaves them as they are."
+        )
+    return remarks
+
+
 def _record(book: Book, tokens: int, held_out: bool) -> BookRecord:
-    return BookRecord(book.title, book.author, book.path.name, book.part, book.sha256, len(book.text), tokens, held_out)
+    return BookRecord(book.title, book.author, book.file, book.part, book.sha256, book.characters, tokens, held_out)
 
 
 def _script(corpus: Corpus) -> str:
-    """The script in which most of the characters are written, a look at each book's beginning."""
+    """The script in which most of the characters are written."""
     characters: dict[str, int] = {}
     for book in corpus.training:
-        script = script_of(book.text[:20_000])
-        characters[script] = characters.get(script, 0) + len(book.text)
+        characters[book.script] = characters.get(book.script, 0) + book.characters
     return max(characters, key=lambda script: characters[script])

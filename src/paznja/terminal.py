@@ -24,7 +24,7 @@ from paznja.table import count, duration, one_line
 
 if TYPE_CHECKING:
     from paznja.api import Evaluation
-    from paznja.corpus.corpus import Unreadable
+    from paznja.corpus.book import Unreadable
     from paznja.run import Run
     from paznja.training import events
     from paznja.training.session import Planned, Reading

@@ -2,12 +2,13 @@
 
 import hashlib
 import os
+import random
 import signal
 import subprocess
 import sys
 import textwrap
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -15,16 +16,23 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from paznja.corpus import corpus as corpus_module
-from paznja.corpus.corpus import Book, file_fingerprints, find_files, read_corpus, split
+from paznja.corpus import shelf as shelf_module
+from paznja.corpus.book import Book, Unreadable
+from paznja.corpus.corpus import read_corpus
+from paznja.corpus.finding import file_fingerprints, find_files
 from paznja.corpus.script import script_of
+from paznja.corpus.splitting import split
 from paznja.errors import NoBooks
 
 
 def prose(seed: int, characters: int) -> str:
-    """Lines that differ from book to book, clean as they are."""
-    line = f"Књига број {seed} прича о мосту и о реци која испод њега тече.\n"
-    text = (line * (characters // len(line) + 1))[: characters - 1].rstrip()
-    return text.ljust(characters - 1, ".") + "\n"
+    """Lines of words that no two books share, clean as they are."""
+    draw = random.Random(seed)
+    words = [
+        "".join(draw.choice("бвгдзклмнпрст") + draw.choice("аеиоу") for _ in range(draw.randint(1, 4))) for _ in range(characters // 4)
+    ]
+    lines = [" ".join(words[start : start + 12]).capitalize() + "." for start in range(0, len(words), 12)]
+    return ("\n".join(lines)[: characters - 1].rstrip()).ljust(characters - 1, ".") + "\n"
 
 
 @pytest.fixture
@@ -41,7 +49,8 @@ def library(tmp_path: Path) -> Callable[..., Path]:
 
 
 def book(name: str, characters: int) -> Book:
-    return Book(name, "", "", Path(name), hashlib.sha256(name.encode()).hexdigest(), prose(len(name), characters))
+    text = prose(len(name), characters)
+    return Book(name, "", "", Path(name), hashlib.sha256(name.encode()).hexdigest(), text, len(text))
 
 
 def test_folders_are_searched_in_a_stable_order_and_unknown_and_hidden_files_are_passed_over(tmp_path: Path) -> None:
@@ -184,7 +193,8 @@ def test_a_single_book_holds_out_its_last_tenth_cut_between_paragraphs() -> None
 
 
 def test_a_single_book_of_one_paragraph_is_cut_between_words() -> None:
-    whole = Book("x", "", "", Path("x"), "0", "реч " * 1000 + "крај\n")
+    text = "реч " * 1000 + "крај\n"
+    whole = Book("x", "", "", Path("x"), "0", text, len(text))
     (beginning,), (end,) = split([whole])
     assert beginning.text.endswith("реч\n")
     assert end.text.startswith("реч ")
@@ -208,7 +218,7 @@ def test_split_holds_out_whole_books_about_a_twentieth_and_never_a_large_one_if_
 
 def test_split_does_not_look_at_where_a_book_lies_or_what_it_is_called() -> None:
     books = [book(f"{number}.txt", 3000 + number) for number in range(30)]
-    renamed = [Book("нов наслов", "", "", Path("/x") / f"{99 - n}.txt", it.sha256, it.text) for n, it in enumerate(books)]
+    renamed = [Book("нов наслов", "", "", Path("/x") / f"{99 - n}.txt", it.sha256, it.text, it.characters) for n, it in enumerate(books)]
     assert {it.sha256 for it in split(books)[1]} == {it.sha256 for it in split(renamed)[1]}
 
 
@@ -222,7 +232,7 @@ def test_several_processes_read_the_same_corpus_as_one(library: Callable[..., Pa
     folder = library(4000, 30_000, 5000, 6000)
     (folder / "bad.txt").write_bytes(b"\0")
     alone = read_corpus([folder], workers=1)
-    monkeypatch.setattr(corpus_module, "_BYTES_WORTH_A_PROCESS", 1000)
+    monkeypatch.setattr(shelf_module, "_BYTES_WORTH_A_PROCESS", 1000)
     seen: list[int] = []
     assert read_corpus([folder], workers=2, on_read=lambda done, total, path: seen.append(done)) == alone
     assert seen == [1, 2, 3, 4, 5]
@@ -237,8 +247,8 @@ def test_a_script_reads_once_however_processes_start_and_even_without_a_main_gua
     (tmp_path / "script.py").write_text(
         textwrap.dedent(f"""
             from pathlib import Path
-            from paznja.corpus import corpus
-            corpus._BYTES_WORTH_A_PROCESS, corpus._START_METHOD = 1000, "{method}"
+            from paznja.corpus import corpus, shelf
+            shelf._BYTES_WORTH_A_PROCESS, shelf._START_METHOD = 1000, "{method}"
             {guard}
                 books = corpus.read_corpus([Path({str(folder)!r})], workers=2).books
                 print("read", len(books), sum(len(book.text) for book in books))
@@ -250,18 +260,28 @@ def test_a_script_reads_once_however_processes_start_and_even_without_a_main_gua
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="the reader is replaced in forked processes")
-def test_a_process_that_is_killed_costs_no_book(library: Callable[..., Path], monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("times", [1, 99])
+def test_a_file_that_brings_its_process_down_costs_no_other_book(
+    library: Callable[..., Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, times: int
+) -> None:
     folder = library(4000, 30_000, 5000, 6000)
-    parent, read = os.getpid(), corpus_module.read_book
+    parent, read = os.getpid(), shelf_module.read_books_of
 
-    def die_in_a_child(path: Path) -> Book:
-        if os.getpid() != parent and path.name == "book 02.txt":
+    def die_in_a_child(path: Path, off: frozenset[str]) -> Iterator[Book | Unreadable]:
+        if os.getpid() != parent and path.name == "book 02.txt" and len(list(tmp_path.glob("died*"))) < times:
+            (tmp_path / f"died {os.getpid()}").touch()
             os.kill(os.getpid(), signal.SIGKILL)
-        return read(path)
+        return read(path, off)
 
-    monkeypatch.setattr(corpus_module, "read_book", die_in_a_child)
-    monkeypatch.setattr(corpus_module, "_BYTES_WORTH_A_PROCESS", 1000)
-    assert len(read_corpus([folder], workers=2).books) == 4
+    monkeypatch.setattr(shelf_module, "read_books_of", die_in_a_child)
+    monkeypatch.setattr(shelf_module, "_BYTES_WORTH_A_PROCESS", 1000)
+    seen: list[int] = []
+    corpus = read_corpus([folder], workers=2, on_read=lambda done, total, path: seen.append(done))
+    assert seen == [1, 2, 3, 4]
+    assert len(corpus.books) == (4 if times == 1 else 3)
+    assert [(it.path.name, it.reason[:28]) for it in corpus.unreadable] == (
+        [] if times == 1 else [("book 02.txt", "is damaged in such a way tha")]
+    )
 
 
 def test_the_whole_shelf_is_read_quickly_with_titles_authors_and_both_scripts(shelf: Path) -> None:

@@ -6,18 +6,21 @@ A new format is a line in `READERS`: a suffix, and a function from a file's byte
 import errno
 import hashlib
 import os
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
+from paznja.corpus.book import Book, Unreadable
 from paznja.corpus.cleaning import clean
 from paznja.corpus.contents import Contents, Reader
+from paznja.corpus.duplicates import sketch_of
 from paznja.corpus.epub import read_epub
 from paznja.corpus.ledger import Ledger
 from paznja.corpus.plain_text import read_plain_text
+from paznja.corpus.script import script_of
 from paznja.corpus.tei import read_tei
 from paznja.errors import UnreadableBook
 
-__all__ = ["READERS", "Book", "Contents", "Reader", "read_book", "suffixes"]
+__all__ = ["READERS", "Book", "Contents", "Reader", "read_book", "read_books_of", "suffixes"]
 
 READERS: dict[str, Reader] = {
     ".txt": read_plain_text,
@@ -29,25 +32,16 @@ READERS: dict[str, Reader] = {
 """A file's suffix, in small letters, and what reads such a file."""
 
 
-@dataclass(frozen=True)
-class Book:
-    """One book as clean text: a paragraph a line, the last one ended by a newline too."""
+def read_books_of(path: Path, off: Iterable[str] = ()) -> Iterator[Book | Unreadable]:
+    """The books in a file; `off`: names of rules that are switched off.
 
-    title: str
-    """The file's name without its suffix where the file names no title."""
-    author: str
-    """Given name first; several are separated by ", "; empty if unknown."""
-    language: str
-    """As the file says it ("sr", "sr-Cyrl", ...); empty if unknown."""
-    path: Path
-    sha256: str
-    """Of the file's bytes, in hexadecimal."""
-    text: str
-    part: str = ""
-    """"beginning" or "end" where one book had to be divided into training and held-out; else empty."""
+    Raises:
+        UnreadableBook: as `read_book`.
+    """
+    yield read_book(path, off)
 
 
-def read_book(path: Path) -> Book:
+def read_book(path: Path, off: Iterable[str] = ()) -> Book:
     """The book in a file.
 
     Raises:
@@ -60,7 +54,8 @@ def read_book(path: Path) -> Book:
         raise UnreadableBook(f"is {kind}, which cannot be read; save it as one of {suffixes()}")
     if not data.strip():
         raise UnreadableBook("is empty")
-    contents = reader(data, Ledger())
+    ledger = Ledger(off)
+    contents = reader(data, ledger)
     text = clean(contents.text)
     if not text:
         raise UnreadableBook("holds no text (pictures of pages must go through text recognition first)")
@@ -70,7 +65,13 @@ def read_book(path: Path) -> Book:
         language=_line(contents.language),
         path=path,
         sha256=hashlib.sha256(data).hexdigest(),
-        text=text,
+        held=text,
+        characters=len(text),
+        script=script_of(text),
+        format=path.suffix.lower().removeprefix("."),
+        notices=tuple(ledger.notices),
+        changes=ledger.changes,
+        sketch=sketch_of(text),
     )
 
 

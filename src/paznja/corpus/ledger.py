@@ -7,11 +7,20 @@ A `Ledger` is made for each book and handed to its reader and to the cleaning. A
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
+from paznja.errors import WrongUse
+
 RULES: Mapping[str, str] = {}
 """Every rule's name, and what it does, in half a sentence."""
 
 _EXAMPLES = 5
 _LONGEST_EXAMPLE = 120
+
+
+def check_rules(names: Iterable[str]) -> None:
+    """WrongUse, with those that there are, for a name that no rule has."""
+    for name in names:
+        if name not in RULES:
+            raise WrongUse(f"There is no rule {name!r}; the rules are: {', '.join(sorted(RULES))}.")
 
 
 @dataclass(frozen=True)

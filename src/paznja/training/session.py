@@ -16,7 +16,8 @@ from pathlib import Path
 from typing import Any
 
 from paznja.config import DEFAULT_PROMPTS, Settings, with_budget
-from paznja.corpus.corpus import Unreadable, passed_over
+from paznja.corpus.book import Unreadable
+from paznja.corpus.finding import passed_over
 from paznja.errors import BooksChanged, NoBooks, RunError, TrainingFailed
 from paznja.generation import fit_prompt
 from paznja.preparing import Prepared, describe_files, prepare
@@ -80,9 +81,16 @@ def begin(
     """Read the books, make the run's folder `out/name`, train; gives the run. Errors as in `paznja.train`."""
     if name is not None:
         check_free(out, name)
-    prepared = prepare(places, held_out=held_out, tokenizer=settings.tokenizer, cache=cache, on_read=lambda *seen: tell(Reading(*seen)))
+    prepared = prepare(
+        places,
+        held_out=held_out,
+        tokenizer=settings.tokenizer,
+        config=settings.reading,
+        cache=cache,
+        on_read=lambda *seen: tell(Reading(*seen)),
+    )
     settings, remarks = _complete(settings, prepared)
-    remarks = [*_passed_over(places), *remarks]
+    remarks = [*_passed_over(places), *prepared.remarks, *remarks]
     about = _about(settings, prepared, places, held_out, with_corpus=with_corpus)
     with writing_to(out, "--out"):
         run = Run.create(out, name or _default_name(out, places), about, prepared.folder, with_corpus=with_corpus)
@@ -240,7 +248,12 @@ def _corpus_to_resume(run: Run, books: list[Path] | None, cache: Path | None, te
     if kept:
         return None
     prepared = prepare(
-        places, held_out=held_out, tokenizer=run.settings().tokenizer, cache=cache, on_read=lambda *seen: tell(Reading(*seen))
+        places,
+        held_out=held_out,
+        tokenizer=run.settings().tokenizer,
+        config=run.settings().reading,
+        cache=cache,
+        on_read=lambda *seen: tell(Reading(*seen)),
     )
     if list(prepared.books) != run.books():
         raise BooksChanged(f"This version of paznja reads the books of {run.name!r} differently; go on with the version that began it.")

@@ -1,0 +1,222 @@
+"""The same book twice, found by content: as EPUB and as plain text, as two editions, in two scripts, alone and in a collection.
+
+A text is folded to bare letters, the same for both of Serbian's scripts. Every stretch of `WINDOW` letters has a hash, and those
+with one of the lowest hashes make the text's sketch: the same stretch is taken, or not, in every book, so two sketches share as
+large a part as the two texts do (FracMinHash: Irber and others, 2022, doi:10.1101/2022.01.11.475838).
+"""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import cache
+from itertools import combinations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from paznja.corpus.book import NO_SKETCH, Book, Sketch
+
+WINDOW = 32
+"""Letters in a stretch: about six words, which two books share by chance very seldom."""
+
+ONE_IN = 64
+"""So many stretches is one taken of."""
+
+SAME = 0.5
+"""Of the smaller book's stretches in the larger one: then it is the same book."""
+
+LARGE_PART = 0.05
+"""Then they share a large part: what the one is measured on, the other may not be learnt from."""
+
+ALIKE_IN_LENGTH = 0.95
+"""Two copies whose lengths differ by less than this are told apart by their formats."""
+
+BETTER_FORMATS = ("xml", "epub", "fb2", "docx", "odt", "html", "htm", "md", "rtf", "txt", "text", "pdf")
+"""In which paragraphs, notes and page furniture are known the better the earlier."""
+
+_PIECE = 1 << 20
+_MULTIPLIER = 0x9E3779B97F4A7C15
+_CROWD = 32
+
+# In both scripts the same: j and ž are left out, so lj, nj and dž are as љ, њ and џ, and dj as ђ.
+_BARE = {
+    **dict(zip("абвгдђезиклмнопрстћуфхцчшљњџ", "abvgddeziklmnoprstcufhccslnd", strict=True)),
+    **dict(zip("đjјжž", "d\0\0\0\0", strict=True)),
+}
+
+
+@dataclass(frozen=True)
+class Same:
+    """A book that is left out because it is among the books already."""
+
+    book: Book
+    of: Book
+    share: float
+    """Of the smaller one's stretches, those that stand in the other one."""
+
+    def sentence(self) -> str:
+        """For the user."""
+        if self.share >= SAME:
+            return f"{self.book.file} is the same book as {self.of.file} ({self.share:.0%} of it is in both) and is left out."
+        return f"{self.book.file} shares {self.share:.0%} with {self.of.file}, which is held out, and is left out."
+
+
+def sketch_of(text: str) -> Sketch:
+    """The hashes of the chosen stretches, sorted, each once; none of a text of fewer than `WINDOW` letters."""
+    letters = fold(text)
+    chosen = [NO_SKETCH]
+    for start in range(0, max(1, len(letters)), _PIECE):
+        piece = letters[start : start + _PIECE + WINDOW - 1]
+        if len(piece) >= WINDOW:
+            hashes = _hash_stretches(piece)
+            chosen.append(hashes[hashes < np.uint64(2**64 // ONE_IN)])
+    return np.unique(np.concatenate(chosen))
+
+
+def fold(text: str) -> NDArray[np.uint16]:
+    """The letters alone, small and without accents, alike in both of Serbian's scripts (j and ž, which make digraphs, are left out)."""
+    units = np.frombuffer(text.encode("utf-16-le", errors="replace"), dtype="<u2")
+    letters = _folding()[units]
+    return letters[letters != 0]
+
+
+def without_repeats(books: Sequence[Book], first: frozenset[str] = frozenset()) -> tuple[list[Book], list[Same]]:
+    """The books, each once, and those that are left out. Of two copies the longer one stays, or of two as long the better format.
+
+    `first`: the SHA-256 of books that stay whatever else there is, and before which any other copy goes.
+    """
+
+    def precedence(i: int) -> tuple[bool, int, str, str]:
+        return books[i].sha256 not in first, -books[i].characters, books[i].path.name, books[i].sha256
+
+    order = sorted(range(len(books)), key=precedence)
+    shares = _shares([books[i] for i in order], SAME)
+    copies: dict[int, list[int]] = {}  # in places of the order; the first is the one that stays
+    leader: dict[int, int] = {}
+    for place, i in enumerate(order):
+        found = min((leader[other] for other in shares.get(place, ()) if other in leader), default=None)
+        if found is None or books[i].sha256 in first:
+            leader[place], copies[place] = place, [place]
+            continue
+        leader[place] = found
+        stays = books[order[copies[found][0]]]
+        better = stays.sha256 not in first and _is_better(books[i], stays)
+        copies[found].insert(0 if better else len(copies[found]), place)
+    same = [
+        Same(books[order[place]], books[order[stays]], _share(books[order[place]].sketch, books[order[stays]].sketch))
+        for stays, *others in copies.values()
+        for place in others
+    ]
+    staying = sorted(order[stays] for stays, *_ in copies.values())
+    return [books[i] for i in staying], sorted(same, key=lambda it: it.book.file)
+
+
+def sharing_with(books: Sequence[Book], apart: frozenset[str]) -> list[Same]:
+    """The books that share a large part with one of those whose SHA-256 is in `apart`, and with which one it is most."""
+    shares = _shares(books, LARGE_PART)
+    found = []
+    for number, book in enumerate(books):
+        if book.sha256 not in apart:
+            leaks = [(share, other) for other, share in shares.get(number, {}).items() if books[other].sha256 in apart]
+            if leaks:
+                share, other = max(leaks)
+                found.append(Same(book, books[other], share))
+    return found
+
+
+def groups(books: Sequence[Book]) -> list[list[int]]:
+    """The books' numbers, those together that share a large part, directly or through others; ordered by each group's first."""
+    shares = _shares(books, LARGE_PART)
+    group_of: dict[int, list[int]] = {}
+    for number in range(len(books)):
+        if number in group_of:
+            continue
+        group, waiting = [number], [number]
+        group_of[number] = group
+        while waiting:
+            for other in shares.get(waiting.pop(), {}):
+                if other not in group_of:
+                    group_of[other] = group
+                    group.append(other)
+                    waiting.append(other)
+        group.sort()
+    return [group for number, group in group_of.items() if number == group[0]]
+
+
+def _shares(books: Sequence[Book], least: float) -> dict[int, dict[int, float]]:
+    """For each book the others that share at least so large a part with it, and how large it is of the smaller one's."""
+    found: dict[int, dict[int, float]] = {}
+    for (i, k), count in shared_stretches([book.sketch for book in books]).items():
+        share = count / min(len(books[i].sketch), len(books[k].sketch))
+        if share >= least:
+            found.setdefault(i, {})[k] = share
+            found.setdefault(k, {})[i] = share
+    return found
+
+
+def shared_stretches(sketches: Sequence[Sketch]) -> dict[tuple[int, int], int]:
+    """How many chosen stretches two books share, for every pair that shares any; the lower number first.
+
+    Of a stretch that a crowd of books has, only the pairs with the first of them count.
+    """
+    if not any(map(len, sketches)):
+        return {}
+    hashes = np.concatenate(sketches)
+    owners = np.repeat(np.arange(len(sketches)), [len(sketch) for sketch in sketches])
+    order = np.argsort(hashes, kind="stable")
+    hashes, owners = hashes[order], owners[order]
+    starts = np.flatnonzero(np.concatenate([[True], hashes[1:] != hashes[:-1]]))
+    lengths = np.diff(np.append(starts, len(hashes)))
+    twos = starts[lengths == 2]
+    pairs, times = np.unique(owners[twos] * len(sketches) + owners[twos + 1], return_counts=True)
+    shared = {divmod(pair, len(sketches)): count for pair, count in zip(pairs.tolist(), times.tolist(), strict=True)}
+    for start, length in zip(starts[lengths > 2].tolist(), lengths[lengths > 2].tolist(), strict=True):
+        for pair in _pairs(owners[start : start + length].tolist()):
+            shared[pair] = shared.get(pair, 0) + 1
+    return shared
+
+
+def _share(one: Sketch, other: Sketch) -> float:
+    return len(np.intersect1d(one, other, assume_unique=True)) / max(1, min(len(one), len(other)))
+
+
+def _pairs(owners: list[int]) -> Iterator[tuple[int, int]]:
+    """All of them; of a crowd only those with its first, which lead to all the others as well."""
+    return combinations(owners, 2) if len(owners) <= _CROWD else ((owners[0], other) for other in owners[1:])
+
+
+def _is_better(book: Book, kept: Book) -> bool:
+    rank = {name: number for number, name in enumerate(BETTER_FORMATS)}
+    ours, theirs = (rank.get(it.format, len(rank)) for it in (book, kept))
+    return ours < theirs and book.characters >= ALIKE_IN_LENGTH * kept.characters
+
+
+def _hash_stretches(letters: NDArray[np.uint16]) -> Sketch:
+    """Of every stretch of `WINDOW` letters: a polynomial, by doubling the width, then mixed so that its size says nothing."""
+    hashes = letters.astype(np.uint64) + np.uint64(1)
+    width, power = 1, _MULTIPLIER
+    while width < WINDOW:
+        hashes = hashes[:-width] * np.uint64(power) + hashes[width:]
+        width, power = 2 * width, power * power % 2**64
+    hashes ^= hashes >> np.uint64(33)
+    hashes *= np.uint64(0xC2B2AE3D27D4EB4F)
+    hashes ^= hashes >> np.uint64(29)
+    return hashes
+
+
+@cache
+def _folding() -> NDArray[np.uint16]:
+    """For each UTF-16 unit what it is folded to; 0 for what is no letter."""
+    table = np.arange(2**16, dtype=np.uint16)
+    table[:0x530] = 0
+    table[0x2000:0x3040] = 0
+    table[0xFE00:0xFE70] = 0
+    for codepoint in range(0x41, 0x530):
+        character = chr(codepoint)
+        if character.isalpha():
+            small = character.lower()[0]
+            letter = small if small in _BARE else unicodedata.normalize("NFD", small)[0]
+            table[codepoint] = ord(_BARE.get(letter, letter))
+    return table

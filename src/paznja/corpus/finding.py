@@ -1,0 +1,75 @@
+"""From places (files and folders) to the files that may be books."""
+
+import hashlib
+import os
+from collections import Counter
+from collections.abc import Iterable
+from pathlib import Path
+
+from paznja.corpus.formats import READERS
+from paznja.errors import NoBooks
+
+_KINDS_OF_BOOKS = {".pdf", ".docx", ".doc", ".odt", ".rtf", ".fb2", ".mobi", ".azw", ".azw3", ".djvu", ".html", ".htm", ".zip"}
+
+
+def find_files(places: Iterable[Path]) -> list[Path]:
+    """The files at the places, each once: a file itself whatever its suffix, and of a folder all that has a known one.
+
+    Folders are searched recursively, in the order of names; hidden files and folders are left out, and a folder that is
+    reached twice (links in a circle) is searched once. A folder that may not be opened stands in the list itself, so that
+    reading it gives the reason.
+
+    Raises:
+        NoBooks: a place does not exist; the message names it.
+    """
+    found: list[Path] = []
+    searched: set[Path] = set()
+    for place in places:
+        if not os.path.exists(place):  # unlike Path.exists, never an error
+            raise NoBooks(f"{place} does not exist, or lies where it may not be opened; give a file or a folder with books")
+        if os.path.isdir(place):
+            _search(place, found, searched)
+        else:
+            found.append(place)
+    return once(found)
+
+
+def passed_over(places: Iterable[Path]) -> Counter[str]:
+    """How many files in these folders may be books but are of a kind that is not read, by suffix."""
+    folders = [place for place in places if place.is_dir()]
+    suffixes_found = (path.suffix.lower() for folder in folders for path in folder.rglob("*"))
+    return Counter(suffix for suffix in suffixes_found if suffix in _KINDS_OF_BOOKS and suffix not in READERS)
+
+
+def file_fingerprints(paths: Iterable[Path]) -> list[tuple[Path, str]]:
+    """Each file's SHA-256 in hexadecimal, in the order given; empty for a file that cannot be opened."""
+    return [(path, _sha256(path)) for path in paths]
+
+
+def _sha256(path: Path) -> str:
+    try:
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError:
+        return ""
+
+
+def once(paths: Iterable[Path]) -> list[Path]:
+    """The paths in order, each file once."""
+    return list({path.resolve(): path for path in reversed(list(paths))}.values())[::-1]
+
+
+def _search(folder: Path, found: list[Path], searched: set[Path]) -> None:
+    if folder.resolve() in searched:
+        return
+    searched.add(folder.resolve())
+    if not os.access(folder, os.R_OK | os.X_OK):
+        found.append(folder)
+        return
+    for path in sorted(folder.iterdir()):
+        if path.name.startswith("."):
+            continue
+        if path.is_dir():
+            _search(path, found, searched)
+        elif path.suffix.lower() in READERS and path.is_file():
+            found.append(path)

@@ -1,0 +1,142 @@
+"""Many files side by side: each is read in a process of its own choosing, kept in the store, and given back without its text in memory.
+
+A file that brings down the process that reads it (a damaged PDF can) costs nobody else anything: it is named, the rest goes on.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import multiprocessing
+import os
+import signal
+import sys
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import Future, ProcessPoolExecutor, as_completed
+from concurrent.futures.process import BrokenProcessPool
+from functools import partial
+from pathlib import Path
+from typing import TypeVar
+
+from paznja.corpus.book import Book, Unreadable
+from paznja.corpus.formats import read_books_of
+from paznja.corpus.store import Store
+from paznja.errors import UnreadableBook
+
+LARGE_FILE = 16_000_000
+"""Bytes from which on files are read one at a time, so that the memory of two is never needed at once."""
+
+_BYTES_WORTH_A_PROCESS = 4_000_000  # a process starts in about 0.2 s, in which this one reads as much
+_MAY_CRASH = frozenset({".pdf"})
+"""Read by a library in C."""
+_START_METHOD = "fork" if sys.platform == "linux" else "spawn"
+
+Result = list[Book | Unreadable]
+"""Of one file: its books, and what could not be read of it."""
+
+OnRead = Callable[[int, int, Path], None]
+"""Called after each file with the number of files done, the number in all, and the file."""
+
+T = TypeVar("T")
+
+
+def read_files(
+    files: Sequence[Path], *, off: Iterable[str] = (), store: Store | None = None, workers: int | None = None, on_read: OnRead | None = None
+) -> Result:
+    """The books of all these files, in any order; with a store, their texts are in it and not in memory."""
+    sizes = {path: path.stat().st_size if os.path.isfile(path) else 0 for path in files}
+    read = partial(_read, off=frozenset(off), store=store)
+    results: Result = []
+    done = 0
+
+    def take(path: Path, result: Result) -> None:
+        nonlocal done
+        done += 1
+        results.extend(result)
+        if on_read is not None:
+            on_read(done, len(files), path)
+
+    crashing = any(path.suffix.lower() in _MAY_CRASH for path in files)
+    small = sorted((path for path in files if sizes[path] < LARGE_FILE), key=lambda path: -sizes[path])  # so that no process ends late
+    large = [path for path in files if sizes[path] >= LARGE_FILE]
+    for group, most in ((small, workers or os.cpu_count() or 1), (large, 1)):
+        processes = min(most, len(group), max(crashing, sum(sizes[path] for path in group) // _BYTES_WORTH_A_PROCESS))
+        side_by_side(read, group, processes, take, _crashed)
+    return results
+
+
+def side_by_side(
+    work: Callable[[Path], T] | Callable[[Book], T],
+    items: Sequence,
+    processes: int,
+    take: Callable[..., None],
+    crashed: Callable[..., T],
+) -> None:
+    """`take(item, work(item))` for every item, as they are done; in this process if `processes` is below 1 or none may be started.
+
+    An item that brings its process down is given to a process of its own, and if that goes down too, `take(item, crashed(item))`.
+    """
+    if processes < 1 or not _may_start_processes():
+        for item in items:
+            take(item, work(item))
+        return
+    left = list(items)
+    for alone in (False, True):
+        for batch in [[item] for item in left] if alone else [left]:
+            pool = ProcessPoolExecutor(min(processes, len(batch)), multiprocessing.get_context(_START_METHOD), _leave_interrupts_to_parent)
+            futures: dict[Future[T], object] = {}
+            try:
+                futures = {pool.submit(work, item): item for item in batch}
+                for future in as_completed(futures):
+                    take(futures[future], future.result())
+                    left.remove(futures[future])
+            except BrokenProcessPool:
+                if alone:
+                    take(batch[0], crashed(batch[0]))
+            finally:
+                pool.shutdown(wait=False, cancel_futures=True)
+        if not left:
+            return
+
+
+def _read(path: Path, *, off: frozenset[str], store: Store | None) -> Result:
+    try:
+        if store is None or not path.is_file():
+            return list(read_books_of(path, off))
+        before = path.stat()
+        with path.open("rb") as file:
+            sha256 = hashlib.file_digest(file, "sha256").hexdigest()
+        key = store.key(sha256, path.suffix.lower(), off)
+        found = store.find(key, path)
+        if found is not None:
+            return found
+        results = list(read_books_of(path, off))
+        after = path.stat()
+        if (before.st_size, before.st_mtime_ns) != (after.st_size, after.st_mtime_ns):
+            raise UnreadableBook("changed while it was being read; wait until whatever writes it has ended, and try again")
+        return store.keep(key, results, path)
+    except UnreadableBook as error:
+        return [Unreadable(path, str(error))]
+    except PermissionError:
+        return [Unreadable(path, "may not be opened (no permission); change its permissions or copy it to a folder of yours")]
+    except MemoryError:
+        return [Unreadable(path, "needs more memory than there is; split it into several files")]
+
+
+def _crashed(path: Path) -> Result:
+    reason = "is damaged in such a way that the program reading it broke down; get another copy, or save it in another format"
+    return [Unreadable(path, reason)]
+
+
+def _may_start_processes() -> bool:
+    """Whether a new process leaves the user's script alone: a spawned one runs it again unless it has a `__name__` guard."""
+    script = getattr(sys.modules["__main__"], "__file__", None)
+    if _START_METHOD == "fork" or script is None:
+        return True
+    try:
+        return "__name__" in Path(script).read_text(encoding="utf-8", errors="ignore")
+    except OSError:
+        return False
+
+
+def _leave_interrupts_to_parent() -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)

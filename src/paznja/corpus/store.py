@@ -1,0 +1,131 @@
+"""Books that were read once, kept by the contents of their files, so that only what is new has to be read again.
+
+A folder a file: `books.json` says what is known of the books in it, and what of an archive could not be read; `0.txt`, `1.txt`, ... are
+their texts, `0.npy`, ... their sketches, `0.latin.json` (and `.txt`, if it changed) a text in another script. A folder is made beside
+its place and then renamed.
+"""
+
+import dataclasses
+import hashlib
+import json
+import os
+import shutil
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from paznja.corpus.book import Book, Unreadable
+from paznja.corpus.ledger import Change, Example
+from paznja.corpus.script import script_of
+
+READING_VERSION = 2
+"""Raised whenever the same files would give another text: what was kept by another version is not used."""
+
+_KEPT = ("title", "author", "language", "sha256", "characters", "script", "format", "member", "notices")
+
+
+class Store:
+    """What was read, below a folder."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def key(self, sha256: str, suffix: str, off: Iterable[str]) -> str:
+        """What a file's books are kept under: its contents, how it is read, and the rules that are switched off."""
+        whole = json.dumps([READING_VERSION, sha256, suffix, sorted(off)])
+        return hashlib.sha256(whole.encode()).hexdigest()[:32]
+
+    def find(self, key: str, path: Path) -> list[Book | Unreadable] | None:
+        """What the file that is now at this path gave, the texts in the store; None if it was not read yet."""
+        place = self.folder / key
+        try:
+            whole = json.loads((place / "books.json").read_text(encoding="utf-8"))
+            os.utime(place)
+            books = [_book(place, number, record, path) for number, record in enumerate(whole["books"])]
+            return [*books, *(Unreadable(path / member, reason) for member, reason in whole["unreadable"])]
+        except (OSError, ValueError, KeyError, TypeError):
+            return None
+
+    def keep(self, key: str, results: list[Book | Unreadable], path: Path) -> list[Book | Unreadable]:
+        """Write down what reading gave; gives it with the texts in the store."""
+        books = [it for it in results if isinstance(it, Book)]
+        unreadable = [it for it in results if isinstance(it, Unreadable)]
+        making = self.folder / f".{key}.{os.getpid()}.new"
+        shutil.rmtree(making, ignore_errors=True)
+        making.mkdir(parents=True)
+        for number, book in enumerate(books):
+            (making / f"{number}.txt").write_text(book.text, encoding="utf-8", newline="\n")
+            np.save(making / f"{number}.npy", book.sketch)
+        records = [{name: getattr(book, name) for name in _KEPT} | {"changes": _plain(book.changes)} for book in books]
+        whole = {"books": records, "unreadable": [(str(it.path.relative_to(path)), it.reason) for it in unreadable]}
+        (making / "books.json").write_text(json.dumps(whole, ensure_ascii=False), encoding="utf-8")
+        try:
+            os.replace(making, self.folder / key)
+        except OSError:  # another process was quicker
+            if not (self.folder / key / "books.json").is_file():
+                raise
+            shutil.rmtree(making, ignore_errors=True)
+        kept = [dataclasses.replace(book, held=self.folder / key / f"{number}.txt") for number, book in enumerate(books)]
+        return [*kept, *unreadable]
+
+    def find_converted(self, book: Book, script: str) -> Book | None:
+        """The book in this script, if it was converted before; the same book if nothing in it had to be."""
+        assert isinstance(book.held, Path)
+        try:
+            record = json.loads(book.held.with_suffix(f".{script}.json").read_text(encoding="utf-8"))
+            return _converted(book, record, script)
+        except (OSError, ValueError, KeyError, TypeError):
+            return None
+
+    def keep_converted(self, book: Book, text: str, script: str, notices: Iterable[str], changes: Mapping[str, Change]) -> Book:
+        """Write down what became of the book's text."""
+        assert isinstance(book.held, Path)
+        changed = bool(list(notices) or changes) or text != book.text
+        if changed:
+            _write(book.held.with_suffix(f".{script}.txt"), text)
+        record = {
+            "changed": changed,
+            "characters": len(text),
+            "script": script_of(text),
+            "notices": list(notices),
+            "changes": _plain(changes),
+        }
+        _write(book.held.with_suffix(f".{script}.json"), json.dumps(record, ensure_ascii=False))
+        return _converted(book, record, script)
+
+
+def _write(path: Path, text: str) -> None:
+    making = path.with_name(f".{path.name}.{os.getpid()}.new")
+    making.write_text(text, encoding="utf-8", newline="\n")
+    os.replace(making, path)
+
+
+def _book(place: Path, number: int, record: dict[str, Any], path: Path) -> Book:
+    about = {name: record[name] for name in _KEPT}
+    about["notices"] = tuple(about["notices"])
+    about["title"] = about["title"] or path.stem
+    text = place / f"{number}.txt"
+    if not text.is_file():
+        raise KeyError(number)
+    return Book(path=path, held=text, changes=_changes(record["changes"]), sketch=np.load(place / f"{number}.npy"), **about)
+
+
+def _converted(book: Book, record: dict[str, Any], script: str) -> Book:
+    if not record["changed"]:
+        return book
+    assert isinstance(book.held, Path)
+    text = book.held.with_suffix(f".{script}.txt")
+    return book.rewritten(text, record["characters"], record["script"], record["notices"], _changes(record["changes"]))
+
+
+def _plain(changes: Mapping[str, Change]) -> dict[str, Any]:
+    return {rule: dataclasses.asdict(change) for rule, change in changes.items()}
+
+
+def _changes(plain: dict[str, Any]) -> dict[str, Change]:
+    return {
+        rule: Change(change["count"], change["characters"], [Example(**example) for example in change["examples"]])
+        for rule, change in plain.items()
+    }

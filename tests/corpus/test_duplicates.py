@@ -1,0 +1,120 @@
+"""The same book twice is found by content, whatever its script, format or edition."""
+
+import random
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from paznja.corpus import duplicates
+from paznja.corpus.book import Book
+from paznja.corpus.duplicates import fold, groups, sharing_with, sketch_of, without_repeats
+from paznja.corpus.script import to_latin
+from paznja.corpus.splitting import split
+
+
+def prose(seed: int, words: int = 6000) -> str:
+    """Cyrillic paragraphs of made-up words."""
+    draw = random.Random(seed)
+    made = ["".join(draw.choice("бвгдзклљмнњпрстцџ") + draw.choice("аеиоу") for _ in range(draw.randint(1, 4))) for _ in range(words)]
+    return "".join(" ".join(made[start : start + 50]).capitalize() + ".\n" for start in range(0, words, 50))
+
+
+def book(name: str, text: str) -> Book:
+    suffix = name.rpartition(".")[2]
+    return Book(name, "", "", Path(name), f"hash of {name}", text, len(text), format=suffix, sketch=sketch_of(text))
+
+
+def names(books: list[Book]) -> list[str]:
+    return [it.path.name for it in books]
+
+
+def test_letters_are_folded_alike_in_both_scripts_without_accents_marks_and_digits() -> None:
+    assert "".join(map(chr, fold("„Њега, џеп и Ђурађ 12 — Љубав!“"))) == "".join(map(chr, fold("Njega džep i Đurađ ljubav")))
+    assert fold("че̏сто čèsto").tolist() == fold("често cesto").tolist()
+    assert len(fold("123 ... — „“")) == 0
+    assert len(fold("日本語")) == 3
+
+
+def test_a_text_in_the_other_script_with_other_lines_and_quotes_has_the_same_sketch() -> None:
+    text = prose(1)
+    other = to_latin(text).replace("\n", " \n\n").replace(". ", " — ").upper()
+    assert sketch_of(text).tolist() == sketch_of(other).tolist()
+    assert 300 < len(sketch_of(text)) < 1000
+
+
+def test_a_sketch_is_the_same_in_pieces(monkeypatch: pytest.MonkeyPatch) -> None:
+    text = prose(1)
+    whole = sketch_of(text)
+    monkeypatch.setattr(duplicates, "_PIECE", 1000)
+    assert np.array_equal(sketch_of(text), whole)
+
+
+def test_a_text_of_a_few_letters_has_no_sketch_and_is_like_no_other() -> None:
+    books = [book("a.txt", "Мост."), book("b.txt", "Мост.")]
+    assert without_repeats(books) == (books, [])
+    assert groups(books) == [[0], [1]]
+
+
+def test_two_editions_are_one_book_and_the_longer_one_stays() -> None:
+    text = prose(1)
+    lines = text.splitlines()
+    edition = "\n".join(line for number, line in enumerate(lines) if number % 7) + "\n"
+    books = [book("short.epub", to_latin(edition)), book("other.txt", prose(2)), book("long.txt", text)]
+    kept, same = without_repeats(books)
+    assert names(kept) == ["other.txt", "long.txt"]
+    assert [(it.book.path.name, it.of.path.name, it.share > 0.9) for it in same] == [("short.epub", "long.txt", True)]
+    assert same[0].sentence() == f"short.epub is the same book as long.txt ({same[0].share:.0%} of it is in both) and is left out."
+
+
+def test_of_two_copies_as_long_the_better_format_stays() -> None:
+    text = prose(1)
+    books = [book("a.pdf", text + "12\n"), book("b.txt", text + "1\n"), book("c.epub", text), book("d.txt", prose(3))]
+    kept, same = without_repeats(books)
+    assert names(kept) == ["c.epub", "d.txt"]
+    assert {(it.book.path.name, it.of.path.name) for it in same} == {("a.pdf", "c.epub"), ("b.txt", "c.epub")}
+
+
+def test_a_novel_is_left_out_where_a_collection_has_it_too() -> None:
+    books = [book("novel.epub", prose(1)), book("collected.txt", prose(2) + prose(1) + prose(3))]
+    assert names(without_repeats(books)[0]) == ["collected.txt"]
+
+
+def test_what_is_named_to_be_held_out_stays_before_any_copy() -> None:
+    text = prose(1)
+    books = [book("apart.txt", text), book("whole.epub", text + prose(5, 500)), book("other.txt", prose(2))]
+    kept, same = without_repeats(books, frozenset({"hash of apart.txt"}))
+    assert names(kept) == ["apart.txt", "other.txt"]
+    assert names([it.book for it in same]) == ["whole.epub"]
+
+
+def test_books_that_share_a_chapter_are_held_out_together_or_not_at_all() -> None:
+    chapter = prose(99, 2000)
+    books = [book(f"{number}.txt", prose(number) + (chapter if number in (3, 17) else "")) for number in range(20)]
+    assert without_repeats(books) == (books, [])
+    together = groups(books)
+    assert [3, 17] in together
+    assert len(together) == 19
+    for shift in range(20):  # whichever of them is the first by its hash
+        renamed = [book(it.path.name, it.text) for it in books]
+        for number, it in enumerate(renamed):
+            object.__setattr__(it, "sha256", f"{(number + shift) % 20:02}")
+        _, held_out = split(renamed, together)
+        assert len({"3.txt", "17.txt"} & set(names(list(held_out)))) in (0, 2)
+
+
+def test_what_shares_a_large_part_with_a_named_held_out_book_is_told_with_its_share() -> None:
+    books = [book("apart.txt", prose(1)), book("half.txt", prose(2, 9000) + prose(1)[:10_000]), book("free.txt", prose(3))]
+    (leak,) = sharing_with(books, frozenset({"hash of apart.txt"}))
+    assert (leak.book.path.name, leak.of.path.name) == ("half.txt", "apart.txt")
+    assert 0.2 < leak.share < 0.5
+    assert leak.sentence() == f"half.txt shares {leak.share:.0%} with apart.txt, which is held out, and is left out."
+
+
+def test_a_crowd_of_copies_is_one_book() -> None:
+    text = prose(1)
+    books = [book(f"{number:03}.txt", text) for number in range(100)]
+    assert groups(books) == [list(range(100))]
+    kept, same = without_repeats(books)
+    assert names(kept) == ["000.txt"]
+    assert len(same) == 99
