@@ -49,7 +49,8 @@ def library(tmp_path: Path) -> Callable[..., Path]:
 
 
 def book(name: str, characters: int) -> Book:
-    text = prose(len(name), characters)
+    line = f"Књига {name} прича о мосту и о реци која испод њега тече.\n"
+    text = (line * (characters // len(line) + 1))[: characters - 1] + "\n"
     return Book(name, "", "", Path(name), hashlib.sha256(name.encode()).hexdigest(), text, len(text))
 
 
