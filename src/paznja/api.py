@@ -10,16 +10,19 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from paznja import config
 from paznja.config import customise, with_budget
 from paznja.corpus.book import Unreadable
-from paznja.corpus.corpus import read_books
+from paznja.corpus.corpus import Corpus, read_books, read_corpus
+from paznja.corpus.shelf import OnRead
 from paznja.errors import RunError, WrongUse
 from paznja.generation import Choice, expected, fit_prompt, generate
-from paznja.run import MEMORY, WEIGHTS, Run
+from paznja.preparing import default_cache, store_in
+from paznja.run import MEMORY, WEIGHTS, Run, writing_to
 from paznja.table import markdown_table
 from paznja.tokenizers import Tokenizer, load_tokenizer
 from paznja.training import session
@@ -190,15 +193,16 @@ def train(
     held_out: Places | None = None,
     with_corpus: bool = True,
     cache: Path | None = None,
+    strict: bool = False,
     on_event: OnEvent | None = None,
     **changes: Any,
 ) -> TrainedRun:
     """Train on these files and folders, for 10 minutes unless another budget is given, into the folder `out/name`.
 
     `held_out`: files to measure on, chosen automatically otherwise. `with_corpus=False` keeps the books' text out of the run
-    folder. `changes`: single settings, by their names in `paznja.config` (batch, context, layers, width, learning_rate, seed,
-    device, threads, checkpoint_seconds, ...). `on_event` is given everything that happens. Ctrl-C finishes the iteration,
-    saves and returns.
+    folder. `strict`: do not begin without a file that cannot be read. `changes`: single settings, by their names in
+    `paznja.config` (script, without, batch, context, layers, width, learning_rate, seed, device, threads, checkpoint_seconds, ...).
+    `on_event` is given everything that happens. Ctrl-C finishes the iteration, saves and returns.
 
     Raises WrongUse, NoBooks, TrainingFailed; see `paznja.errors`.
     """
@@ -209,8 +213,48 @@ def train(
         **changes,
     )
     apart = None if held_out is None else _paths(held_out)
-    run = session.begin(_paths(books), settings, Path(out), name, apart, on_event or _ignore, with_corpus=with_corpus, cache=cache)
+    run = session.begin(
+        _paths(books), settings, Path(out), name, apart, on_event or _ignore, with_corpus=with_corpus, cache=cache, strict=strict
+    )
     return TrainedRun(run)
+
+
+def read_shelf(
+    books: Places,
+    *,
+    held_out: Places | None = None,
+    script: str = "auto",
+    without: Sequence[str] = (),
+    cache: Path | None = None,
+    strict: bool = False,
+    on_read: OnRead | None = None,
+) -> Corpus:
+    """The books at these places exactly as `train` would see them, without training: each with its text and what was done to it.
+
+    `script`, `without`: as in `paznja.config.ReadingConfig`. Raises NoBooks where nothing could be read, WrongUse for an unknown
+    script or rule, TrainingFailed where the cache cannot be written.
+    """
+    reading = customise(config.preset("auto"), script=script, without=tuple(without)).reading
+    apart = None if held_out is None else _paths(held_out)
+    cache = cache or default_cache()
+    with writing_to(cache, "--cache"):
+        return read_corpus(_paths(books), held_out=apart, config=reading, store=store_in(cache), least=1, strict=strict, on_read=on_read)
+
+
+def write_texts(corpus: Corpus, folder: str | Path) -> int:
+    """Write the books' texts into a new folder, a file a book; how many files there are. WrongUse where the folder holds something."""
+    folder = Path(folder)
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        raise WrongUse(f"{folder} is there already and not an empty folder; name a new one with --out.")
+    taken: set[str] = set()
+    with writing_to(folder, "--out"):
+        folder.mkdir(parents=True, exist_ok=True)
+        for book in corpus.books:
+            stem = Path(book.file.replace("/", " - ")).stem + (f" ({book.part})" if book.part else "")
+            name = next(name for name in (stem, *(f"{stem} {number}" for number in count(2))) if name.casefold() not in taken)
+            taken.add(name.casefold())
+            (folder / f"{name}.txt").write_text(book.text, encoding="utf-8", newline="\n")
+    return len(taken)
 
 
 def resume(

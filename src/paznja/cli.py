@@ -27,7 +27,8 @@ WELCOME = """\
 paznja trains a small GPT on your own books, on this machine, and lets you watch it learn.
 
   paznja demo                           two minutes at most on the stories that come with it: try this first
-  paznja train ~/Books                  learn from a folder of your books (txt, epub, TEI xml), 10 minutes
+  paznja books ~/Books                  what it makes of your books, before anything is learnt
+  paznja train ~/Books                  learn from a folder of your books, 10 minutes
   paznja runs                           what has been trained
   paznja generate NAME --prompt "..."   let a trained model write on
   paznja next NAME "..."                which characters it expects next
@@ -54,6 +55,17 @@ quiet_option = click.option("--quiet", is_flag=True, help="Print errors alone.")
 latest_option = click.option("--latest", is_flag=True, help="Use the newest checkpoint's weights instead of the best ones.")
 minutes_option = click.option("--minutes", type=float, help="How long to train, with all the sampling, evaluating and saving.")
 iterations_option = click.option("--iterations", type=int, help="How long to train, in iterations.")
+script_option = click.option(
+    "--script",
+    help="What Serbian text is brought to: cyrillic; latin; auto, the one that most of the books use; keep leaves it.  [default: auto]",
+)
+without_option = click.option(
+    "--without", multiple=True, metavar="RULE", help="Switch off a rule of cleaning, by its name; may be given several times."
+)
+strict_option = click.option("--strict", is_flag=True, help="Stop at the first file that cannot be read, instead of going on without it.")
+held_out_option = click.option(
+    "--held-out", multiple=True, type=click.Path(path_type=Path), help="Measure on this file; may be given several times."
+)
 books_argument = click.argument("books", nargs=-1, required=True, type=click.Path(path_type=Path))
 
 
@@ -133,6 +145,9 @@ def training_options(command: Callable[..., Any]) -> Callable[..., Any]:
                 help="How much to measure on held-out text: auto; part, never all of the held-out books at the end; none, so that all of "
                 "the time goes into learning (paznja evaluate measures afterwards).  [default: auto]",
             ),
+            script_option,
+            without_option,
+            strict_option,
             click.option("--no-corpus", is_flag=True, help="Keep the books' text out of the run's folder; resuming then needs the books."),
             cache_option,
             quiet_option,
@@ -148,12 +163,12 @@ def training_options(command: Callable[..., Any]) -> Callable[..., Any]:
     "--minutes", type=float, help=f"How long to train, with all the sampling, evaluating and saving.  [default: {DEFAULT_MINUTES:g}]"
 )
 @iterations_option
-@click.option("--held-out", multiple=True, type=click.Path(path_type=Path), help="Measure on this file; may be given several times.")
+@held_out_option
 @training_options
 def train(books: tuple[Path, ...], minutes: float | None, iterations: int | None, held_out: tuple[Path, ...], **options: Any) -> int:
     """Train on BOOKS: files and folders, read with all that is in them.
 
-    Text files (UTF-8), EPUB and TEI XML are read. About a twentieth of the books, at least one, is held out: the model never
+    What can be read, paznja books --help says. About a twentieth of the books, at least one, is held out: the model never
     learns from it, and is measured on it. Ctrl-C finishes the iteration, saves, and says how to go on.
     """
     return _train(list(books), minutes=minutes, iterations=iterations, held_out=list(held_out) or None, **options)
@@ -177,7 +192,16 @@ def demo(minutes: float | None, iterations: int | None, **options: Any) -> int:
         return _train([folder], minutes=minutes, iterations=iterations, held_out=None, **options)
 
 
-def _train(books: list[Path], *, prompts: tuple[str, ...], sample_at: str | None, no_corpus: bool, quiet: bool, **options: Any) -> int:
+def _train(
+    books: list[Path],
+    *,
+    prompts: tuple[str, ...],
+    sample_at: str | None,
+    no_corpus: bool,
+    without: tuple[str, ...],
+    quiet: bool,
+    **options: Any,
+) -> int:
     from paznja.terminal import Display
 
     display = Display(quiet=quiet)
@@ -185,7 +209,8 @@ def _train(books: list[Path], *, prompts: tuple[str, ...], sample_at: str | None
         from paznja import api
 
         prompts = tuple(map(_prompt, prompts))
-        api.train(books, prompts=prompts, sample_at=_iterations(sample_at), with_corpus=not no_corpus, on_event=display.show, **options)
+        options |= {"sample_at": _iterations(sample_at), "with_corpus": not no_corpus, "without": without or None}
+        api.train(books, prompts=prompts, on_event=display.show, **options)
     return _training_code(display.complete, display.unreadable)
 
 
@@ -329,6 +354,59 @@ def cache(clear: bool, cache: Path | None) -> None:
         click.echo(f"{folder}: {size / 1e6:.0f} MB deleted.")
     else:
         click.echo(f"{folder}: {size / 1e6:.0f} MB of at most {CACHE_BYTES / 1e6:.0f} MB. paznja cache --clear deletes it.")
+
+
+class WithDefault(click.Group):
+    """A group whose first word may be left out: what is none of its commands goes to the one without a name."""
+
+    default = ""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        if not args or (args[0] not in self.commands and args[0] not in ctx.help_option_names):
+            args = [self.default, *args]
+        elif args[0] in ctx.help_option_names:
+            args = [self.default, args[0]]
+        return super().parse_args(ctx, args)
+
+
+@commands.group(name="books", cls=WithDefault)
+def books_group() -> None:
+    """Show what paznja makes of BOOKS, or fetch some (paznja books fetch)."""
+
+
+@books_group.command(name="", hidden=True)
+@books_argument
+@click.option(
+    "--out", type=click.Path(path_type=Path), help="Write the text into this new folder, a file a book, exactly as training sees it."
+)
+@click.option("--show", metavar="TITLE", help="One book: what was left out or mended in it and why, with examples.")
+@click.option("--json", "as_json", is_flag=True, help="Print everything as JSON instead of a table.")
+@held_out_option
+@script_option
+@without_option
+@strict_option
+@cache_option
+def books(books: tuple[Path, ...], out: Path | None, show: str | None, as_json: bool, held_out: tuple[Path, ...], **options: Any) -> int:
+    """Show what paznja makes of BOOKS: files and folders, read with all that is in them.
+
+    A line a book: title, author, format, script, characters, whether it is learnt from or held out to measure on, and what you should know
+    of it; then what was left out, and whether it is enough. Nothing is learnt, and your files are only read.
+    """
+    from paznja import api, books_table, terminal
+    from paznja.preparing import remarks_on
+
+    options["script"] = options["script"] or "auto"
+    with terminal.reading_bar(shown=not as_json) as on_read:
+        corpus = api.read_shelf(list(books), held_out=list(held_out) or None, on_read=on_read, **options)
+    terminal.print_unreadable(corpus.unreadable)
+    if show is not None:
+        books_table.print_book(corpus.find(show))
+    else:
+        books_table.print_books(corpus, remarks_on(corpus), as_json=as_json)
+    if out is not None:
+        written = api.write_texts(corpus, out)
+        click.echo(f"{written:,} {'file' if written == 1 else 'files'} written to {out}.", err=as_json)
+    return SOME_UNREADABLE if corpus.unreadable else 0
 
 
 def _training_code(complete: bool, unreadable: Sequence[Unreadable]) -> int:

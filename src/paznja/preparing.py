@@ -22,6 +22,7 @@ from paznja.corpus.book import Book, Unreadable
 from paznja.corpus.corpus import Corpus, read_corpus
 from paznja.corpus.finding import file_fingerprints, find_files
 from paznja.corpus.ledger import check_rules
+from paznja.corpus.shelf import refuse
 from paznja.corpus.store import READING_VERSION, Store
 from paznja.run import BookRecord, read_books_json, write_atomically, write_books_json, writing_to
 from paznja.tokenizers import learn_tokenizer
@@ -78,11 +79,13 @@ def prepare(
     tokenizer: str = "characters",
     config: ReadingConfig | None = None,
     cache: Path | None = None,
+    strict: bool = False,
     on_read: Callable[[int, int, Path], None] | None = None,
 ) -> Prepared:
     """Read the books at these places, or find them read already; `on_read(done, total, file)` is told of each file.
 
-    Raises NoBooks where there is nothing, or too little, to learn from; TrainingFailed where the cache cannot be written.
+    Raises NoBooks where there is nothing, or too little, to learn from, or, if `strict`, where a file cannot be read; TrainingFailed
+    where the cache cannot be written.
     """
     places = [Path(place) for place in places]
     held_out = None if held_out is None else [Path(place) for place in held_out]
@@ -94,13 +97,16 @@ def prepare(
     folder = cache / fingerprint
     if (folder / "prepared.json").is_file():
         os.utime(folder)
-        return _read(folder, cached=True)
+        prepared = _read(folder, cached=True)
+        if strict:
+            refuse(prepared.unreadable)
+        return prepared
     making = cache / f".{fingerprint}.{os.getpid()}.new"
     shutil.rmtree(making, ignore_errors=True)
     try:
         with writing_to(cache, "--cache"):
             store = store_in(cache)
-            corpus = read_corpus(places, held_out=held_out, config=config, store=store, on_read=on_read)
+            corpus = read_corpus(places, held_out=held_out, config=config, store=store, strict=strict, on_read=on_read)
             making.mkdir(parents=True)
             _write(making, corpus, tokenizer, fingerprint, files)
             _put_in_place(making, folder)

@@ -311,6 +311,19 @@ def scoring_bar(*, shown: bool) -> Iterator[Callable[[int, int], None] | None]:
         yield lambda done, total: bar.update(task, completed=done, total=total)
 
 
+@contextmanager
+def reading_bar(*, shown: bool) -> Iterator[Callable[[int, int, Path], None] | None]:
+    """A bar on standard error while files are read; nothing where that is no terminal."""
+    console = Console(stderr=True)
+    if not shown or not console.is_terminal:
+        yield None
+        return
+    columns = (TextColumn("Reading books"), BarColumn(), TextColumn("{task.completed}/{task.total}  {task.fields[file]}"))
+    with Progress(*columns, console=console, transient=True) as bar:
+        task = bar.add_task("", file="")
+        yield lambda done, total, path: bar.update(task, completed=done, total=total, file=path.name)
+
+
 def visible(character: str) -> str:
     """A character as it can be seen: a space as ␣, a line's end as ⏎."""
     return {" ": "␣", "\n": "⏎"}.get(character, character)

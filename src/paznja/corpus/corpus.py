@@ -13,7 +13,7 @@ from pathlib import Path
 
 from paznja.config import ReadingConfig
 from paznja.corpus.book import Book, Unreadable
-from paznja.corpus.duplicates import Same, groups, sharing_with, without_repeats
+from paznja.corpus.duplicates import Same, fold, groups, sharing_with, without_repeats
 from paznja.corpus.finding import find_files, once
 from paznja.corpus.formats import suffixes
 from paznja.corpus.ledger import Ledger, check_rules
@@ -22,7 +22,7 @@ from paznja.corpus.shelf import OnRead, read_files, side_by_side
 from paznja.corpus.splitting import in_order, split
 from paznja.corpus.store import READING_VERSION, Store
 from paznja.corpus.transliteration import convert
-from paznja.errors import NoBooks
+from paznja.errors import NoBooks, WrongUse
 
 MINIMUM_CHARACTERS = 2_000
 """With less text there is nothing to learn from."""
@@ -55,6 +55,27 @@ class Corpus:
         """How many characters the books have together."""
         return sum(book.characters for book in self.books)
 
+    def find(self, wanted: str) -> Book:
+        """The book with this title, or whose title, author or file has these words in it, in whichever script.
+
+        Raises:
+            WrongUse: no book or several have them; the message names them.
+        """
+
+        def folded(text: str) -> str:
+            return "".join(map(chr, fold(text)))
+
+        names = [(book, [folded(name) for name in (book.title, book.file, Path(book.file).stem)]) for book in self.books]
+        found = [book for book, its in names if folded(wanted) in its] or [
+            book for book, its in names if any(folded(wanted) in name for name in (*its, folded(book.author)))
+        ]
+        if len({book.sha256 for book in found}) == 1:
+            return found[0]
+        listed = ", ".join(repr(book.title) for book in (found or self.books)[:10])
+        if found:
+            raise WrongUse(f"Several books answer to {wanted!r}: {listed}. Give more of the title, or the file's name.")
+        raise WrongUse(f"No book answers to {wanted!r}; there are {listed}{' and others' if len(self.books) > 10 else ''}.")
+
     @cached_property
     def fingerprint(self) -> str:
         """SHA-256, in hexadecimal, of the books' contents, of which are held out, and of how they were read."""
@@ -71,6 +92,8 @@ def read_corpus(
     config: ReadingConfig | None = None,
     store: Store | None = None,
     workers: int | None = None,
+    least: int = MINIMUM_CHARACTERS,
+    strict: bool = False,
     on_read: OnRead | None = None,
 ) -> Corpus:
     """Reads every book at the places (files, and folders with all that is in them). The same book twice is one.
@@ -80,21 +103,23 @@ def read_corpus(
         config: the script to bring the books to, and the rules that are switched off.
         store: where read books are kept; without one all their texts are in memory.
         workers: processes to read with; as many as there are cores if left out, and only as many as pay.
+        least: characters to learn from, below which it is too little text.
+        strict: do not go on without a file that cannot be read.
         on_read: called after each file.
 
     Raises:
-        NoBooks: a place does not exist, no file could be read, or there is too little text.
+        NoBooks: a place does not exist, no file could be read (or one could not, if strict), or there is too little text.
     """
     config = config or ReadingConfig()
     check_rules(config.without)
     held_out_files = None if held_out is None else find_files(held_out)
     files = _files(places)
-    books, unreadable = _read(once(files + (held_out_files or [])), config, store, workers, on_read)
+    books, unreadable = _read(once(files + (held_out_files or [])), config, store, workers, on_read, strict=strict)
     kept_paths = {path.resolve() for path in held_out_files or ()}
     apart = frozenset(book.sha256 for book in books if book.path.resolve() in kept_paths)  # a copy elsewhere must not train either
     books, same = without_repeats(books, apart)
     if held_out_files is None:
-        _refuse_too_little(books)
+        _refuse_too_little(books, least)
     elif kept_paths and not apart:
         raise NoBooks(f"none of the held-out files could be read: {_reasons(unreadable)}")
     else:
@@ -103,7 +128,7 @@ def read_corpus(
         same = [*same, *leaking]
         if all(book.sha256 in apart for book in books):
             raise NoBooks("every book is held out, so there is none to train on; hold out fewer or add books")
-        _refuse_too_little([book for book in books if book.sha256 not in apart])
+        _refuse_too_little([book for book in books if book.sha256 not in apart], least)
     books, script = in_one_script(books, config, store, workers)
     about = {"unreadable": unreadable, "same": tuple(same), "script": script, "without": config.without}
     if held_out_files is None:
@@ -171,10 +196,16 @@ def _files(places: Iterable[Path]) -> list[Path]:
 
 
 def _read(
-    files: Sequence[Path], config: ReadingConfig, store: Store | None, workers: int | None, on_read: OnRead | None
+    files: Sequence[Path],
+    config: ReadingConfig,
+    store: Store | None,
+    workers: int | None,
+    on_read: OnRead | None,
+    *,
+    strict: bool = False,
 ) -> tuple[list[Book], tuple[Unreadable, ...]]:
     """The books of the files, those with the same bytes once (the first by name, then by place); and what could not be read."""
-    results = read_files(files, off=config.without, store=store, workers=workers, on_read=on_read)
+    results = read_files(files, off=config.without, store=store, workers=workers, strict=strict, on_read=on_read)
     unreadable = tuple(sorted((it for it in results if isinstance(it, Unreadable)), key=lambda it: (it.path.name, it.path)))
     by_place = sorted((it for it in results if isinstance(it, Book)), key=lambda book: (book.path.name, book.path), reverse=True)
     books = list(in_order({book.sha256: book for book in by_place}.values()))
@@ -189,10 +220,10 @@ def _reasons(unreadable: Sequence[Unreadable]) -> str:
     return shown + (f"; and {hidden:,} more" if hidden > 0 else "")
 
 
-def _refuse_too_little(books: Iterable[Book]) -> None:
+def _refuse_too_little(books: Iterable[Book], least: int) -> None:
     characters = sum(book.characters for book in books)
-    if characters < MINIMUM_CHARACTERS:
+    if characters < least:
         raise NoBooks(
-            f"there is too little text to learn from: {characters:,} characters, and {MINIMUM_CHARACTERS:,} are the least; "
+            f"there is too little text to learn from: {characters:,} characters, and {least:,} are the least; "
             "about 20,000 are enough to see words, a million to see sentences"
         )

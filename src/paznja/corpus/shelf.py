@@ -20,7 +20,7 @@ from typing import TypeVar
 from paznja.corpus.book import Book, Unreadable
 from paznja.corpus.formats import read_books_of
 from paznja.corpus.store import Store
-from paznja.errors import UnreadableBook
+from paznja.errors import NoBooks, UnreadableBook
 
 LARGE_FILE = 16_000_000
 """Bytes from which on files are read one at a time, so that the memory of two is never needed at once."""
@@ -40,9 +40,18 @@ T = TypeVar("T")
 
 
 def read_files(
-    files: Sequence[Path], *, off: Iterable[str] = (), store: Store | None = None, workers: int | None = None, on_read: OnRead | None = None
+    files: Sequence[Path],
+    *,
+    off: Iterable[str] = (),
+    store: Store | None = None,
+    workers: int | None = None,
+    strict: bool = False,
+    on_read: OnRead | None = None,
 ) -> Result:
-    """The books of all these files, in any order; with a store, their texts are in it and not in memory."""
+    """The books of all these files, in any order; with a store, their texts are in it and not in memory.
+
+    `strict`: NoBooks for the first file that cannot be read.
+    """
     sizes = {path: path.stat().st_size if os.path.isfile(path) else 0 for path in files}
     read = partial(_read, off=frozenset(off), store=store)
     results: Result = []
@@ -52,6 +61,8 @@ def read_files(
         nonlocal done
         done += 1
         results.extend(result)
+        if strict:
+            refuse([it for it in result if isinstance(it, Unreadable)])
         if on_read is not None:
             on_read(done, len(files), path)
 
@@ -62,6 +73,12 @@ def read_files(
         processes = min(most, len(group), max(crashing, sum(sizes[path] for path in group) // _BYTES_WORTH_A_PROCESS))
         side_by_side(read, group, processes, take, _crashed)
     return results
+
+
+def refuse(unreadable: Sequence[Unreadable]) -> None:
+    """NoBooks for the first of them, if there is one."""
+    for bad in unreadable[:1]:
+        raise NoBooks(f"{bad.path} {bad.reason} (--strict stops at the first such file)")
 
 
 def side_by_side(

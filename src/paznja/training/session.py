@@ -77,6 +77,7 @@ def begin(
     *,
     with_corpus: bool = True,
     cache: Path | None = None,
+    strict: bool = False,
 ) -> Run:
     """Read the books, make the run's folder `out/name`, train; gives the run. Errors as in `paznja.train`."""
     if name is not None:
@@ -87,6 +88,7 @@ def begin(
         tokenizer=settings.tokenizer,
         config=settings.reading,
         cache=cache,
+        strict=strict,
         on_read=lambda *seen: tell(Reading(*seen)),
     )
     settings, remarks = _complete(settings, prepared)

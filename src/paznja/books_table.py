@@ -1,0 +1,143 @@
+"""What a person sees of the books before anything is learnt from them: the table, what was left out, one book's changes."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Sequence
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from paznja.corpus.book import Book
+from paznja.corpus.corpus import Corpus
+from paznja.corpus.ledger import RULES, Example
+from paznja.corpus.verdict import verdict
+from paznja.table import count, one_line
+
+PLAIN_WIDTH = 160
+"""Of the table where there is no terminal."""
+
+_EXCERPT = 400
+
+
+def print_books(corpus: Corpus, remarks: Sequence[str], *, as_json: bool) -> None:
+    """A line a book, the totals, what was done and left out, and whether it is enough."""
+    if as_json:
+        print(json.dumps(plain(corpus, remarks), ensure_ascii=False, indent=1))
+        return
+    console = Console(highlight=False, width=None if sys.stdout.isatty() else PLAIN_WIDTH)
+    table = Table(box=None, pad_edge=False)
+    for title in ("title", "author"):
+        table.add_column(title, overflow="fold", ratio=2)
+    for title in ("format", "script"):
+        table.add_column(title, no_wrap=True)
+    table.add_column("characters", justify="right", no_wrap=True)
+    table.add_column("used for", no_wrap=True)
+    table.add_column("remarks", overflow="fold", ratio=2)
+    for book in corpus.books:
+        use = "held-out" if book in corpus.held_out else "training"
+        cells = (book.title, book.author, book.format, script(book), f"{book.characters:,}", use, " ".join(book.notices))
+        table.add_row(*(Text(cell) for cell in cells))
+    console.print(table)
+    console.print()
+    learnt, apart = (sum(book.characters for book in books) for books in (corpus.training, corpus.held_out))
+    whole = len(corpus.books) if not any(book.part for book in corpus.books) else len({book.sha256 for book in corpus.books})
+    console.print(
+        Text(
+            f"{whole:,} {'book' if whole == 1 else 'books'}, {corpus.characters:,} characters: {count(learnt)} to learn from, "
+            f"{count(apart)} held out to measure on."
+        )
+    )
+    for line in [*remarks, mended(corpus.books), verdict(learnt)]:
+        if line:
+            console.print(Text(line))
+
+
+def print_book(book: Book) -> None:
+    """One book: what is known of it, what each rule left out or mended, with examples, and how its text begins."""
+    console = Console(highlight=False, width=None if sys.stdout.isatty() else PLAIN_WIDTH)
+    console.print(Text(book.title, style="bold").append(f"  {book.author}", style="default"))
+    console.print(
+        Text(f"{book.path}{'/' + book.member if book.member else ''}: {book.format}, {script(book)}, {book.characters:,} characters")
+    )
+    for notice in book.notices:
+        console.print(Text(notice))
+    if not book.changes:
+        console.print("\nNothing was left out or mended.")
+    for rule, change in book.changes.items():
+        what = RULES.get(rule, "")
+        console.print()
+        console.print(Text(rule, style="bold").append(f": {what}" if what else "", style="default"))
+        console.print(f"  {change.count:,} {'time' if change.count == 1 else 'times'}, {change.characters:,} characters")
+        for example in change.examples:
+            console.print(_example(example))
+    console.print()
+    console.print(Text("Its text begins:", style="bold"))
+    console.print(Text(f"{book.text[:_EXCERPT].rstrip()} ..."))
+
+
+def mended(books: Sequence[Book]) -> str:
+    """How much the rules left out and mended, the busiest rules first; empty if nothing."""
+    characters: dict[str, int] = {}
+    for book in books:
+        for rule, change in book.changes.items():
+            characters[rule] = characters.get(rule, 0) + change.characters
+    if not characters:
+        return ""
+    busiest = sorted(characters, key=lambda rule: -characters[rule])
+    listed = ", ".join(f"{rule} {characters[rule]:,}" for rule in busiest[:8])
+    return f"Left out or mended, in characters: {listed}{' and more' if len(busiest) > 8 else ''}. Of one book: --show TITLE."
+
+
+def script(book: Book) -> str:
+    """As a table says it: "Cyrillic", or "Cyrillic, from Latin"."""
+    return book.script.capitalize() + (f", from {book.converted_from.capitalize()}" if book.converted_from else "")
+
+
+def plain(corpus: Corpus, remarks: Sequence[str]) -> dict[str, Any]:
+    """All of it as plain values, for JSON."""
+    return {
+        "books": [
+            {
+                "title": book.title,
+                "author": book.author,
+                "file": str(book.path),
+                "member": book.member,
+                "format": book.format,
+                "script": book.script,
+                "converted_from": book.converted_from,
+                "characters": book.characters,
+                "part": book.part,
+                "held_out": book in corpus.held_out,
+                "notices": list(book.notices),
+                "changes": {rule: {"count": change.count, "characters": change.characters} for rule, change in book.changes.items()},
+            }
+            for book in corpus.books
+        ],
+        "characters": corpus.characters,
+        "same": [{"file": str(it.book.path), "of": str(it.of.path), "share": it.share} for it in corpus.same],
+        "unreadable": [{"path": str(bad.path), "reason": bad.reason} for bad in corpus.unreadable],
+        "remarks": list(remarks),
+        "verdict": verdict(sum(book.characters for book in corpus.training)),
+    }
+
+
+def _example(example: Example) -> Text:
+    line = Text("    ")
+    line.append(_shown(example.left)[-40:], style="dim").append(_shown(example.before), style="red strike")
+    line.append(_shown(example.after), style="green").append(_shown(example.right)[:40], style="dim")
+    if not Console().is_terminal:  # without colours the two have to be told apart in another way
+        before, after = _shown(example.before), _shown(example.after)
+        return Text(f"    {_shown(example.left)[-40:]}[{before}" + (f" -> {after}" if after else "") + f"]{_shown(example.right)[:40]}")
+    return line
+
+
+def _shown(text: str) -> str:
+    """On one line, and what cannot be seen made visible."""
+    ends = " " * text.startswith((" ", "\n")), " " * text.endswith((" ", "\n"))
+    line = one_line(text.replace("\t", "⇥").replace("\f", "⏏"))
+    visible = "".join(c if c.isprintable() else f"<U+{ord(c):04X}>" for c in line)
+    return f"{ends[0]}{visible}{ends[1]}" if visible else ends[0]
