@@ -103,7 +103,7 @@ def sample(cache: Path, characters: int) -> tuple[Path, list[str]]:
     from paznja.run import read_books_json
     from paznja.tokenizers import load_tokenizer
 
-    (folder,) = (path for path in cache.iterdir() if path.is_dir())
+    (folder,) = (path.parent for path in cache.glob("*/tokenizer.json"))
     tokenizer = load_tokenizer(folder / "tokenizer.json")
     ids = np.memmap(folder / "corpus.bin", dtype=np.uint16, mode="r")
     text, start = "", 0

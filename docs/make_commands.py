@@ -17,7 +17,7 @@ FILE = Path(__file__).with_name("commands.md")
 WIDTH = 96
 """Of the help, in characters, however wide the terminal is that this script runs in."""
 
-ORDER = ("demo", "train", "resume", "generate", "next", "evaluate", "runs", "cache")
+ORDER = ("demo", "books", "train", "resume", "generate", "next", "evaluate", "runs", "cache")
 """The commands as somebody new meets them; one that is missing here comes last."""
 
 OPENING = """\
@@ -60,9 +60,16 @@ def manual() -> str:
     names = sorted(commands.commands, key=lambda name: (ORDER.index(name) if name in ORDER else len(ORDER), name))
     parts = [OPENING, "## paznja\n", _block(WELCOME), _block(commands.get_help(group))]
     for name in names:
-        command = commands.commands[name]
-        parts += [f"## paznja {name}\n", _block(command.get_help(click.Context(command, info_name=name, parent=group)))]
+        parts += _sections(commands.commands[name], name, group)
     return "\n".join([*parts, _presets(), EXIT_CODES, ENVIRONMENT])
+
+
+def _sections(command: click.Command, name: str, parent: click.Context) -> list[str]:
+    """Of a command; of a group, its nameless command's and then its others'."""
+    context = click.Context(command, info_name=name, parent=parent)
+    if isinstance(command, click.Group):
+        return [part for inner in sorted(command.commands) for part in _sections(command.commands[inner], inner, context)]
+    return [f"## {context.command_path.strip()}\n", _block(command.get_help(context))]
 
 
 def _block(text: str) -> str:

@@ -169,12 +169,21 @@ def parse(arguments: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
             preset(name)
 
     with monkeypatch.context() as patch:
-        for command in commands.commands.values():
+        for command in every_command(commands):
             patch.setattr(command, "callback", instead)
         try:
             commands.main(arguments, prog_name="paznja", standalone_mode=False)
         except click.UsageError as error:
             raise ValueError(error.format_message()) from None
+
+
+def every_command(group: click.Group) -> Iterator[click.Command]:
+    """The commands in it, and in the groups in it."""
+    for command in group.commands.values():
+        if isinstance(command, click.Group):
+            yield from every_command(command)
+        else:
+            yield command
 
 
 def links(text: str) -> list[str]:

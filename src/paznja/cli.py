@@ -369,12 +369,19 @@ class WithDefault(click.Group):
         return super().parse_args(ctx, args)
 
 
+class Nameless(click.Command):
+    """The command of a `WithDefault` that is meant where none is named."""
+
+    def format_usage(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        formatter.write_usage(ctx.command_path.strip(), " ".join(self.collect_usage_pieces(ctx)))
+
+
 @commands.group(name="books", cls=WithDefault)
 def books_group() -> None:
     """Show what paznja makes of BOOKS, or fetch some (paznja books fetch)."""
 
 
-@books_group.command(name="", hidden=True)
+@books_group.command(name="", cls=Nameless, hidden=True)
 @books_argument
 @click.option(
     "--out", type=click.Path(path_type=Path), help="Write the text into this new folder, a file a book, exactly as training sees it."
