@@ -160,13 +160,22 @@ def test_unreadable_files_are_remembered_from_the_cache(books: Path, cache: Path
     assert all(bad.reason for bad in second.unreadable)
 
 
-def test_unreadable_file_that_was_mended_is_read(books: Path, cache: Path, some_stories: list[Path]):
+def test_unreadable_file_that_was_mended_is_read(books: Path, cache: Path, stories_folder: Path):
     (books / "scan.txt").write_bytes(b"\x00\x01\x02" * 100)
     assert len(prepare([books], cache=cache).books) == 5
-    (books / "scan.txt").write_text(to_latin(some_stories[0].read_text(encoding="utf-8")), encoding="utf-8")
+    shutil.copy(sorted(stories_folder.glob("*.txt"))[5], books / "scan.txt")
     mended = prepare([books], cache=cache)
     assert len(mended.books) == 6
     assert not mended.unreadable
+
+
+def test_the_same_book_in_the_other_script_is_used_once_and_it_is_said(books: Path, cache: Path):
+    story = min(books.iterdir())
+    (books / "copy.txt").write_text(to_latin(story.read_text(encoding="utf-8")), encoding="utf-8")
+    prepared = prepare([books], cache=cache)
+    assert len(prepared.books) == 5
+    assert len([remark for remark in prepared.remarks if "copy.txt" in remark and story.name in remark and "the same book" in remark]) == 1
+    assert prepare([books], cache=cache).remarks == prepared.remarks
 
 
 def test_script_is_the_one_that_most_of_the_text_is_in(books: Path, cache: Path):
@@ -185,7 +194,8 @@ def test_nothing_to_learn_from_is_refused_and_leaves_nothing_in_the_cache(tmp_pa
         prepare([tmp_path / "nowhere"], cache=cache)
     with pytest.raises(WrongUse, match="no tokenizer 'runes'"):
         prepare([books], tokenizer="runes", cache=cache)
-    assert not cache.exists() or not list(cache.iterdir())
+    assert not list(cache.glob("*/prepared.json"))
+    assert not list(cache.glob("*.new"))
 
 
 def test_killed_while_preparing_the_next_one_begins_anew(
@@ -215,7 +225,7 @@ def test_two_that_prepare_the_same_books_at_once_do_not_take_them_from_each_othe
 
     slower = prepare([books], cache=cache, on_read=meanwhile)
     assert quicker == [(slower.folder, (slower.folder / "corpus.bin").stat().st_ino)]
-    assert [path.name for path in cache.iterdir()] == [slower.fingerprint]
+    assert {path.name for path in cache.iterdir()} == {slower.fingerprint, "books"}
 
 
 # --- the cache's size ---------------------------------------------------------------------------------------------------------------

@@ -153,6 +153,8 @@ def trim_cache(cache: Path, limit: int, keep: Path | None = None) -> None:
         if folder != keep:
             size -= _size(folder)
             shutil.rmtree(folder, ignore_errors=True)
+    if (cache / BOOKS).is_dir() and not any((cache / BOOKS).iterdir()):
+        (cache / BOOKS).rmdir()
 
 
 def _folders(cache: Path) -> list[Path]:
