@@ -7,7 +7,11 @@ A `Ledger` is made for each book and handed to its reader and to the cleaning. A
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
-RULES: Mapping[str, str] = {}
+RULES: Mapping[str, str] = {
+    "broken bytes": "mends or leaves out the few bytes that are wrong in a file that is otherwise in UTF-8",
+    "mojibake": "puts back letters that were made unreadable when a file was read in the wrong encoding and saved again",
+    "YUSCII": "reads { | } ~ [ ] @ \\ ` ^ as letters where a file in the old seven-bit code uses them so",
+}
 """Every rule's name, and what it does, in half a sentence."""
 
 _EXAMPLES = 5
