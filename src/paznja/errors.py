@@ -25,6 +25,10 @@ class NoBooks(PaznjaError):
     """Nothing to read at the given places, or too little text to learn from."""
 
 
+class FetchFailed(PaznjaError):
+    """Books that could not be downloaded: no connection, not on the server, damaged on the way, no room; what was fetched stays good."""
+
+
 class RunError(PaznjaError):
     """A run that is missing, taken, in use, damaged, or of a version this program does not know."""
 

@@ -33,7 +33,7 @@ def read_plain_text(data: bytes, ledger: Ledger) -> Contents:
     Raises:
         UnreadableBook: the bytes are not text in a known encoding.
     """
-    return Contents(text=join_wrapped_lines(decode(data)))
+    return Contents(text=join_wrapped_lines(decode(data, ledger)))
 
 
 def join_wrapped_lines(text: str) -> str:

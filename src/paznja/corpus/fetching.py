@@ -1,0 +1,203 @@
+"""Shelves of free books that can be downloaded: each file verified, and going on where the last time stopped.
+
+A file gets its name only when it is whole and its SHA-256 is right, so what lies in the folder of a shelf can be trusted.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import time
+import tomllib
+from collections.abc import Callable, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor, as_completed
+from dataclasses import dataclass
+from importlib import resources
+from pathlib import Path
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+import platformdirs
+from filelock import FileLock, Timeout
+
+from paznja.errors import FetchFailed, WrongUse
+
+if TYPE_CHECKING:
+    from pooch import Pooch
+
+_AT_A_TIME = 4
+_TIMEOUT = 30.0  # seconds in which a server must begin to answer, and go on
+_PAUSES = (0.0, 1.0, 3.0)  # seconds before each try
+_MOST_FAILURES = 8
+_FAILURES_NAMED = 3
+_NO_CONNECTION = "cannot be asked for"
+
+OnProgress = Callable[[int, int, str], None]
+"""Called after each file with the number of files that are there, the number in all, and the file's name."""
+
+
+@dataclass(frozen=True)
+class Shelf:
+    """Books that can be fetched together."""
+
+    name: str
+    title: str
+    source: str
+    """The address that a file's name is put behind."""
+    licence: str
+    citation: str
+    sha256: Mapping[str, str]
+    """By the file's name, in hexadecimal."""
+
+
+def fetch(name: str, *, base: str | None = None, folder: Path | None = None, on_progress: OnProgress | None = None) -> Path:
+    """Downloads the shelf's books that are not yet there, and returns the folder.
+
+    Args:
+        base: another address to fetch from; the shelf's own if left out.
+        folder: where the books go; `shelf_folder(name)` if left out.
+        on_progress: called after each file, those that were there already included.
+
+    Raises:
+        WrongUse: there is no such shelf, or the address is none.
+        FetchFailed: not every book could be fetched; those that could be stay, and the next time it goes on from there.
+    """
+    shelf = known_shelf(name)
+    base = _address(base or shelf.source)
+    folder = folder or shelf_folder(name)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with FileLock(folder / ".lock", timeout=0):
+            _leave_no_pieces(folder, shelf)
+            _fetch_all(shelf, base, folder, on_progress)
+    except Timeout:
+        raise FetchFailed(f"another paznja is fetching {name} into {folder} just now; wait until it is done") from None
+    except OSError as error:
+        raise FetchFailed(_disk(error, folder)) from None
+    return folder
+
+
+def fetched_folder(name: str) -> Path | None:
+    """Where the shelf of that name lies if all of it has been fetched; None if not, or if there is no such shelf."""
+    if name not in known_shelves():
+        return None
+    folder = shelf_folder(name)
+    return folder if all((folder / file).is_file() for file in known_shelf(name).sha256) else None
+
+
+def shelf_folder(name: str) -> Path:
+    """Where a shelf is kept: in the user's data folder."""
+    return Path(platformdirs.user_data_dir("paznja")) / "books" / name
+
+
+def known_shelves() -> tuple[str, ...]:
+    """The names of the shelves that can be fetched."""
+    files = (Path(file.name) for file in (resources.files("paznja.corpus") / "shelves").iterdir())
+    return tuple(sorted(file.stem for file in files if file.suffix == ".toml"))
+
+
+def known_shelf(name: str) -> Shelf:
+    """The shelf of that name.
+
+    Raises:
+        WrongUse: there is none.
+    """
+    if name not in known_shelves():
+        raise WrongUse(f"there is no shelf {name} to fetch; there is: {', '.join(known_shelves())}")
+    text = (resources.files("paznja.corpus") / "shelves" / f"{name}.toml").read_text(encoding="utf-8")
+    return Shelf(name=name, **{key: value.strip() if isinstance(value, str) else value for key, value in tomllib.loads(text).items()})
+
+
+def _address(base: str) -> str:
+    if urlsplit(base).scheme not in ("http", "https") or not urlsplit(base).hostname:
+        raise WrongUse(f"{base} is not an address to fetch books from; give one that begins with https://")
+    return base.rstrip("/") + "/"
+
+
+def _leave_no_pieces(folder: Path, shelf: Shelf) -> None:
+    # A download is written to a file tmp... beside its place; one that was killed leaves it there.
+    for path in folder.glob("tmp*"):
+        if path.name not in shelf.sha256:
+            path.unlink(missing_ok=True)
+
+
+def _fetch_all(shelf: Shelf, base: str, folder: Path, on_progress: OnProgress | None) -> None:
+    import pooch
+
+    pooch.get_logger().setLevel("ERROR")  # it tells of each file
+    registry = {file: f"sha256:{digest}" for file, digest in shelf.sha256.items()}
+    store = pooch.create(path=folder, base_url=base, registry=registry)
+    failures: list[str] = []
+    done = 0
+    pool = ThreadPoolExecutor(_AT_A_TIME)
+    try:
+        files: dict[Future[str | None], str] = {pool.submit(_fetch_file, store, file): file for file in sorted(shelf.sha256)}
+        for future in as_completed(files):
+            failure = future.result()
+            if failure is None:
+                done += 1
+                if on_progress is not None:
+                    on_progress(done, len(files), files[future])
+                continue
+            failures.append(f"{files[future]} {failure}")
+            if len(failures) == _MOST_FAILURES:
+                break
+    finally:
+        pool.shutdown(cancel_futures=True)
+    if failures:
+        named = "; ".join(sorted(failures)[:_FAILURES_NAMED]) + ("; and others" if len(failures) > _FAILURES_NAMED else "")
+        raise FetchFailed(
+            f"{done:,} of {len(files):,} books have been fetched from {base}, but not all: {named}; "
+            "run it again later, and it goes on where it stopped"
+        )
+
+
+def _fetch_file(store: Pooch, file: str) -> str | None:
+    """None once the file is there and whole, else what is wrong with it.
+
+    Raises:
+        FetchFailed: no other file can be fetched either.
+        OSError: of the disk.
+    """
+    import pooch
+    import requests
+    import urllib3
+
+    downloader = pooch.HTTPDownloader(timeout=_TIMEOUT)
+    failure = None
+    for pause in _PAUSES:
+        time.sleep(pause)
+        try:
+            store.fetch(file, downloader=downloader)
+            return None
+        except requests.HTTPError as error:
+            status = error.response.status_code
+            if status < 500:
+                return "is not there (the server answers 404)" if status == 404 else f"is refused (the server answers {status})"
+            failure = f"cannot be had just now (the server answers {status})"
+        except (requests.exceptions.ChunkedEncodingError, requests.exceptions.ContentDecodingError):
+            failure = "broke off on its way"
+        except requests.ConnectionError as error:
+            never_made = isinstance(error.args[0], urllib3.exceptions.MaxRetryError)
+            failure = _NO_CONNECTION if never_made else "broke off on its way"
+        except requests.Timeout:
+            failure = "does not come (the server is silent)"
+        except requests.RequestException as error:
+            return f"cannot be fetched ({type(error).__name__})"
+        except ValueError:  # what pooch raises for another sum
+            failure = "arrived damaged (its SHA-256 is another)"
+    if failure == _NO_CONNECTION:
+        host = urlsplit(store.base_url).hostname
+        raise FetchFailed(
+            f"there is no connection to {host}; check that this computer is online and run it again: what has been fetched stays"
+        )
+    return failure
+
+
+def _disk(error: OSError, folder: Path) -> str:
+    match error.errno:
+        case errno.ENOSPC | errno.EDQUOT:
+            return f"the disk is full; make room where {folder} lies and run it again: what has been fetched stays"
+        case errno.EACCES | errno.EPERM | errno.EROFS:
+            return f"{folder} may not be written to; choose another folder or change its permissions"
+    return f"{folder} cannot be written to ({os.strerror(error.errno or errno.EIO)}); choose another folder"
