@@ -8,6 +8,7 @@ run.next("убица је ")
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import count
@@ -18,6 +19,7 @@ from paznja import config
 from paznja.config import customise, with_budget
 from paznja.corpus.book import Unreadable
 from paznja.corpus.corpus import Corpus, read_books, read_corpus
+from paznja.corpus.fetching import fetched_folder
 from paznja.corpus.shelf import OnRead
 from paznja.errors import RunError, WrongUse
 from paznja.generation import Choice, expected, fit_prompt, generate
@@ -316,7 +318,9 @@ def load_memory(run: Run) -> CountedMemory | None:
 
 
 def _paths(places: Places) -> list[Path]:
-    return [Path(places)] if isinstance(places, str | Path) else [Path(place) for place in places]
+    """Where the places are; the name of a shelf that was fetched stands for its folder, unless there is a file of that name."""
+    paths = [Path(places)] if isinstance(places, str | Path) else [Path(place) for place in places]
+    return [path if os.path.exists(path) else fetched_folder(str(path)) or path for path in paths]
 
 
 def _ignore(event: object) -> None:

@@ -416,6 +416,31 @@ def books(books: tuple[Path, ...], out: Path | None, show: str | None, as_json: 
     return SOME_UNREADABLE if corpus.unreadable else 0
 
 
+@books_group.command()
+@click.argument("shelf", required=False)
+@click.option("--from", "base", metavar="ADDRESS", envvar="PAZNJA_FETCH_FROM", show_envvar=True, help="Another address to fetch from.")
+@click.option("--into", "folder", type=click.Path(path_type=Path), help="The folder for the books; the user's data folder otherwise.")
+@quiet_option
+def fetch(shelf: str | None, base: str | None, folder: Path | None, quiet: bool) -> None:
+    """Download the free books called SHELF, verify every file, and go on where the last time stopped.
+
+    Without SHELF, list what can be fetched. What was fetched is trained on by its name: paznja train eltec-srp.
+    """
+    from paznja import terminal
+    from paznja.corpus import fetching
+
+    if shelf is None:
+        for known in map(fetching.known_shelf, fetching.known_shelves()):
+            click.echo(f"{known.name}: {known.title}; {len(known.sha256)} books, {known.licence}")
+        return
+    known = fetching.known_shelf(shelf)
+    with terminal.fetching_bar(shown=not quiet) as on_progress:
+        place = fetching.fetch(shelf, base=base, folder=folder, on_progress=on_progress)
+    if not quiet:
+        click.echo(f"{known.title}: {len(known.sha256)} books in {place}, every one verified. {known.licence}. {known.citation}")
+        click.echo(f"Try next: {terminal.program()} train {shelf if folder is None else place}")
+
+
 def _training_code(complete: bool, unreadable: Sequence[Unreadable]) -> int:
     return INTERRUPTED if not complete else SOME_UNREADABLE if unreadable else 0
 

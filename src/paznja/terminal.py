@@ -314,14 +314,27 @@ def scoring_bar(*, shown: bool) -> Iterator[Callable[[int, int], None] | None]:
 @contextmanager
 def reading_bar(*, shown: bool) -> Iterator[Callable[[int, int, Path], None] | None]:
     """A bar on standard error while files are read; nothing where that is no terminal."""
+    with _files_bar("Reading books", shown=shown) as update:
+        yield None if update is None else lambda done, total, path: update(done, total, path.name)
+
+
+@contextmanager
+def fetching_bar(*, shown: bool) -> Iterator[Callable[[int, int, str], None] | None]:
+    """A bar on standard error while books are fetched; nothing where that is no terminal."""
+    with _files_bar("Fetching books", shown=shown) as update:
+        yield update
+
+
+@contextmanager
+def _files_bar(title: str, *, shown: bool) -> Iterator[Callable[[int, int, str], None] | None]:
     console = Console(stderr=True)
     if not shown or not console.is_terminal:
         yield None
         return
-    columns = (TextColumn("Reading books"), BarColumn(), TextColumn("{task.completed}/{task.total}  {task.fields[file]}"))
+    columns = (TextColumn(title), BarColumn(), TextColumn("{task.completed}/{task.total}  {task.fields[file]}"))
     with Progress(*columns, console=console, transient=True) as bar:
         task = bar.add_task("", file="")
-        yield lambda done, total, path: bar.update(task, completed=done, total=total, file=path.name)
+        yield lambda done, total, file: bar.update(task, completed=done, total=total, file=file)
 
 
 def visible(character: str) -> str:

@@ -74,7 +74,7 @@ def _decode(data: bytes, ledger: Ledger, *, markup: bool) -> str:
         return _foreign(data, declared, ledger) or _in_code_page(data, declared, ledger)
     if not text.isascii():
         return mend_mojibake(text, ledger)
-    if markup or not ledger.applies("YUSCII"):
+    if markup or not ledger.applies("yuscii"):
         return text
     letters = from_yuscii(text)
     if letters is None:
@@ -82,7 +82,7 @@ def _decode(data: bytes, ledger: Ledger, *, markup: bool) -> str:
     ledger.say("It was read as YUSCII, the old seven-bit code in which { | } ~ [ ] stand for š đ ć č Š Ć, because so it reads as Serbian.")
     for sign in "@[\\]^`{|}~":
         if sign in text:
-            ledger.note("YUSCII", sign, letters[text.index(sign)], count=text.count(sign))
+            ledger.note("yuscii", sign, letters[text.index(sign)], count=text.count(sign))
     return letters
 
 
@@ -149,7 +149,7 @@ def _nearly_utf8(data: bytes, ledger: Ledger) -> str | None:
     sound = len(data) - len(text)  # bytes that are the second, third or fourth of a character
     if broken > 1 + len(data) / _EACH_BROKEN or sound < _SOUND_TO_BROKEN * broken:
         return None
-    if not ledger.applies("broken bytes"):
+    if not ledger.applies("broken-bytes"):
         return _PLACE.sub("\ufffd", text)
     return _mend_broken(text, ledger)
 
@@ -166,7 +166,7 @@ def _mend_broken(text: str, ledger: Ledger) -> str:
         if after not in known or (after.isupper() and left[-1:].islower()):
             after = ""
         mended, left_out = mended + bool(after), left_out + (not after)
-        ledger.note("broken bytes", "\ufffd", after, left=_PLACE.sub("", left), right=_PLACE.sub("", right))
+        ledger.note("broken-bytes", "\ufffd", after, left=_PLACE.sub("", left), right=_PLACE.sub("", right))
         return after
 
     text = _PLACE.sub(letter, text)
@@ -217,8 +217,8 @@ def _in_code_page(data: bytes, declared: str | None, ledger: Ledger) -> str:
     ledger.say(f"It is not in UTF-8; it was read in {CODE_PAGES[code_page]}, in which it reads best as language.")
     text = data.decode(code_page, errors="replace")
     undefined = text.count("\ufffd")
-    if undefined and ledger.applies("broken bytes"):
-        ledger.note("broken bytes", "\ufffd", count=undefined)
+    if undefined and ledger.applies("broken-bytes"):
+        ledger.note("broken-bytes", "\ufffd", count=undefined)
         ledger.say(f"{undefined:,} bytes of it mean nothing in that encoding and were left out.")
         text = text.replace("\ufffd", "")
     return text

@@ -10,9 +10,9 @@ from dataclasses import dataclass, field
 from paznja.errors import WrongUse
 
 RULES: Mapping[str, str] = {
-    "broken bytes": "mends or leaves out the few bytes that are wrong in a file that is otherwise in UTF-8",
+    "broken-bytes": "mends or leaves out the few bytes that are wrong in a file that is otherwise in UTF-8",
     "mojibake": "puts back letters that were made unreadable when a file was read in the wrong encoding and saved again",
-    "YUSCII": "reads { | } ~ [ ] @ \\ ` ^ as letters where a file in the old seven-bit code uses them so",
+    "yuscii": "reads { | } ~ [ ] @ \\ ` ^ as letters where a file in the old seven-bit code uses them so",
 }
 """Every rule's name, and what it does, in half a sentence."""
 
