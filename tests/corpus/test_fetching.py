@@ -46,14 +46,14 @@ class Server(ThreadingHTTPServer):
 
 
 class Handler(BaseHTTPRequestHandler):
-    server: Server
-
     def do_GET(self) -> None:
+        server = self.server
+        assert isinstance(server, Server)
         name = self.path.removeprefix("/polica/")
-        self.server.asked[name] += 1
-        trouble, times = self.server.trouble.get(name, ("", 0))
-        trouble = trouble if self.server.asked[name] <= times else ""
-        data = self.server.files.get(name)
+        server.asked[name] += 1
+        trouble, times = server.trouble.get(name, ("", 0))
+        trouble = trouble if server.asked[name] <= times else ""
+        data = server.files.get(name)
         if data is None or trouble.isdecimal():
             self.send_error(int(trouble or 404))
             return

@@ -66,6 +66,25 @@ def test_other_languages_are_put_back_too(text: str) -> None:
         assert mend_mojibake(misread(text, encoding), Ledger()) == text
 
 
+@pytest.mark.parametrize(
+    ("lines", "encoding", "taken_for"), [(LATIN, "cp1250", "cp1252"), (CYRILLIC, "cp1251", "cp1252"), (CYRILLIC, "cp1251", "cp1250")]
+)
+def test_a_code_page_that_was_taken_for_another_is_put_back(lines: list[str], encoding: str, taken_for: str) -> None:
+    text = "\n".join(lines * 3)
+    spoilt = "".join(bytes([byte]).decode(taken_for, errors="ignore") or chr(byte) for byte in text.encode(encoding))
+    ledger = Ledger()
+    assert spoilt != text
+    assert decode(spoilt.encode(), ledger) == text
+    assert "had been taken for" in ledger.notices[0]
+
+
+def test_quotation_marks_that_became_control_characters_are_put_back() -> None:
+    text = "\n".join(LATIN)
+    spoilt = text.translate({ord(mark): mark.encode("cp1250").decode("latin-1") for mark in "„“—…"})
+    assert "\x84" in spoilt
+    assert mend_mojibake(spoilt, Ledger()) == text
+
+
 def test_it_can_be_switched_off() -> None:
     spoilt = misread("\n".join(CYRILLIC), "cp1250")
     assert decode(spoilt.encode(), Ledger(off=["mojibake"])) == spoilt
@@ -82,6 +101,12 @@ def test_it_can_be_switched_off() -> None:
         "Ёлка, ВЁСЛА, СЁМГА, ДЁГОТЬ, ЕЁ, её",
         "Ärzte, Äpfel, Ångström, Ñandú, São, Â… Ã— Å“",
         "Şoför Ğ, Ľúbosť Ĺ, Łódź, Đŕ",
+        "Le père et la mère très fière de la première élève, près de la rivière; où est-elle, là, déjà? " * 5,
+        "Han så på børnene, som legede i gården. Så blev det nat, æblet faldt, og ørnen fløj. " * 5,
+        "Það var kvöld og maðurinn sat við gluggann; æðrulaus horfði hann á börnin og þau á hann. " * 5,
+        "O coração não tem razão; são três irmãs, e a canção é à noite. Õ, ção, ções. " * 5,
+        "Är det så här? Å, vad är det för en ö? Får jag gå nära sjön på måndag? " * 5,
+        "Ça c'est très, très près. Après le père, la mère. " * 10,
         "┬─┬ ├──┤ │ ┼ └──┘",
     ],
 )

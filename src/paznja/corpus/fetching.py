@@ -14,7 +14,7 @@ from concurrent.futures import Future, ThreadPoolExecutor, as_completed
 from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 import platformdirs
@@ -104,8 +104,8 @@ def known_shelf(name: str) -> Shelf:
     """
     if name not in known_shelves():
         raise WrongUse(f"there is no shelf {name} to fetch; there is: {', '.join(known_shelves())}")
-    text = (resources.files("paznja.corpus") / "shelves" / f"{name}.toml").read_text(encoding="utf-8")
-    return Shelf(name=name, **{key: value.strip() if isinstance(value, str) else value for key, value in tomllib.loads(text).items()})
+    about = tomllib.loads((resources.files("paznja.corpus") / "shelves" / f"{name}.toml").read_text(encoding="utf-8"))
+    return Shelf(name, about["title"], about["source"], about["licence"], about["citation"].strip(), about["sha256"])
 
 
 def _address(base: str) -> str:
@@ -163,7 +163,7 @@ def _fetch_file(store: Pooch, file: str) -> str | None:
     import requests
     import urllib3
 
-    downloader = pooch.HTTPDownloader(timeout=_TIMEOUT)
+    downloader: Any = pooch.HTTPDownloader(timeout=_TIMEOUT)  # pooch's own protocol names other parameters than it has
     failure = None
     for pause in _PAUSES:
         time.sleep(pause)
@@ -171,7 +171,7 @@ def _fetch_file(store: Pooch, file: str) -> str | None:
             store.fetch(file, downloader=downloader)
             return None
         except requests.HTTPError as error:
-            status = error.response.status_code
+            status = error.response.status_code  # pyright: ignore[reportOptionalMemberAccess]  (an answer is what raised it)
             if status < 500:
                 return "is not there (the server answers 404)" if status == 404 else f"is refused (the server answers {status})"
             failure = f"cannot be had just now (the server answers {status})"

@@ -1,7 +1,8 @@
-"""Mojibake mended: UTF-8 that was once read in another encoding and saved again, so that `šta` stands there as `Ĺˇta`.
+"""Mojibake mended: text that was once read in the wrong encoding and saved again.
 
-Every character beyond ASCII became two or three, the first of which is one of few. Where they fit together again to
-UTF-8, and only there, they are put back; if need be, several times over.
+UTF-8 that was misread has `Ĺˇta` for `šta`: every character beyond ASCII became two or three, the first of which is one of few.
+Where they fit together again to UTF-8, and only there, they are put back; if need be, several times over. A code page taken for another
+has `noæ` for `noć`: that is put back if the whole file reads much better so, and a code page's „ “ — taken for control characters always.
 """
 
 import math
@@ -36,11 +37,27 @@ _LEAST_EXPLAINED = 0.5  # of a line's characters beyond ASCII; some are lost whe
 _SAMPLE_LINES, _SAMPLE_CHARACTERS = 40, 2_000
 _BETTER = 1.0  # bits a character
 
+_TAKEN_FOR = (("cp1250", "cp1252"), ("cp1251", "cp1252"), ("cp1251", "cp1250"))
+"""Code pages, and as what they were misread."""
+_MUCH_BETTER, _FEWEST_MISREAD = 3.0, 20
+_SLICES, _SLICE = 5, 1_000
+_CYRILLIC = re.compile("[Ѐ-ӿ]")
+_AROUND = 20
+_MARKS = re.compile("[\x82\x84\x85\x8a\x8b\x8e\x91-\x97\x9a\x9b\x9e]")  # the same in Windows-1250 and 1252, and mostly in 1251
+_SURE_MARKS = "\x84\x93\x94\x96\x97"
+
 
 def mend_mojibake(text: str, ledger: Ledger) -> str:
     """The text with its mojibake put back, all of it or a paragraph at a time; text without any is returned as it is."""
-    if not ledger.applies("mojibake") or not _is_suspect(text):
+    if text.isascii() or not ledger.applies("mojibake"):
         return text
+    if _is_suspect(text):
+        text = _mend_misread_utf8(text, ledger)
+    text = _mend_code_page(text, ledger)
+    return _mend_marks(text, ledger) if any(mark in text for mark in _SURE_MARKS) else text
+
+
+def _mend_misread_utf8(text: str, ledger: Ledger) -> str:
     lines = text.split("\n")
     sample = [line[:_SAMPLE_CHARACTERS] for line in lines if _is_suspect(line)]
     sample = sample[:: 1 + len(sample) // _SAMPLE_LINES]
@@ -55,6 +72,46 @@ def mend_mojibake(text: str, ledger: Ledger) -> str:
     repeated = f" {times} times" if times > 1 else ""
     ledger.say(f"It was UTF-8 that had been read in {_CODE_PAGES[code_page]} and saved again{repeated}; the letters were put back.")
     return "\n".join(lines)
+
+
+def _mend_code_page(text: str, ledger: Ledger) -> str:
+    """The text if one code page was taken for another: only where all of it fits, and reads much better so."""
+    step = max(len(text) // _SLICES, _SLICE)
+    sample = " ".join(text[start : start + _SLICE] for start in range(0, len(text), step))
+    if _CYRILLIC.search(sample) or len(_BEYOND_ASCII.findall(sample)) < _FEWEST_MISREAD:
+        return text
+    readings = [(_read_again(sample, *taken), taken) for taken in _TAKEN_FOR]
+    scores = {taken: reading_score(reading) for reading, taken in readings if reading is not None}
+    best = max(scores, key=lambda taken: scores[taken], default=None)
+    if best is None or scores[best] < reading_score(sample) + _MUCH_BETTER:
+        return text
+    mended = _read_again(text, *best)
+    if mended is None:
+        return text
+    for before, after in zip(text.split("\n"), mended.split("\n"), strict=True):
+        if before != after:
+            ledger.note("mojibake", before, after)
+    ledger.say(f"It was {_CODE_PAGES[best[0]]} that had been taken for {_CODE_PAGES[best[1]]}; the letters were put back.")
+    return mended
+
+
+def _read_again(text: str, code_page: str, taken_for: str) -> str | None:
+    _, bytes_of = _sequences(taken_for)
+    try:
+        return text.translate(bytes_of).encode("latin-1").decode(code_page)
+    except UnicodeError:
+        return None
+
+
+def _mend_marks(text: str, ledger: Ledger) -> str:
+    def mark(match: re.Match[str]) -> str:
+        after = match[0].encode("latin-1").decode("cp1252")
+        left, right = text[max(match.start() - _AROUND, 0) : match.start()], text[match.end() : match.end() + _AROUND]
+        ledger.note("mojibake", match[0], after, left=left, right=right)
+        return after
+
+    ledger.say("Its quotation marks and dashes had been taken for control characters; they were put back.")
+    return _MARKS.sub(mark, text)
 
 
 def _is_suspect(text: str) -> bool:
