@@ -22,7 +22,7 @@ _NEVER_SERBIAN = re.compile("[qwxyæœßøłþðıåãõñçäëïöüÿőűřů
 _FOREIGN = frozenset(
     """
     the and of that this with for from have has had was were are you your they their there what when which would could should will not
-    but his her him she our yes very into about been who how my is it its miss lady death love good night morning dear mister great here
+    but her him she our yes very into about been who how my is it its miss lady death love good night morning dear mister great here
     der die das und ist nicht ich sie mit dem ein eine einen einer auf für von zu auch es wir ihr mein meine mich dich dir sich sind wie
     aber noch nach bei bin hast habe haben wenn kein keine herr herrn gott guten gute wo uns nichts sehr liebe lieber kinder ach
     le les une est vous nous pour dans qui que quel pas sur avec tout toute mais mon votre elle ils sont suis ce cette mes ses dieu
@@ -37,24 +37,28 @@ _SERBIAN = frozenset(
     """
     od za na iz kao sam nije nisam bio bila bilo ali ili kad kako koji koja koje sve samo onda tako ovo ono ovaj onaj ona oni mu joj nam
     vam ga ih njega njoj nego pred pod nad kod bez oko preko posle poslije opet tada sada ovde tamo gde neka neko niko alah alaha sine
-    aha hm hej oh uh ah eh ih oj haj joj jao itd
+    aha hm hej oh uh ah eh ih oj haj joj jao itd smo ste sami sama sad jer veoma vrlo dok ako celo ceo lep lepo lepa ima nema bude budu
+    kad ta taj tom toga tome tim tih kog kome drugo druge drugi jedan jedna jedno dva tri dve dan dana gospodin gospodine brate pa te
+    reče rekao rekla veli kaže kazao dobro zar evo eto gle dakle naš naša moj moja moje svoj svoje čovek bog boga bože madmoazel
     """.split()
 )
 # Short words of Serbian that other languages have too: they may stand within a foreign passage, but neither begin nor end one.
 _AT_HOME_IN_BOTH = frozenset("a i u o e s da se je na no to on jer sad si pa te ti mi vi ni ne li su sa po do me mu ga bi il al".split())
 # Letters that follow one another in no word of Serbian, but in many of other languages.
-_NEVER_TOGETHER = re.compile("ck|ch|sch|th|ph|gh|ss|ff|tt|nn|mm|pp|cc|oo|eau|ieu|oui|gli|cqu")
+_NEVER_TOGETHER = re.compile(r"(?=.*[aeiou])(?:.*?)(?:ck(?!i)|ch|th|ph|gh|ss|ff|tt|nn|mm|pp|cc|oo(?=.)|eau|ieu|oui)")
 _DRAWN_OUT = re.compile(r"(.)\1\1")
 _NUMERAL = re.compile("[IVXLCDM]+")
 
-_AT_AN_EDGE = 5
+_AT_AN_EDGE = 4
 """Bits of evidence that it takes to begin or end a foreign passage at a stop, a bracket, a quotation mark or a line's end."""
-_AMONG_WORDS = 9
+_AMONG_WORDS = 8
 """The same between two words."""
+_ACROSS_AN_EDGE = 2
+"""Bits that it takes to go on with a passage beyond a stop."""
 _SUSPICIOUS = 6
 """A word with so many bits of evidence makes its line worth a closer look."""
-_STRONGEST, _WEAKEST = 20, -10
-_CERTAIN = 14
+_STRONGEST, _WEAKEST = 14, -10
+_CERTAIN = 9
 """A word with so many bits of evidence is foreign even among Serbian words, if it has letters together that never are in Serbian."""
 _LONGEST_LINE = 10_000
 
@@ -74,8 +78,22 @@ def foreign_spans(text: str) -> list[Span]:
     for word in _WORD.finditer(text):
         if word.start() >= end and word[0] in suspicious:
             start, end = _line_around(text, word.start(), word.end(), end)
-            spans += sorted((start + first, start + last) for first, last in _passages(text[start:end]))
-    return spans
+            spans += ((start + first, start + last) for first, last in _passages(text[start:end]))
+    unheard_of = {word for word in suspicious if _NEVER_SERBIAN.search(word.lower())}
+    if unheard_of:
+        spans += (word.span() for word in _WORD.finditer(text) if word[0] in unheard_of)
+    return merged(spans)
+
+
+def merged(spans: Iterable[Span]) -> list[Span]:
+    """The spans in order, those that touch or overlap put together."""
+    apart: list[Span] = []
+    for start, end in sorted(spans):
+        if apart and start <= apart[-1][1]:
+            apart[-1] = apart[-1][0], max(end, apart[-1][1])
+        else:
+            apart.append((start, end))
+    return apart
 
 
 def _line_around(text: str, first: int, last: int, earliest: int) -> Span:
@@ -98,7 +116,7 @@ def _unlikeness() -> dict[str, int]:
 
 @lru_cache(maxsize=100_000)
 def foreignness(word: str) -> int:
-    """How much likelier a word in Latin script is in another language than in Serbian: a binary logarithm, between -10 and 20."""
+    """How much likelier a word in Latin script is in another language than in Serbian: a binary logarithm, between -10 and 14."""
     if _NUMERAL.fullmatch(word):
         return 0
     word = word.lower()
@@ -135,9 +153,10 @@ def _passages(line: str) -> Iterable[Span]:
     entered: list[bool] = []
     left: list[bool] = []
     for word, cost in zip(words, costs, strict=False):
+        staying = foreign - (_ACROSS_AN_EDGE if cost == _AT_AN_EDGE else 0)
         left.append(foreign - cost > serbian)
-        entered.append(serbian - cost > foreign)
-        serbian, foreign = max(serbian, foreign - cost), max(foreign, serbian - cost) + foreignness(word[0])
+        entered.append(serbian - cost > staying)
+        serbian, foreign = max(serbian, foreign - cost), max(staying, serbian - cost) + foreignness(word[0])
     inside = foreign - costs[-1] > serbian
     last = len(words)
     for i in range(len(words) - 1, -1, -1):
@@ -150,16 +169,29 @@ def _passages(line: str) -> Iterable[Span]:
 
 def _certain(words: list[re.Match[str]]) -> Iterable[Span]:
     """The words as one passage without what is more likely Serbian at its ends, if there is something in it that cannot be Serbian."""
-    while words and words[-1][0].lower() in _AT_HOME_IN_BOTH:
+    while words and _may_be_at_home(words[-1][0]):
         words = words[:-1]
-    while words and words[0][0].lower() in _AT_HOME_IN_BOTH:
+    while words and _may_be_at_home(words[0][0]):
         words = words[1:]
-    lower = [word[0].lower() for word in words if not _NUMERAL.fullmatch(word[0])]
-    letters = any(_NEVER_SERBIAN.search(word) for word in lower)
-    if letters or len(lower) > 1 and any(word in _FOREIGN or _NEVER_TOGETHER.search(word) for word in lower):
+    lower = {word[0].lower() for word in words if len(word[0]) > 1 and not _NUMERAL.fullmatch(word[0])}
+    together = {word for word in lower if _NEVER_TOGETHER.search(word)}
+    unheard_of = any(_NEVER_SERBIAN.search(word) for word in lower)
+    certain = sum(word in _FOREIGN or word in together or _NEVER_SERBIAN.search(word) is not None for word in lower)
+    evidence = sum(map(foreignness, lower))
+    if unheard_of or certain > 1 or any(foreignness(word) >= _CERTAIN for word in together):
+        enough = certain * 10 >= len(lower) * 3 or evidence >= 5 * len(lower)
+    else:
+        enough = certain == 1 and len(lower) > 1 and evidence >= 7 * len(lower)
+    if not enough:
+        return
+    if any(word in _FOREIGN for word in lower):
         yield words[0].start(), words[-1].end()
-    elif len(lower) == 1 and _NEVER_TOGETHER.search(lower[0]) and foreignness(lower[0]) >= _CERTAIN:
-        yield words[0].start(), words[-1].end()
+    else:  # names, it may be, with Serbian between them: New York i Washington
+        yield from (word.span() for word in words if word[0].lower() not in _AT_HOME_IN_BOTH)
+
+
+def _may_be_at_home(word: str) -> bool:
+    return len(word) == 1 or word.lower() in _AT_HOME_IN_BOTH
 
 
 def _data(name: str) -> list[str]:

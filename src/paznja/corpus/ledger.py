@@ -7,7 +7,11 @@ A `Ledger` is made for each book and handed to its reader and to the cleaning. A
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
-RULES: Mapping[str, str] = {}
+RULES: Mapping[str, str] = {
+    "homoglyphs": "puts letters of the other script that look the same right",
+    "accents": "takes accent marks off letters",
+    "archaic": "writes ѣ, ъ and ь as today's spelling does",
+}
 """Every rule's name, and what it does, in half a sentence."""
 
 _EXAMPLES = 5

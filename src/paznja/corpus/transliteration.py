@@ -10,7 +10,7 @@ from functools import cache
 from importlib import resources
 
 from paznja.corpus.cleaning import compose
-from paznja.corpus.foreign import Span, foreign_spans
+from paznja.corpus.foreign import Span, foreign_spans, merged
 from paznja.corpus.signs import sign_spans
 
 _CYRILLIC = "абвгдђежзијклмнопрстћуфхцчш"
@@ -72,13 +72,7 @@ def as_cyrillic(text: str, *, dj: bool = False) -> str:
 
 def spans_to_leave(text: str) -> list[Span]:
     """The parts of a Serbian text in Latin script that are not Serbian words, in order and apart from one another."""
-    spans: list[Span] = []
-    for start, end in sorted(foreign_spans(text) + sign_spans(text)):
-        if spans and start <= spans[-1][1]:
-            spans[-1] = spans[-1][0], max(end, spans[-1][1])
-        else:
-            spans.append((start, end))
-    return spans
+    return merged(foreign_spans(text) + sign_spans(text))
 
 
 def divided(text: str, spans: Iterable[Span]) -> Iterable[tuple[str, bool]]:
