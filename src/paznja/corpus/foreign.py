@@ -16,7 +16,7 @@ Span = tuple[int, int]
 _WORD = re.compile(r"[^\W\d_]+")
 _PIECE = re.compile(r"[^\W\d_]+|[^\w\s'’-]|[-–—](?=\s)")
 _SERBIAN_LETTERS = frozenset("abcčćdđefghijklmnoprsštuvzž")
-_NEVER_SERBIAN = re.compile("[qwxyæœßøłþðıåãõñçäëïöüÿőűřůťďňľĺąęśźżń]")
+_NEVER_SERBIAN = re.compile("[qwxyæœßøłþðıåãõñçäëïöüÿőűřůťďňľĺąęśźżń]|^à$")
 
 # Common words of English, German, French, Italian and Latin that are no words of Serbian, whatever the case or person.
 _FOREIGN = frozenset(
@@ -73,15 +73,13 @@ def foreign_spans(text: str) -> list[Span]:
     suspicious = {word for word in set(_WORD.findall(text)) if foreignness(word) >= _SUSPICIOUS}
     if not suspicious:
         return []
-    spans: list[Span] = []
+    found = [word for word in _WORD.finditer(text) if word[0] in suspicious]
+    spans = [word.span() for word in found if _NEVER_SERBIAN.search(word[0].lower())]
     end = 0
-    for word in _WORD.finditer(text):
-        if word.start() >= end and word[0] in suspicious:
+    for word in found:
+        if word.start() >= end:
             start, end = _line_around(text, word.start(), word.end(), end)
             spans += ((start + first, start + last) for first, last in _passages(text[start:end]))
-    unheard_of = {word for word in suspicious if _NEVER_SERBIAN.search(word.lower())}
-    if unheard_of:
-        spans += (word.span() for word in _WORD.finditer(text) if word[0] in unheard_of)
     return merged(spans)
 
 
@@ -94,6 +92,10 @@ def merged(spans: Iterable[Span]) -> list[Span]:
         else:
             apart.append((start, end))
     return apart
+
+
+def _base(letter: str) -> str:
+    return letter if letter in _SERBIAN_LETTERS else unicodedata.normalize("NFD", letter)[0]
 
 
 def _line_around(text: str, first: int, last: int, earliest: int) -> Span:
@@ -124,7 +126,7 @@ def foreignness(word: str) -> int:
         return _STRONGEST
     if word in _SERBIAN or _DRAWN_OUT.search(word):
         return -6
-    bare = word if _SERBIAN_LETTERS.issuperset(word) else "".join(unicodedata.normalize("NFD", letter)[0] if letter not in "čćšž" else letter for letter in word)
+    bare = word if _SERBIAN_LETTERS.issuperset(word) else "".join(map(_base, word))
     pairs = _unlikeness()
     framed = f" {bare} "
     evidence = sum(pairs.get(framed[i : i + 2], 0) for i in range(len(framed) - 1))
@@ -173,7 +175,7 @@ def _certain(words: list[re.Match[str]]) -> Iterable[Span]:
         words = words[:-1]
     while words and _may_be_at_home(words[0][0]):
         words = words[1:]
-    lower = {word[0].lower() for word in words if len(word[0]) > 1 and not _NUMERAL.fullmatch(word[0])}
+    lower = {word[0].lower() for word in words if (len(word[0]) > 1 or word[0] == "à") and not _NUMERAL.fullmatch(word[0])}
     together = {word for word in lower if _NEVER_TOGETHER.search(word)}
     unheard_of = any(_NEVER_SERBIAN.search(word) for word in lower)
     certain = sum(word in _FOREIGN or word in together or _NEVER_SERBIAN.search(word) is not None for word in lower)

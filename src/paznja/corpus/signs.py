@@ -7,10 +7,8 @@ _WORDS = frozenset("C D L M MI DI DIV MD MDI CD DC MM CI DL CL MC CV DV MV LV MI
 """Numerals that no book has many of; initials, words and abbreviations."""
 _AMBIGUOUS = frozenset("I V VI LI LIV".split())
 """Numerals that are as often a word or an initial."""
-_THING = (
-    "glava deo dio knjiga knjizi sveska poglavlje čin pojava pevanje pjevanje slika odeljak odjeljak broj razred razredu vek veku vijek vijeku"
-).split()
-_THING_BEFORE = re.compile(rf"\b(?:{'|'.join(_THING)}) $", re.IGNORECASE)
+_THING = "glava deo dio knjiga sveska poglavlje čin pojava pevanje pjevanje slika odeljak odjeljak".split()
+_THING_BEFORE = re.compile(rf"\b(?:{'|'.join(_THING)}|broj) $", re.IGNORECASE)
 _THING_AFTER = re.compile(rf"\.? (?:(?:{'|'.join(_THING)})[.:]?$|razred|sv(?:j?et)sk\w+ rat)", re.IGNORECASE)
 _NO_LETTERS = re.compile(r"[\W\d_]*")
 _HEADING = re.compile(r"(?:\.|\)| [—–-]) ?\w[^.!?:;…]{2,60}")
