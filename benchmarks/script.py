@@ -17,7 +17,7 @@ from pathlib import Path
 import click
 from common import count_of, machine, table
 
-from paznja.corpus.corpus import find_books
+from paznja.corpus.corpus import find_files
 from paznja.corpus.formats import read_book
 from paznja.corpus.script import script_of
 from paznja.corpus.transliteration import to_cyrillic, to_latin
@@ -82,7 +82,7 @@ def listed(words: Counter[tuple[str, str]]) -> str:
 @click.argument("books", type=click.Path(exists=True, file_okay=False, path_type=Path))
 def main(books: Path) -> None:
     count = Count()
-    for path in find_books([books])[0]:
+    for path in find_files([books]):
         text = read_book(path).text
         if script_of(text) == "cyrillic":
             count.add(text)

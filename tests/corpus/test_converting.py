@@ -104,7 +104,10 @@ def test_old_letters_and_accents_become_todays() -> None:
 
 def test_an_accent_goes_from_a_serbian_word_and_stays_in_a_french_one() -> None:
     latin = to_latin(NOVEL)
-    assert modernise(latin + "On sâm kaže: „vous êtes bêtes tous les trois“.\n", Ledger()) == latin + "On sam kaže: „vous êtes bêtes tous les trois“.\n"
+    assert (
+        modernise(latin + "On sâm kaže: „vous êtes bêtes tous les trois“.\n", Ledger())
+        == latin + "On sam kaže: „vous êtes bêtes tous les trois“.\n"
+    )
 
 
 def test_russian_lines_keep_their_old_letters() -> None:

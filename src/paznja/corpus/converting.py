@@ -86,10 +86,7 @@ def _book_to_latin(text: str, ledger: Ledger) -> str:
         ledger.say("It is in Cyrillic script but not in Serbian, so its script was kept.")
         return text
     old = len(_OUT_OF_USE.findall(text))
-    if _LETTERS_OF_OTHERS.search(text):
-        new = "".join(_lines_to_latin(text.splitlines(keepends=True)))
-    else:
-        new = to_latin(text)
+    new = "".join(_lines_to_latin(text.splitlines(keepends=True))) if _LETTERS_OF_OTHERS.search(text) else to_latin(text)
     _say_so(ledger, "Cyrillic", "Latin", _CYRILLIC_WORD, text, new)
     if old:
         ledger.say(f"{old:,} of its words have letters out of use; ѣ was written as ě in Latin script, ъ and ь were left out.")
@@ -102,7 +99,9 @@ def _lines_to_latin(lines: Iterable[str]) -> Iterable[str]:
 
 
 def _say_so(ledger: Ledger, before: str, after: str, word: re.Pattern[str], text: str, new: str) -> None:
-    words, left = (sum(not _NUMERAL.fullmatch(it) for it in word.findall(it)) for it in (text, new))
-    if words > left:
-        kept = f"; {left:,} that are not Serbian were left as they are" if left else ""
-        ledger.say(f"{words - left:,} words were converted from {before} to {after} script{kept}.")
+    left = word.findall(new)
+    converted = len(word.findall(text)) - len(left)
+    foreign = sum(not _NUMERAL.fullmatch(it) for it in left)
+    if converted:
+        kept = f"; {foreign:,} that are not Serbian were left as they are" if foreign else ""
+        ledger.say(f"{converted:,} words were converted from {before} to {after} script{kept}.")

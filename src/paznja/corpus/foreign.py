@@ -13,13 +13,19 @@ from importlib import resources
 Span = tuple[int, int]
 """Where something begins and ends in a text, in characters."""
 
+
+def words(text: str) -> frozenset[str]:
+    """The words in a line of them."""
+    return frozenset(text.split())
+
+
 _WORD = re.compile(r"[^\W\d_]+")
 _PIECE = re.compile(r"[^\W\d_]+|[^\w\s'’-]|[-–—](?=\s)")
 _SERBIAN_LETTERS = frozenset("abcčćdđefghijklmnoprsštuvzž")
 _NEVER_SERBIAN = re.compile("[qwxyæœßøłþðıåãõñçäëïöüÿőűřůťďňľĺąęśźżń]|^à$")
 
 # Common words of English, German, French, Italian and Latin that are no words of Serbian, whatever the case or person.
-_FOREIGN = frozenset(
+_FOREIGN = words(
     """
     the and of that this with for from have has had was were are you your they their there what when which would could should will not
     but her him she our yes very into about been who how my is it its miss lady death love good night morning dear mister great here
@@ -30,22 +36,22 @@ _FOREIGN = frozenset(
     che non sono della delle gli come questo quella quando amore mia bene signor signora signore donna molto bella ogni perché
     et est cum sed ex quod quo hoc haec nec atque omnia mea mecum tua sua sunt esse deus nobis vobis non nihil semper bellum pax
     tempora mores mutantur corpus ipso facto vis nostra noster nostri gloria dominus homines sapienti
-    """.split()
+    """
 )
 # Common words of Serbian without a letter of its own: no sign of a foreign passage, whatever letters they have.
-_SERBIAN = frozenset(
+_SERBIAN = words(
     """
     od za na iz kao sam nije nisam bio bila bilo ali ili kad kako koji koja koje sve samo onda tako ovo ono ovaj onaj ona oni mu joj nam
     vam ga ih njega njoj nego pred pod nad kod bez oko preko posle poslije opet tada sada ovde tamo gde neka neko niko alah alaha sine
     aha hm hej oh uh ah eh ih oj haj joj jao itd smo ste sami sama sad jer veoma vrlo dok ako celo ceo lep lepo lepa ima nema bude budu
     kad ta taj tom toga tome tim tih kog kome drugo druge drugi jedan jedna jedno dva tri dve dan dana gospodin gospodine brate pa te
     reče rekao rekla veli kaže kazao dobro zar evo eto gle dakle naš naša moj moja moje svoj svoje čovek bog boga bože madmoazel
-    """.split()
+    """
 )
 # Short words of Serbian that other languages have too: they may stand within a foreign passage, but neither begin nor end one.
-_AT_HOME_IN_BOTH = frozenset("a i u o e s da se je na no to on jer sad si pa te ti mi vi ni ne li su sa po do me mu ga bi il al".split())
+_AT_HOME_IN_BOTH = words("a i u o e s da se je na no to on jer sad si pa te ti mi vi ni ne li su sa po do me mu ga bi il al")
 # Letters that follow one another in no word of Serbian, but in many of other languages.
-_NEVER_TOGETHER = re.compile(r"(?=.*[aeiou])(?:.*?)(?:ck(?!i)|ch|th|ph|gh|ss|ff|tt|nn|mm|pp|cc|oo(?=.)|eau|ieu|oui)")
+_NEVER_TOGETHER = re.compile(r"^(?=.*[aeiou]).*(?:ck(?!i)|ch|th|ph|gh|ss|ff|tt|nn|mm|pp|cc|oo(?=.)|eau|ieu|oui)")
 _DRAWN_OUT = re.compile(r"(.)\1\1")
 _NUMERAL = re.compile("[IVXLCDM]+")
 

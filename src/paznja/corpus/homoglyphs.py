@@ -8,7 +8,9 @@ from paznja.corpus.script import script_of
 _CYRILLIC = "аеорсухјіѕАВЕКМНОРСТУХЈІЅ"
 _LATIN = "aeopcyxjisABEKMHOPCTYXJIS"
 _TO_CYRILLIC = dict(zip(_LATIN, _CYRILLIC, strict=True)) | {
-    letter: cyrillic + mark for letters, cyrillic in (("àáâȁȃ", "а"), ("èéêȅȇ", "е"), ("òóôȍȏ", "о")) for letter, mark in zip(letters, "\u0300\u0301\u0302\u030f\u0311", strict=True)
+    letter: cyrillic + mark
+    for letters, cyrillic in (("àáâȁȃ", "а"), ("èéêȅȇ", "е"), ("òóôȍȏ", "о"))
+    for letter, mark in zip(letters, "\u0300\u0301\u0302\u030f\u0311", strict=True)
 }
 _TO_LATIN = dict(zip(_CYRILLIC, _LATIN, strict=True))
 _LATIN_RUN = re.compile("[A-Za-z\u00c0-\u024f]+")

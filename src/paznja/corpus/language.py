@@ -3,13 +3,15 @@
 import re
 from collections import Counter
 
-from paznja.corpus.foreign import foreignness
+from paznja.corpus.foreign import foreignness, words
 
 _WORD = re.compile(r"[^\W\d_]+")
 _CYRILLIC_OF_OURS = "јљњђћџЈЉЊЂЋЏ"
 _CYRILLIC_OF_OTHERS = "ыэщяюйёіїєґўѓќЫЭЩЯЮЙЁІЇЄҐЎЃЌ"
-_LATIN_OF_OURS = frozenset("i u su od što šta kao nije koji koja sam bio bila ili ali iz po kad ako gdje gde samo više jer ću će".split())
-_LATIN_OF_NEIGHBOURS = frozenset("in v so ki kot sem tudi ker pri ni bil že by jsem jako který se však byl som ktorý ako w się nie jest że z był jak".split()) - {"se"}
+_LATIN_OF_OURS = words("i u su od što šta kao nije koji koja sam bio bila ili ali iz po kad ako gdje gde samo više jer ću će")
+_LATIN_OF_NEIGHBOURS = words(
+    "in v so ki kot sem tudi ker pri ni bil že by jsem jako který však byl som ktorý ako w się nie jest że z był jak"
+)
 _ENOUGH = 500_000
 
 
@@ -26,8 +28,8 @@ def is_serbian_cyrillic(text: str) -> bool:
 
 def is_serbian_latin(text: str) -> bool:
     """Whether a text in Latin script is Serbian: by how letters follow one another, and by its common words."""
-    words = Counter(_WORD.findall(text[:_ENOUGH]))
-    evidence = sum(foreignness(word) * count for word, count in words.items())
-    ours = sum(words[word] for word in _LATIN_OF_OURS)
-    neighbours = sum(words[word] for word in _LATIN_OF_NEIGHBOURS)
+    counts = Counter(_WORD.findall(text[:_ENOUGH]))
+    evidence = sum(foreignness(word) * count for word, count in counts.items())
+    ours = sum(counts[word] for word in _LATIN_OF_OURS)
+    neighbours = sum(counts[word] for word in _LATIN_OF_NEIGHBOURS)
     return evidence < 0 and ours >= neighbours

@@ -2,14 +2,16 @@
 
 import re
 
+from paznja.corpus.foreign import Span, words
+
 _NUMERAL = re.compile(r"(?<![\w'’])(?=[IVXLCDM])M{0,3}(?:C[MD]|D?C{0,3})(?:X[CL]|L?X{0,3})(?:I[XV]|V?I{0,3})(?![\w'’])")
-_WORDS = frozenset("C D L M MI DI DIV MD MDI CD DC MM CI DL CL MC CV DV MV LV MIX".split())
+_WORDS = words("C D L M MI DI DIV MD MDI CD DC MM CI DL CL MC CV DV MV LV MIX")
 """Numerals that no book has many of; initials, words and abbreviations."""
-_AMBIGUOUS = frozenset("I V VI LI LIV".split())
+_AMBIGUOUS = words("I V VI LI LIV")
 """Numerals that are as often a word or an initial."""
-_THING = "glava deo dio knjiga sveska poglavlje čin pojava pevanje pjevanje slika odeljak odjeljak".split()
-_THING_BEFORE = re.compile(rf"\b(?:{'|'.join(_THING)}|broj) $", re.IGNORECASE)
-_THING_AFTER = re.compile(rf"\.? (?:(?:{'|'.join(_THING)})[.:]?$|razred|sv(?:j?et)sk\w+ rat)", re.IGNORECASE)
+_THING = "glava|deo|dio|knjiga|sveska|poglavlje|čin|pojava|pevanje|pjevanje|slika|odeljak|odjeljak"
+_THING_BEFORE = re.compile(rf"\b(?:{_THING}|broj) $", re.IGNORECASE)
+_THING_AFTER = re.compile(rf"\.? (?:(?:{_THING})[.:]?$|razred|sv(?:j?et)sk\w+ rat)", re.IGNORECASE)
 _NO_LETTERS = re.compile(r"[\W\d_]*")
 _HEADING = re.compile(r"(?:\.|\)| [—–-]) ?\w[^.!?:;…]{2,60}")
 _CAPITALS = re.compile(r"(?<![^\W\d_])[^\W\d_a-zčćšžđ]{2,}(?![^\W\d_])")
@@ -28,7 +30,7 @@ _SIGNS = [
 """Addresses of pages and people, names of files, units after a number, chemical formulas, foreign abbreviations."""
 
 
-def sign_spans(text: str) -> list[tuple[int, int]]:
+def sign_spans(text: str) -> list[Span]:
     """Where such signs stand in a Serbian text in Latin script, from one character to before another, in order."""
     spans = [sign.span(sign.lastindex or 0) for first, signs in _SIGNS if first.search(text) for sign in signs.finditer(text)]
     spans += (numeral.span() for numeral in _NUMERAL.finditer(text) if _is_numeral(numeral))

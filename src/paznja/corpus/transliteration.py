@@ -52,9 +52,7 @@ def to_cyrillic(text: str, *, dj: bool = False) -> str:
     in Latin script look foreign or like a Roman numeral, and лј, нј and дж in words that two_letters.txt does not have.
     """
     text = compose(text)
-    return "".join(
-        piece if left_alone else as_cyrillic(piece, dj=dj) for piece, left_alone in divided(text, spans_to_leave(text))
-    )
+    return "".join(piece if left_alone else as_cyrillic(piece, dj=dj) for piece, left_alone in divided(text, spans_to_leave(text)))
 
 
 def as_cyrillic(text: str, *, dj: bool = False) -> str:
