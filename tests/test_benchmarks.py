@@ -366,6 +366,21 @@ def test_dial_trains_every_shape_once_and_prints_its_table(benchmark_output, sto
     assert results.read_bytes() == before
 
 
+def test_script_counts_the_words_that_survive_and_lists_those_that_do_not(benchmark_output, tmp_path: Path):
+    shelf = tmp_path / "shelf"
+    shelf.mkdir()
+    (shelf / "novel.txt").write_text("Његова лјубав и инјекција, врѣме и corpus delicti.\n" * 100, encoding="utf-8")
+    (shelf / "latin.txt").write_text("Nije važno.\n" * 100, encoding="utf-8")
+    printed = benchmark_output("script.py", shelf)
+    rows = rows_of(printed)
+    assert rows["the modern alphabet"] == ["500", "100", "20000.00"]
+    assert rows["old letters or accents"][:2] == ["100", "0"]
+    assert rows["Latin script"][:2] == ["200", "0"]
+    assert "1 books in Cyrillic" in printed
+    assert "лјубав → љубав (100)" in printed
+    assert "инјекција (100)" in printed
+
+
 def dial_results(
     law: tuple[float, float, float, float, float], memory: str = "learned", seconds: float = 0.1
 ) -> list[dict[str, float | str]]:

@@ -10,9 +10,33 @@ from dataclasses import dataclass, field
 from paznja.errors import WrongUse
 
 RULES: Mapping[str, str] = {
-    "broken-bytes": "mends or leaves out the few bytes that are wrong in a file that is otherwise in UTF-8",
-    "mojibake": "puts back letters that were made unreadable when a file was read in the wrong encoding and saved again",
-    "yuscii": "reads { | } ~ [ ] @ \\ ` ^ as letters where a file in the old seven-bit code uses them so",
+    "broken-bytes": "the few bytes that are wrong in a file otherwise in UTF-8 are mended or left out",
+    "mojibake": "letters that were made unreadable, when a file was read in the wrong encoding and saved again, are put back",
+    "yuscii": "{ | } ~ [ ] @ \\ ` ^ are read as letters where a file in the old seven-bit code uses them so",
+    "notes": "footnotes, endnotes and the marks that point at them are left out",
+    "captions": "captions and descriptions of pictures and tables are left out",
+    "contents-pages": "tables of contents, lists of pictures and indexes are left out",
+    "title-pages": "covers and title pages are left out",
+    "copyright-pages": "the publisher's page (copyright, ISBN, printer) is left out",
+    "advertisements": "lists of the publisher's other books and invitations to buy are left out",
+    "library-notices": "licences and notices of digital libraries at the beginning and the end are left out",
+    "page-numbers": "page numbers are left out",
+    "running-heads": "lines that come again at the top or the foot of many pages are left out",
+    "page-frames": "menus, headers and footers of web pages and documents are left out",
+    "apparatus": "comments, deleted and hidden text, and what editors wrote beside the text are left out",
+    "markdown-marks": "Markdown's marks (#, *, links, tables) are taken out, the words stay",
+    "divided-words": "words divided at the end of a line are put together, hyphens that the book writes elsewhere stay",
+    "broken-words": "words broken by a hyphen and a space within a line are put together, where the book knows the whole word",
+    "soft-hyphens": "invisible hyphens, where a word may be divided, are taken out",
+    "ligatures": "joined letters that are one sign (fi, fl, ff, st) are taken apart",
+    "odd-spaces": "no-break, thin and other unusual spaces become plain ones",
+    "invisible-characters": "control characters, zero-width marks and byte order marks are taken out",
+    "misread-digits": "digits that text recognition took for letters (3 in 3ато) are mended, where the book knows the word",
+    "comma-quotes": "quotation marks made of two commas or apostrophes become real ones",
+    "scan-noise": "runs of signs that no book prints (|¦^ ~_) are taken out, and lines made of them",
+    "homoglyphs": "letters of the other script that look the same are put right",
+    "accents": "accent marks are taken off letters",
+    "archaic": "ѣ, ъ and ь are written as today's spelling does",
 }
 """Every rule's name, and what it does, in half a sentence."""
 
