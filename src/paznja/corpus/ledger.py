@@ -7,7 +7,18 @@ A `Ledger` is made for each book and handed to its reader and to the cleaning. A
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
-RULES: Mapping[str, str] = {}
+RULES: Mapping[str, str] = {
+    "notes": "footnotes, endnotes and the marks that point at them are left out",
+    "captions": "captions and descriptions of pictures and tables are left out",
+    "contents-pages": "tables of contents, lists of pictures and indexes are left out",
+    "title-pages": "covers and title pages are left out",
+    "copyright-pages": "the publisher's page (copyright, ISBN, printer) is left out",
+    "advertisements": "lists of the publisher's other books and invitations to buy are left out",
+    "page-numbers": "page numbers and running heads that the file marks as such are left out",
+    "page-frames": "menus, headers and footers of web pages and documents are left out",
+    "apparatus": "comments, deleted and hidden text, and what editors wrote beside the text are left out",
+    "markdown-marks": "Markdown's marks (#, *, links, tables) are taken out, the words stay",
+}
 """Every rule's name, and what it does, in half a sentence."""
 
 _EXAMPLES = 5
