@@ -48,8 +48,8 @@ def read_epub(data: bytes, ledger: Ledger) -> Contents:
     paths = [(next((path for path in (quoted, unquote(quoted)) if path in archive.names), quoted), rule) for quoted, rule in pages]
     archive.refuse_too_much_text(path for path, _ in paths)
     texts = [_page_text(archive, path, rule, ledger) for path, rule in paths]
-    text = without_publishers_pages(f"\n{PAGE}\n".join(texts), ledger)
-    return Contents(text=text, title=_first(package, "title"), author=_authors(package), language=_first(package, "language"))
+    title, author, language = _first(package, "title"), _authors(package), _first(package, "language")
+    return without_publishers_pages(Contents(f"\n{PAGE}\n".join(texts), title, author, language), ledger)
 
 
 def _refuse_protected(archive: Zipped, pages: list[str]) -> None:

@@ -1,32 +1,61 @@
-"""One function from a path to a Book, and the table of formats behind it.
+"""From a path to the books in it, and the table of formats behind that.
 
-A new format is a line in `READERS`: a suffix, and a function from a file's bytes to its `Contents`.
+A new format is a line in `READERS`: a suffix, and a function from a file's bytes to its `Contents`. What a file is, its bytes say
+first and its suffix after them.
 """
 
 import errno
 import hashlib
 import os
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
+from paznja.corpus.archive import members
 from paznja.corpus.cleaning import clean
 from paznja.corpus.contents import Contents, Reader
+from paznja.corpus.docx import read_docx
 from paznja.corpus.epub import read_epub
+from paznja.corpus.fb2 import read_fb2
+from paznja.corpus.html_page import read_html
+from paznja.corpus.kinds import kind_of
 from paznja.corpus.ledger import Ledger
+from paznja.corpus.markdown import read_markdown
+from paznja.corpus.odt import read_odt
 from paznja.corpus.plain_text import read_plain_text
+from paznja.corpus.rtf import read_rtf
 from paznja.corpus.tei import read_tei
 from paznja.errors import UnreadableBook
 
-__all__ = ["READERS", "Book", "Contents", "Reader", "read_book", "suffixes"]
+__all__ = ["READERS", "SUFFIXES", "Book", "Contents", "Reader", "UnreadableMember", "read_book", "read_books", "read_contents", "suffixes"]
 
 READERS: dict[str, Reader] = {
     ".txt": read_plain_text,
     ".text": read_plain_text,
-    ".md": read_plain_text,
+    ".md": read_markdown,
+    ".markdown": read_markdown,
+    ".html": read_html,
+    ".htm": read_html,
+    ".xhtml": read_html,
     ".xml": read_tei,
+    ".fb2": read_fb2,
     ".epub": read_epub,
+    ".docx": read_docx,
+    ".odt": read_odt,
+    ".rtf": read_rtf,
 }
 """A file's suffix, in small letters, and what reads such a file."""
+ARCHIVES = frozenset({".zip"})
+"""The suffixes of files that hold others."""
+SUFFIXES = frozenset(READERS) | ARCHIVES
+"""All that can be read."""
+_ADVICE = {
+    ".doc": "open it in LibreOffice or Word and save it as .docx or .odt",
+    ".pages": "export it from Pages as EPUB or Word",
+    ".wps": "open it in LibreOffice and save it as .docx or .odt",
+    ".djvu": "if it has a text layer, save that with djvutxt as plain text",
+    ".djv": "if it has a text layer, save that with djvutxt as plain text",
+    **dict.fromkeys((".mobi", ".azw", ".azw3", ".kfx", ".prc", ".pdb", ".lit", ".lrf", ".chm"), "convert it to EPUB with Calibre"),
+}
 
 
 @dataclass(frozen=True)
@@ -45,38 +74,109 @@ class Book:
     text: str
     part: str = ""
     """"beginning" or "end" where one book had to be divided into training and held-out; else empty."""
+    member: str = ""
+    """The book's name inside the archive at `path`; empty if the file is the book itself."""
+
+
+@dataclass(frozen=True)
+class UnreadableMember:
+    """A file in an archive that could not be read, and why, in words that a person can act on."""
+
+    path: Path
+    """The archive's."""
+    member: str
+    reason: str
 
 
 def read_book(path: Path) -> Book:
-    """The book in a file.
+    """The one book in a file.
 
     Raises:
-        UnreadableBook: the file cannot be read; the message is a reason that a person can act on, without the file's name.
+        UnreadableBook: the file cannot be read, or is an archive with several books; the message is a reason that a person can act
+            on, without the file's name.
+    """
+    results = read_books(path)
+    if len(results) > 1:
+        raise UnreadableBook(f"is an archive with {len(results):,} books in it; unpack it and give one of them")
+    result = results[0]
+    if isinstance(result, UnreadableMember):
+        raise UnreadableBook(f"holds {result.member}, which {result.reason}")
+    return result
+
+
+def read_books(path: Path) -> list[Book | UnreadableMember]:
+    """The book in a file, or the books in an archive in the order of their names there, with those that could not be read.
+
+    Raises:
+        UnreadableBook: the file cannot be read, or it is an archive without a book; the message is a reason as above.
     """
     data = _bytes(path)
-    reader = READERS.get(path.suffix.lower())
-    if reader is None:
-        kind = f"a {path.suffix} file" if path.suffix else "a file without an ending such as .txt"
-        raise UnreadableBook(f"is {kind}, which cannot be read; save it as one of {suffixes()}")
     if not data.strip():
         raise UnreadableBook("is empty")
-    contents = reader(data, Ledger())
+    if kind_of(data) not in ARCHIVES:
+        return [_book(path, data, path.name, "")]
+    results: list[Book | UnreadableMember] = []
+    for member in members(data, SUFFIXES | _ADVICE.keys()):
+        try:
+            if member.reason:
+                raise UnreadableBook(member.reason)
+            results.append(_book(path, *_only_member(member.data, member.name), member.name))
+        except UnreadableBook as error:
+            results.append(UnreadableMember(path, member.name, str(error)))
+    if not results:
+        raise UnreadableBook(f"is an archive without a book in it; books end in {suffixes()}")
+    return results
+
+
+def read_contents(data: bytes, name: str, ledger: Ledger) -> Contents:
+    """The contents of a file that is not an archive, by what its bytes say it is, else by its name's suffix.
+
+    Raises:
+        UnreadableBook: the reason, without the file's name.
+    """
+    if not data.strip():
+        raise UnreadableBook("is empty")
+    suffix = PurePosixPath(name).suffix.lower()
+    kind = kind_of(data)
+    reader = READERS.get(kind or suffix)
+    if reader is None:
+        named = kind or suffix
+        what = f"a {named} file" if named else "a file without an ending such as .txt"
+        raise UnreadableBook(f"is {what}, which cannot be read; {_ADVICE.get(named, f'save it as one of {suffixes()}')}")
+    return reader(data, ledger)
+
+
+def suffixes() -> str:
+    """The suffixes that can be read, for a message: ".epub, .md, .text, .txt, .xml"."""
+    return ", ".join(sorted(SUFFIXES))
+
+
+def _book(path: Path, data: bytes, name: str, member: str) -> Book:
+    contents = read_contents(data, name, Ledger())
     text = clean(contents.text)
     if not text:
         raise UnreadableBook("holds no text (pictures of pages must go through text recognition first)")
     return Book(
-        title=_line(contents.title) or path.stem,
+        title=_line(contents.title) or PurePosixPath(name).stem,
         author=_line(contents.author),
         language=_line(contents.language),
         path=path,
         sha256=hashlib.sha256(data).hexdigest(),
         text=text,
+        member=member,
     )
 
 
-def suffixes() -> str:
-    """The suffixes that can be read, for a message: ".epub, .md, .text, .txt, .xml"."""
-    return ", ".join(sorted(READERS))
+def _only_member(data: bytes, name: str) -> tuple[bytes, str]:
+    """A book in an archive; one that is packed once more (FB2.ZIP) unpacked, but not an archive of several books."""
+    if not data.strip() or kind_of(data) not in ARCHIVES:
+        return data, name
+    inside = list(members(data, frozenset({".fb2"})))
+    if len(inside) != 1:
+        raise UnreadableBook("is an archive inside the archive; unpack it and give the folder")
+    if inside[0].reason:
+        raise UnreadableBook(inside[0].reason)
+    return inside[0].data, inside[0].name
 
 
 def _bytes(path: Path) -> bytes:

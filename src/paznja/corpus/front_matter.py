@@ -2,6 +2,7 @@
 
 A page is what stands between two lines of `PAGE`; a file without any is one page. Nothing is taken out for one sign alone:
 
+- *title*: the first lines of the text, if they are the title or the author that the file names in its properties.
 - *contents*: the word for it, then three lines or more that each stand elsewhere in the book too, as a chapter's title, or
   end in a page's number after dots; without the word, four lines or more with dots and rising numbers.
 - *copyright*: two different signs close together (ISBN, ©, all rights reserved, library's catalogue record, ...), near the beginning or
@@ -14,6 +15,7 @@ import re
 from collections import Counter
 from collections.abc import Iterator
 
+from paznja.corpus.contents import Contents
 from paznja.corpus.ledger import Ledger
 from paznja.corpus.markup import PAGE
 
@@ -75,16 +77,18 @@ _SPEECH = re.compile(r"[—–―„»\"“-]")
 _SENTENCE_END = (".", "!", "?", "…", ".”", ".“", "!“", "?“")
 
 
-def without_publishers_pages(text: str, ledger: Ledger) -> str:
-    """The text without contents, copyright pages and advertisements; the lines of `PAGE` stay."""
-    lines = text.split("\n")
+def without_publishers_pages(contents: Contents, ledger: Ledger) -> Contents:
+    """The contents, in their text no title at its head, no table of contents, copyright page and advertisement."""
+    lines = contents.text.split("\n")
+    if ledger.applies("title-pages"):
+        lines = _without(lines, _title_at_the_head(lines, contents), "title-pages", ledger)
     if ledger.applies("contents-pages"):
-        lines = _without(lines, _contents(lines), "contents-pages", ledger)
+        lines = _without(lines, _contents(lines, "contents-pages" in ledger.changes), "contents-pages", ledger)
     if ledger.applies("copyright-pages"):
         lines = _without(lines, _copyright(lines), "copyright-pages", ledger)
     if ledger.applies("advertisements"):
         lines = _without(lines, _advertisements(lines), "advertisements", ledger)
-    return "\n".join(lines)
+    return contents._replace(text="\n".join(lines))
 
 
 def is_contents_heading(line: str) -> bool:
@@ -103,15 +107,29 @@ def _without(lines: list[str], ranges: list[range], rule: str, ledger: Ledger) -
     return kept + lines[end:]
 
 
-def _contents(lines: list[str]) -> list[range]:
+def _title_at_the_head(lines: list[str], contents: Contents) -> list[range]:
+    """The first lines, as far as they are the title and the author that the file names elsewhere."""
+    names = {_title(name) for name in (contents.title, contents.author, *contents.author.split(", "))} - {""}
+    start = end = 0
+    for number, line in enumerate(lines):
+        if _title(line) in names:
+            end = number + 1
+        elif line and line != PAGE:
+            break
+        elif not end:
+            start = number + 1
+    return [range(start, end)] if end else []
+
+
+def _contents(lines: list[str], are_left_out_already: bool) -> list[range]:
     ranges: list[range] = []
     headings = [number for number, line in enumerate(lines) if is_contents_heading(line)]
     if headings:
         occurs = Counter(_title(line) for line in lines if len(line) <= _LONGEST_ENTRY)
         for start in headings:
             end = _end_of_entries(lines, start + 1, occurs)
-            if end:
-                ranges.append(range(start, end))
+            if end or are_left_out_already:  # then the heading alone is left of them
+                ranges.append(range(start, end or start + 1))
     taken = {number for span in ranges for number in span}
     return sorted([*ranges, *(span for span in _dotted(lines) if taken.isdisjoint(span))], key=lambda span: span.start)
 
@@ -132,7 +150,7 @@ def _end_of_entries(lines: list[str], start: int, occurs: Counter[str]) -> int |
         if len(line) > _LONGEST_ENTRY or entry in seen:  # the chapter itself, so the contents are over
             break
         seen.add(entry)
-        if is_title or occurs[without_number] or _LEADER.match(line):
+        if is_title or (without_number != title and occurs[without_number]) or _LEADER.match(line):
             entries += 1
             end = number + 1
             strangers = 0
