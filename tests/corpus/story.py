@@ -22,7 +22,11 @@ TITLE, AUTHOR = "Скела на Забрану", "Милева Ристић"
 STORY = (
     Block("h", "Глава прва: Скелеџија"),
     Block("p", "Ово је прича о скелеџији Станоју, који је тридесет година превозио људе преко реке и *никада* није научио да плива."),
-    Block("p", "Зими је седео крај пећи и плео мреже, а с пролећа, чим лед крене низ воду,^ спуштао је скелу и чекао.", "Лед је кретао у марту."),
+    Block(
+        "p",
+        "Зими је седео крај пећи и плео мреже, а с пролећа, чим лед крене низ воду,^ спуштао је скелу и чекао.",
+        "Лед је кретао у марту.",
+    ),
     Block("p", "— Јеси ли се уморио? — питала га је жена сваке вечери, а он је сваке вечери одговарао исто:"),
     Block("p", "— Река се не умара, па нећу ни ја."),
     Block("p", "Људи су говорили да је *тврдоглав као мазга*, али да се на његовој скели још нико није удавио."),
@@ -78,7 +82,7 @@ def flat_odt(blocks: tuple[Block, ...] = STORY, *, proofs: bool = True) -> str:
         )
         text = text.replace("^", note)
         if number == 4 and proofs:
-            text += '<office:annotation><dc:creator>Лектор</dc:creator><text:p>Проверити!</text:p></office:annotation>'
+            text += "<office:annotation><dc:creator>Лектор</dc:creator><text:p>Проверити!</text:p></office:annotation>"
         if number == 5 and proofs:
             text += '<text:change text:change-id="c1"/>'
         if block.kind == "h":
@@ -86,13 +90,17 @@ def flat_odt(blocks: tuple[Block, ...] = STORY, *, proofs: bool = True) -> str:
         else:
             body.append(f'<text:p text:style-name="Standard">{text}</text:p>')
     caption = '<text:p text:style-name="Illustration">Слика <text:sequence text:name="Illustration">1</text:sequence>: Скела</text:p>'
-    changes = """<text:tracked-changes><text:changed-region text:id="c1"><text:deletion><office:change-info><dc:creator>Лектор</dc:creator>
-<dc:date>2020-01-01T00:00:00</dc:date></office:change-info><text:p> Ова реченица је избрисана.</text:p></text:deletion></text:changed-region>
+    changes = """<text:tracked-changes><text:changed-region text:id="c1"><text:deletion><office:change-info>
+<dc:creator>Лектор</dc:creator><dc:date>2020-01-01T00:00:00</dc:date></office:change-info>
+<text:p> Ова реченица је избрисана.</text:p></text:deletion></text:changed-region>
 </text:tracked-changes>"""
-    contents = "".join(f'<text:p text:style-name="Contents_20_1">{block.plain}<text:tab/>{3 + n}</text:p>' for n, block in
-                       enumerate(block for block in blocks if block.kind == "h"))
+    contents = "".join(
+        f'<text:p text:style-name="Contents_20_1">{block.plain}<text:tab/>{3 + n}</text:p>'
+        for n, block in enumerate(block for block in blocks if block.kind == "h")
+    )
     return f"""<?xml version="1.0" encoding="UTF-8"?>
-<office:document xmlns:office="urn:oasis:names:tc:opendocument:xmlns:office:1.0" xmlns:style="urn:oasis:names:tc:opendocument:xmlns:style:1.0"
+<office:document xmlns:office="urn:oasis:names:tc:opendocument:xmlns:office:1.0"
+ xmlns:style="urn:oasis:names:tc:opendocument:xmlns:style:1.0"
  xmlns:text="urn:oasis:names:tc:opendocument:xmlns:text:1.0" xmlns:fo="urn:oasis:names:tc:opendocument:xmlns:xsl-fo-compatible:1.0"
  xmlns:dc="http://purl.org/dc/elements/1.1/" xmlns:meta="urn:oasis:names:tc:opendocument:xmlns:meta:1.0" office:version="1.3"
  office:mimetype="application/vnd.oasis.opendocument.text">

@@ -78,7 +78,10 @@ def _name(name: str, is_unicode: bool) -> str:
         raw = name.encode("cp437")
     except UnicodeEncodeError:
         return name
-    candidates = [raw.decode(encoding, "replace") for encoding in ("utf-8", "cp852", "cp855", "cp1250", "cp1251", "cp866")]
+    try:
+        return raw.decode("utf-8")
+    except UnicodeDecodeError:
+        candidates = [raw.decode(encoding, "replace") for encoding in ("cp852", "cp855", "cp1250", "cp1251", "cp866")]
     return max(candidates, key=lambda it: sum(c in _SERBIAN for c in it.lower()))
 
 

@@ -5,6 +5,7 @@ Source: ISO/IEC 29500-1:2016, "Office Open XML File Formats", part 1, chapter 17
 
 import posixpath
 import re
+from itertools import chain
 from typing import Any
 
 from paznja.corpus.contents import Contents
@@ -30,6 +31,7 @@ _CONTENTS_STYLE = re.compile(r"toc (?:\d|heading)|tocheading|table of (?:figures
 _CAPTION_STYLES = frozenset({"caption", "image caption", "table caption", "illustration", "figure caption"})
 _CONTENTS_FIELD = re.compile(r"\s*(?:TOC|INDEX|TOA|BIBLIOGRAPHY)\b")
 _PAGE_FIELD = re.compile(r"\s*(?:PAGE|NUMPAGES|SECTIONPAGES|PAGEREF)\b")
+_DEEPEST_FIELD = 20
 _OFF = frozenset({"0", "false", "off", "none"})
 
 
@@ -146,7 +148,7 @@ def _leave_out_fields(root: Any, ledger: Ledger) -> None:
                 if open_fields:
                     open_fields[-1][0].append(element.text or "")
             case _:
-                for _, results in open_fields:
+                for _, results in open_fields[:_DEEPEST_FIELD]:
                     results.append(element)
     for field in root.iter("{*}fldSimple"):
         _leave_out_result(_attribute(field, "instr"), list(field.iter("{*}t")), ledger)
@@ -211,7 +213,10 @@ def _is_contents(sdt: Any) -> bool:
 
 def _is_alone_in_its_cell(paragraph: Any) -> bool:
     parent = paragraph.getparent()
-    return parent is not None and local_name(parent) == "tc" and sum(local_name(child) == "p" for child in parent) == 1
+    if parent is None or local_name(parent) != "tc":
+        return False
+    siblings = chain(paragraph.itersiblings(preceding=True), paragraph.itersiblings())
+    return not any(local_name(sibling) == "p" for sibling in siblings)
 
 
 def _is_hidden(run: Any) -> bool:

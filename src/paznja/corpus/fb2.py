@@ -17,7 +17,7 @@ _PARAGRAPHS = words("p v subtitle text-author date tr")
 _NOT_TEXT = words("description stylesheet binary image empty-line")
 _BODIES_OF_NOTES = words("notes footnotes endnotes comments primechaniya")
 # Pictures stand in the file as text: they make most of it, and one of them may be longer than the XML parser takes.
-_PICTURES = re.compile(rb"<binary\b[^>]*>[^<]*</binary\s*>")
+_PICTURES = re.compile(rb"<binary\b[^<>]*>[^<]*</binary\s*>")
 
 
 def read_fb2(data: bytes, ledger: Ledger) -> Contents:
@@ -59,9 +59,9 @@ def _rule(element: Any, name: str) -> str | None:
         return "notes" if element.get("name", "").lower() in _BODIES_OF_NOTES else None
     if name == "annotation":
         return "apparatus"
-    if name == "title":
-        return "title-pages" if local_name(element.getparent()) == "body" else None
-    return None
+    parent = element.getparent()
+    is_title_page = name == "title" and local_name(parent) == "body" and not parent.get("name")
+    return "title-pages" if is_title_page else None
 
 
 def _of(info: Any, name: str) -> str:

@@ -48,6 +48,7 @@ ARCHIVES = frozenset({".zip"})
 """The suffixes of files that hold others."""
 SUFFIXES = frozenset(READERS) | ARCHIVES
 """All that can be read."""
+_ZIPPED = frozenset({".epub", ".docx", ".odt"})
 _ADVICE = {
     ".doc": "open it in LibreOffice or Word and save it as .docx or .odt",
     ".pages": "export it from Pages as EPUB or Word",
@@ -113,7 +114,7 @@ def read_books(path: Path) -> list[Book | UnreadableMember]:
     data = _bytes(path)
     if not data.strip():
         raise UnreadableBook("is empty")
-    if kind_of(data) not in ARCHIVES:
+    if not _is_archive(data, path.name):
         return [_book(path, data, path.name, "")]
     results: list[Book | UnreadableMember] = []
     for member in members(data, SUFFIXES | _ADVICE.keys()):
@@ -136,8 +137,10 @@ def read_contents(data: bytes, name: str, ledger: Ledger) -> Contents:
     """
     if not data.strip():
         raise UnreadableBook("is empty")
-    suffix = PurePosixPath(name).suffix.lower()
+    suffix = _suffix(name)
     kind = kind_of(data)
+    if kind in ARCHIVES and suffix in _ZIPPED:
+        kind = suffix  # its reader says what is missing
     reader = READERS.get(kind or suffix)
     if reader is None:
         named = kind or suffix
@@ -167,9 +170,17 @@ def _book(path: Path, data: bytes, name: str, member: str) -> Book:
     )
 
 
+def _is_archive(data: bytes, name: str) -> bool:
+    return kind_of(data) in ARCHIVES and _suffix(name) not in _ZIPPED
+
+
+def _suffix(name: str) -> str:
+    return PurePosixPath(name).suffix.lower()
+
+
 def _only_member(data: bytes, name: str) -> tuple[bytes, str]:
     """A book in an archive; one that is packed once more (FB2.ZIP) unpacked, but not an archive of several books."""
-    if not data.strip() or kind_of(data) not in ARCHIVES:
+    if not data.strip() or not _is_archive(data, name):
         return data, name
     inside = list(members(data, frozenset({".fb2"})))
     if len(inside) != 1:

@@ -14,19 +14,21 @@ A page is what stands between two lines of `PAGE`; a file without any is one pag
 import re
 from collections import Counter
 from collections.abc import Iterator
+from itertools import pairwise
 
 from paznja.corpus.contents import Contents
 from paznja.corpus.ledger import Ledger
-from paznja.corpus.markup import PAGE
+from paznja.corpus.markup import PAGE, words
 
-_CONTENTS = frozenset(
+_CONTENTS = words(
     "садржај sadržaj sadrzaj kazalo vsebina содржина съдържание содержание оглавление зміст contents inhalt inhaltsverzeichnis "
-    "sommaire indice índice índex obsah tartalom tartalomjegyzék cuprins innehåll indhold inhoud sisällys".split()
+    "sommaire indice índice índex obsah tartalom tartalomjegyzék cuprins innehåll indhold inhoud sisällys"
 ) | {"table of contents", "table des matières", "tabla de contenido", "spis treści", "садржај књиге", "sadržaj knjige"}
 _LEADER = re.compile(r"^(?P<title>.*?)\s*(?:\.\s?){3,}\s*(?P<page>\d{1,4})$|^(?P<title2>.*?)\s*(?:…\s?){2,}\s*(?P<page2>\d{1,4})$")
 _PAGE_NUMBER = re.compile(r"[\s.…·_\t]+(?:\d{1,4}|[ivxlc]{1,7})$", re.IGNORECASE)
 _LONGEST_ENTRY = 120
 _FEWEST_ENTRIES, _FEWEST_DOTTED = 3, 4
+_MOST_OCCURRENCES = 3  # in the contents, at the chapter, and in a second table perhaps; what stands there oftener is a refrain
 
 _COPYRIGHT_SIGNS = {
     "isbn": re.compile(r"\bISBN\b[\s:(-]*(?:1[03]\b)?[^\n]{0,20}\d", re.IGNORECASE),
@@ -36,8 +38,10 @@ _COPYRIGHT_SIGNS = {
         r"|alle rechte vorbehalten|все права защищены|tous droits réservés|todos los derechos reservados",
         re.IGNORECASE,
     ),
+    "number": re.compile(r"\bCOBISS|\b(?:УДК|UDK|UDC)\s*\d", re.IGNORECASE),
     "catalogue": re.compile(
-        r"\bCIP\b|\bCOBISS|каталогизација у публикацији|katalogizacija u publikaciji|Library of Congress|British Library|Deutsche Nationalbibliothek",
+        r"\bCIP\b|каталогизација у публикацији|katalogizacija u publikaciji|Library of Congress|British Library"
+        r"|Deutsche Nationalbibliothek",
         re.IGNORECASE,
     ),
     "printed": re.compile(
@@ -46,14 +50,16 @@ _COPYRIGHT_SIGNS = {
         re.IGNORECASE,
     ),
     "publisher": re.compile(
-        r"^(?:издавач|izdavač|nakladnik|за издавача|za izdavača|za nakladnika|published by|publisher|first published|прво издање|prvo izdanje)\b",
+        r"^(?:издавач|izdavač|nakladnik|за издавача|za izdavača|za nakladnika|published by|publisher|first published"
+        r"|прво издање|prvo izdanje)\b",
         re.IGNORECASE,
     ),
 }
-_STRONG = frozenset({"isbn", "copyright", "rights", "catalogue"})
+_STRONG = frozenset({"isbn", "copyright", "rights", "catalogue", "number"})
 _COLOPHON_LINE = re.compile(
     r"^(?:лектура|lektura|лектор|lektor|коректура|korektura|коректор|korektor|уредник|urednik|главни|glavni|одговорни|odgovorni|"
-    r"превела?|prevela?|превод|prevod|prijevod|с[а]? \w+ (?:језика )?превела?|наслов (?:оригинала|изворника)|naslov (?:originala|izvornika)|"
+    r"превела?|prevela?|превео|preveo|превод|prevod|prijevod|са? \w+ (?:језика )?преве|sa? \w+ (?:jezika )?preve|"
+    r"наслов (?:оригинала|изворника)|naslov (?:originala|izvornika)|"
     r"дизајн|dizajn|корице|korice|прелом|prelom|илустрације|ilustracije|графичк|grafičk|едиција|edicija|библиотека|biblioteka|"
     r"рецензент|recenzent|припрема|priprema|cover|edited|editor|design|translated|translation|typeset|удк|udk|udc|e-?mail|www\.|https?:)",
     re.IGNORECASE,
@@ -64,11 +70,12 @@ _LINES_FROM_THE_EDGE = 80
 _GAP = 3
 
 _ADVERTISEMENT = re.compile(
-    r"(?:друг[еа] (?:књиге|дела|djela)|остал[еа] (?:књиге|дела)|književ\w+|књиге|дела|djela|još)?\s*(?:од|od)?\s*(?:истог|istog) (?:писца|аутора|pisca|autora)"
-    r"|(?:drug[ea]|ostal[ea]) (?:knjige|d[j]?ela) (?:istog )?(?:pisca|autora)"
+    r"(?:(?:друге|друга|остале|остала|још) )?(?:књиге |дела )?(?:од )?истог (?:писца|аутора)"
+    r"|(?:(?:druge|druga|ostale|ostala|još) )?(?:knjige |dj?ela )?(?:od )?istog (?:pisca|autora)"
     r"|(?:у|u) (?:истој|istoj) (?:библиотеци|едицији|biblioteci|ediciji)(?: (?:објављено|изашло|objavljeno|izašlo))?"
     r"|(?:ускоро|uskoro) (?:из штампе|iz štampe|излази|izlazi)|(?:у припреми|u pripremi)"
-    r"|(?:also|other (?:books|works|titles|novels)) (?:available )?(?:by|from) [\w .'-]{2,40}|by the same author|coming soon(?: from [\w .'-]{2,40})?"
+    r"|(?:also|other (?:books|works|titles|novels)) (?:available )?(?:by|from) [\w .'-]{2,40}|by the same author"
+    r"|coming soon(?: from [\w .'-]{2,40})?"
     r"|(?:другие книги автора|von demselben autor|du même auteur|del mismo autor)",
     re.IGNORECASE,
 )
@@ -101,7 +108,9 @@ def _without(lines: list[str], ranges: list[range], rule: str, ledger: Ledger) -
     end = 0
     for span in ranges:
         left_out = [line for line in lines[span.start : span.stop] if line and line != PAGE]
-        ledger.note(rule, " / ".join(left_out), left=lines[span.start - 1] if span.start else "", right="".join(lines[span.stop : span.stop + 1]))
+        ledger.note(
+            rule, " / ".join(left_out), left=lines[span.start - 1] if span.start else "", right="".join(lines[span.stop : span.stop + 1])
+        )
         kept += lines[end : span.start]
         end = span.stop
     return kept + lines[end:]
@@ -109,16 +118,16 @@ def _without(lines: list[str], ranges: list[range], rule: str, ledger: Ledger) -
 
 def _title_at_the_head(lines: list[str], contents: Contents) -> list[range]:
     """The first lines, as far as they are the title and the author that the file names elsewhere."""
-    names = {_title(name) for name in (contents.title, contents.author, *contents.author.split(", "))} - {""}
+    names = {_words(name) for name in (contents.title, contents.author, *contents.author.split(", "))} - {""}
     start = end = 0
     for number, line in enumerate(lines):
-        if _title(line) in names:
+        if line and line != PAGE and _words(line) not in names:
+            return [range(start, end)] if end else []
+        if line and line != PAGE:
             end = number + 1
-        elif line and line != PAGE:
-            break
         elif not end:
             start = number + 1
-    return [range(start, end)] if end else []
+    return []  # there is nothing else in the book
 
 
 def _contents(lines: list[str], are_left_out_already: bool) -> list[range]:
@@ -143,11 +152,13 @@ def _end_of_entries(lines: list[str], start: int, occurs: Counter[str]) -> int |
         line = lines[number]
         if not line or line == PAGE:
             continue
+        if len(line) > _LONGEST_ENTRY:
+            break
         title = _title(line)
         without_number = _title(_PAGE_NUMBER.sub("", line))
-        is_title = occurs[title] > 1
+        is_title = 1 < occurs[title] <= _MOST_OCCURRENCES
         entry = title if is_title else without_number
-        if len(line) > _LONGEST_ENTRY or entry in seen:  # the chapter itself, so the contents are over
+        if entry in seen:  # the chapter itself, so the contents are over
             break
         seen.add(entry)
         if is_title or (without_number != title and occurs[without_number]) or _LEADER.match(line):
@@ -163,7 +174,11 @@ def _end_of_entries(lines: list[str], start: int, occurs: Counter[str]) -> int |
 
 def _title(line: str) -> str:
     """A line in the form in which titles are compared."""
-    return " ".join(line.casefold().split()).strip(" .:…")
+    return _words(line).strip(" .:…")
+
+
+def _words(line: str) -> str:
+    return " ".join(line.casefold().split())
 
 
 def _dotted(lines: list[str]) -> Iterator[range]:
@@ -248,7 +263,7 @@ def _advertisements(lines: list[str]) -> list[range]:
 def _pages(lines: list[str]) -> list[range]:
     """The lines of each page that holds any, without the lines of `PAGE` themselves."""
     edges = [-1, *(number for number, line in enumerate(lines) if line == PAGE), len(lines)]
-    pages = [range(start + 1, end) for start, end in zip(edges, edges[1:], strict=False)]
+    pages = [range(start + 1, end) for start, end in pairwise(edges)]
     return [page for page in pages if any(lines[number] for number in page)]
 
 

@@ -8,7 +8,7 @@ from paznja.errors import UnreadableBook
 
 _LOOKED_AT = 4096
 _ROOT = re.compile(
-    rb"\A(?:\xef\xbb\xbf)?\s*(?:<\?xml[^>]*>\s*)?(?:<!--.*?-->\s*|<\?[^>]*>\s*)*(?:<!DOCTYPE\s+(?P<doctype>[A-Za-z0-9.:]+)|<(?:[A-Za-z0-9_.]+:)?(?P<root>[A-Za-z0-9.]+)[\s>/])",
+    rb"\A(?:\xef\xbb\xbf)?\s*(?:<\?xml[^>]*>\s*)?(?>(?:<!--.*?-->\s*|<\?[^>]*>\s*)*)(?:<!DOCTYPE\s+(?P<doctype>[A-Za-z0-9.:]+)|<(?:[A-Za-z0-9_.]+:)?(?P<root>[A-Za-z0-9.]+)[\s>/])",
     re.DOTALL | re.IGNORECASE,
 )
 _KIND_OF_ROOT = {"html": ".html", "fictionbook": ".fb2", "tei": ".xml", "teicorpus": ".xml", "tei.2": ".xml"}

@@ -11,7 +11,7 @@ _NO_TITLE = re.compile(
     re.IGNORECASE,
 )
 _NO_AUTHOR = re.compile(
-    r"(?:user|admin|administrator|korisnik|корисник|owner|home|pc|hp|acer|asus|dell|lenovo|windows|unknown|unknown author|author|аутор|autor"
+    r"(?:user|admin|administrator|korisnik|корисник|owner|home|pc|hp|acer|asus|dell|lenovo|windows|unknown(?: author)?|author|аутор|autor"
     r"|microsoft(?: office)?(?: user)?|windows user|python-docx|x|\W*)[\s_-]*\d*",
     re.IGNORECASE,
 )

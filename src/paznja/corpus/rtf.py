@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from paznja.corpus.contents import Contents
 from paznja.corpus.front_matter import without_publishers_pages
 from paznja.corpus.ledger import Ledger
-from paznja.corpus.markup import PAGE
+from paznja.corpus.markup import PAGE, words
 from paznja.corpus.office import real_author, real_title
 from paznja.errors import UnreadableBook
 
@@ -52,18 +52,18 @@ _CHARACTERS = {
 _SYMBOLS = {b"~": " ", b"_": "-", b"-": "", b"\n": "\n", b"\r": "\n", b"\\": "\\", b"{": "{", b"}": "}", b"\t": " "}
 _RULES = {
     word: rule
-    for rule, words in {
+    for rule, those in {
         "notes": "footnote ftnsep ftnsepc ftncn aftnsep aftnsepc aftncn",
         "page-frames": "header headerl headerr headerf footer footerl footerr footerf",
         "apparatus": "annotation atnid atnauthor atntime atnicn atndate atnref atnparent",
         "contents-pages": "xe tc rxe txe",
     }.items()
-    for word in words.split()
+    for word in words(those)
 }
 # Those that do not follow "\\*", which says so itself.
-_NOT_TEXT = frozenset(
+_NOT_TEXT = words(
     "colortbl pict object objdata listtable listoverridetable revtbl filetbl nonshppict shprslt bkmkstart bkmkend pntext sp "
-    "pntxta pntxtb panose falt userprops listtext fontemb comment".split()
+    "pntxta pntxtb panose falt userprops listtext fontemb comment"
 )
 _STARRED_TEXT = frozenset({"ud", "fldinst", "shptxt", "shpinst", "do"})
 _CODE_PAGES = {
