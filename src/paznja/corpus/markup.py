@@ -18,7 +18,7 @@ from paznja.corpus.ledger import Ledger
 from paznja.errors import UnreadableBook
 
 MOST_BYTES = 100 * 2**20
-MOST_MARKS = 6_000_000
+MOST_MARKS = 5_000_000
 """The size of a file, and its tags and attributes: with more, its tree would take over a gigabyte of memory."""
 PAGE = "\f"
 """The line that stands where a new page begins; cleaning takes it out."""
