@@ -131,13 +131,13 @@ def test_a_second_look_reads_only_what_is_new(books: Path, cache: Path, stories_
     from paznja.corpus import shelf
 
     read: list[str] = []
-    really = shelf.read_books_of
+    really = shelf.books_in
 
     def counted(path: Path, off: frozenset[str]):
         read.append(path.name)
         return really(path, off)
 
-    monkeypatch.setattr(shelf, "read_books_of", counted)
+    monkeypatch.setattr(shelf, "books_in", counted)
     first = paznja.read_shelf(books, cache=cache)
     assert len(read) == 5
     shutil.copy(sorted(stories_folder.glob("*.txt"))[7], books / "new.txt")

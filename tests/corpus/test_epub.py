@@ -11,7 +11,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from paznja.corpus import epub as epub_module
+from paznja.corpus import zipped
 from paznja.corpus.epub import read_epub
 from paznja.corpus.formats import read_book
 from paznja.corpus.ledger import Ledger
@@ -119,10 +119,10 @@ def test_limits_hold_for_the_whole_archive_and_for_its_pages(epub: Write, monkey
     noise = random.Random(1).randbytes(3_000_000)
     path = epub("<p>" + noise[:600_000].hex() + "</p>", files={"OEBPS/picture.png": noise})
     assert len(read_book(path).text) > 1_000_000
-    monkeypatch.setattr(epub_module, "MOST_PAGE_BYTES", 2**20)
+    monkeypatch.setattr(zipped, "MOST_TEXT_BYTES", 2**20)
     with pytest.raises(UnreadableBook, match="its pages unpack to over 1 MB"):
         read_book(path)
-    monkeypatch.setattr(epub_module, "MOST_UNPACKED_BYTES", 4_000_000)
+    monkeypatch.setattr(zipped, "MOST_UNPACKED_BYTES", 4_000_000)
     with pytest.raises(UnreadableBook, match="unpacks to 4 MB, far more than a book"):
         read_book(path)
 
@@ -130,7 +130,7 @@ def test_limits_hold_for_the_whole_archive_and_for_its_pages(epub: Write, monkey
 def test_what_is_not_an_epub_is_refused_in_words(tmp_path: Path, epub: Write) -> None:
     whole = epub("<p>" + "Текст. " * 500 + "</p>").read_bytes()
     cases = {
-        "is not an EPUB (it is not a zip file), whatever its name says": b"<html>" + bytes(10),
+        "is not an EPUB (it is not a zip file), whatever its name says": b"Tekst.",
         "is damaged or cut short (its zip archive cannot be unpacked); copy or download it again": whole[: len(whole) // 2],
         "is empty": b"",
     }

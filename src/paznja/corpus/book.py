@@ -34,6 +34,8 @@ class Book:
     characters: int
     script: str = "other"
     """ "cyrillic", "latin" or "other"."""
+    serbian: bool = False
+    """Whether it is in Serbian, so that its script can be changed."""
     converted_from: str = ""
     """The script that it was in, if it was brought to another one."""
     format: str = ""

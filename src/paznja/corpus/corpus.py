@@ -13,6 +13,7 @@ from pathlib import Path
 
 from paznja.config import ReadingConfig
 from paznja.corpus.book import Book, Unreadable
+from paznja.corpus.converting import convert
 from paznja.corpus.duplicates import Same, fold, groups, sharing_with, without_repeats
 from paznja.corpus.finding import find_files, once
 from paznja.corpus.formats import suffixes
@@ -21,7 +22,6 @@ from paznja.corpus.script import script_of
 from paznja.corpus.shelf import OnRead, read_files, side_by_side
 from paznja.corpus.splitting import in_order, split
 from paznja.corpus.store import READING_VERSION, Store
-from paznja.corpus.transliteration import convert
 from paznja.errors import NoBooks, WrongUse
 
 MINIMUM_CHARACTERS = 2_000
@@ -158,11 +158,11 @@ def read_books(
 
 
 def in_one_script(books: Sequence[Book], config: ReadingConfig, store: Store | None, workers: int | None = None) -> tuple[list[Book], str]:
-    """The books in the script that the settings ask for, and which that is; "auto" is the one that most of the text is in."""
+    """The books in the script that the settings ask for, and which that is; "auto" is the one that most of the Serbian text is in."""
     script = config.script
     if script == "auto":
-        letters = {name: sum(book.characters for book in books if book.script == name) for name in ("cyrillic", "latin")}
-        script = max(letters, key=lambda name: letters[name])
+        letters = {name: sum(book.characters for book in books if book.serbian and book.script == name) for name in ("cyrillic", "latin")}
+        script = max(letters, key=lambda name: letters[name]) if any(letters.values()) else "keep"
     if script == "keep":
         return list(books), script
     results: dict[int, Book] = {}

@@ -6,10 +6,10 @@ from collections import Counter
 from collections.abc import Iterable
 from pathlib import Path
 
-from paznja.corpus.formats import READERS
+from paznja.corpus.formats import SUFFIXES
 from paznja.errors import NoBooks
 
-_KINDS_OF_BOOKS = {".pdf", ".docx", ".doc", ".odt", ".rtf", ".fb2", ".mobi", ".azw", ".azw3", ".djvu", ".html", ".htm", ".zip"}
+_KINDS_OF_BOOKS = {".doc", ".pages", ".wps", ".mobi", ".azw", ".azw3", ".kfx", ".prc", ".lit", ".djvu", ".djv", ".rar", ".7z"}
 
 
 def find_files(places: Iterable[Path]) -> list[Path]:
@@ -38,7 +38,7 @@ def passed_over(places: Iterable[Path]) -> Counter[str]:
     """How many files in these folders may be books but are of a kind that is not read, by suffix."""
     folders = [place for place in places if place.is_dir()]
     suffixes_found = (path.suffix.lower() for folder in folders for path in folder.rglob("*"))
-    return Counter(suffix for suffix in suffixes_found if suffix in _KINDS_OF_BOOKS and suffix not in READERS)
+    return Counter(suffix for suffix in suffixes_found if suffix in _KINDS_OF_BOOKS)
 
 
 def file_fingerprints(paths: Iterable[Path]) -> list[tuple[Path, str]]:
@@ -71,5 +71,5 @@ def _search(folder: Path, found: list[Path], searched: set[Path]) -> None:
             continue
         if path.is_dir():
             _search(path, found, searched)
-        elif path.suffix.lower() in READERS and path.is_file():
+        elif path.suffix.lower() in SUFFIXES and path.is_file():
             found.append(path)

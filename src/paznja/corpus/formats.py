@@ -1,66 +1,147 @@
-"""One function from a path to a Book, and the table of formats behind it.
+"""From a path to the books in it, and the table of formats behind that.
 
-A new format is a line in `READERS`: a suffix, and a function from a file's bytes to its `Contents`.
+A new format is a line in `READERS`: a suffix, and a function from a file's bytes to its `Contents`. What a file is, its bytes say
+first and its suffix after them.
 """
 
 import errno
 import hashlib
 import os
-from collections.abc import Iterable, Iterator
-from pathlib import Path
+from collections.abc import Iterable
+from pathlib import Path, PurePosixPath
 
+from paznja.corpus.archaic import modernise
+from paznja.corpus.archive import members
 from paznja.corpus.book import Book, Unreadable
-from paznja.corpus.cleaning import clean
+from paznja.corpus.cleaning import clean, clean_book
 from paznja.corpus.contents import Contents, Reader
+from paznja.corpus.docx import read_docx
 from paznja.corpus.duplicates import sketch_of
 from paznja.corpus.epub import read_epub
+from paznja.corpus.fb2 import read_fb2
+from paznja.corpus.homoglyphs import mend_homoglyphs
+from paznja.corpus.html_page import read_html
+from paznja.corpus.kinds import kind_of
+from paznja.corpus.language import is_serbian
 from paznja.corpus.ledger import Ledger
+from paznja.corpus.markdown import read_markdown
+from paznja.corpus.odt import read_odt
+from paznja.corpus.pdf import read_pdf
 from paznja.corpus.plain_text import read_plain_text
+from paznja.corpus.rtf import read_rtf
 from paznja.corpus.script import script_of
 from paznja.corpus.tei import read_tei
 from paznja.errors import UnreadableBook
 
-__all__ = ["READERS", "Book", "Contents", "Reader", "read_book", "read_books_of", "suffixes"]
+__all__ = ["READERS", "SUFFIXES", "Book", "Contents", "Reader", "books_in", "read_book", "read_contents", "suffixes"]
 
 READERS: dict[str, Reader] = {
     ".txt": read_plain_text,
     ".text": read_plain_text,
-    ".md": read_plain_text,
+    ".md": read_markdown,
+    ".markdown": read_markdown,
+    ".html": read_html,
+    ".htm": read_html,
+    ".xhtml": read_html,
     ".xml": read_tei,
+    ".fb2": read_fb2,
     ".epub": read_epub,
+    ".docx": read_docx,
+    ".odt": read_odt,
+    ".rtf": read_rtf,
+    ".pdf": read_pdf,
 }
 """A file's suffix, in small letters, and what reads such a file."""
-
-
-def read_books_of(path: Path, off: Iterable[str] = ()) -> Iterator[Book | Unreadable]:
-    """The books in a file; `off`: names of rules that are switched off.
-
-    Raises:
-        UnreadableBook: as `read_book`.
-    """
-    yield read_book(path, off)
+ARCHIVES = frozenset({".zip"})
+"""The suffixes of files that hold others."""
+SUFFIXES = frozenset(READERS) | ARCHIVES
+"""All that can be read."""
+_ZIPPED = frozenset({".epub", ".docx", ".odt"})
+_ADVICE = {
+    ".doc": "open it in LibreOffice or Word and save it as .docx or .odt",
+    ".pages": "export it from Pages as EPUB or Word",
+    ".wps": "open it in LibreOffice and save it as .docx or .odt",
+    ".djvu": "if it has a text layer, save that with djvutxt as plain text",
+    ".djv": "if it has a text layer, save that with djvutxt as plain text",
+    **dict.fromkeys((".mobi", ".azw", ".azw3", ".kfx", ".prc", ".pdb", ".lit", ".lrf", ".chm"), "convert it to EPUB with Calibre"),
+}
 
 
 def read_book(path: Path, off: Iterable[str] = ()) -> Book:
-    """The book in a file.
+    """The one book in a file; `off`: names of rules that are switched off.
 
     Raises:
-        UnreadableBook: the file cannot be read; the message is a reason that a person can act on, without the file's name.
+        UnreadableBook: the file cannot be read, or is an archive with several books; the message is a reason that a person can act
+            on, without the file's name.
     """
+    results = books_in(path, off)
+    if len(results) > 1:
+        raise UnreadableBook(f"is an archive with {len(results):,} books in it; unpack it and give one of them")
+    result = results[0]
+    if isinstance(result, Unreadable):
+        raise UnreadableBook(f"holds {result.path.relative_to(path)}, which {result.reason}")
+    return result
+
+
+def books_in(path: Path, off: Iterable[str] = ()) -> list[Book | Unreadable]:
+    """The book in a file, or the books in an archive in the order of their names there, with those that could not be read.
+
+    Raises:
+        UnreadableBook: the file cannot be read, or it is an archive without a book; the message is a reason as above.
+    """
+    off = frozenset(off)
     data = _bytes(path)
-    reader = READERS.get(path.suffix.lower())
-    if reader is None:
-        kind = f"a {path.suffix} file" if path.suffix else "a file without an ending such as .txt"
-        raise UnreadableBook(f"is {kind}, which cannot be read; save it as one of {suffixes()}")
     if not data.strip():
         raise UnreadableBook("is empty")
+    if not _is_archive(data, path.name):
+        return [_book(path, data, path.name, "", off)]
+    results: list[Book | Unreadable] = []
+    for member in members(data, SUFFIXES | _ADVICE.keys()):
+        try:
+            if member.reason:
+                raise UnreadableBook(member.reason)
+            results.append(_book(path, *_only_member(member.data, member.name), member.name, off))
+        except UnreadableBook as error:
+            results.append(Unreadable(path / member.name, str(error)))
+    if not results:
+        raise UnreadableBook(f"is an archive without a book in it; books end in {suffixes()}")
+    return results
+
+
+def read_contents(data: bytes, name: str, ledger: Ledger) -> Contents:
+    """The contents of a file that is not an archive, by what its bytes say it is, else by its name's suffix.
+
+    Raises:
+        UnreadableBook: the reason, without the file's name.
+    """
+    if not data.strip():
+        raise UnreadableBook("is empty")
+    suffix = _suffix(name)
+    kind = kind_of(data)
+    if kind in ARCHIVES and suffix in _ZIPPED:
+        kind = suffix  # its reader says what is missing
+    reader = READERS.get(kind or suffix)
+    if reader is None:
+        named = kind or suffix
+        what = f"a {named} file" if named else "a file without an ending such as .txt"
+        raise UnreadableBook(f"is {what}, which cannot be read; {_ADVICE.get(named, f'save it as one of {suffixes()}')}")
+    return reader(data, ledger)
+
+
+def suffixes() -> str:
+    """The suffixes that can be read, for a message: ".epub, .md, .text, .txt, .xml"."""
+    return ", ".join(sorted(SUFFIXES))
+
+
+def _book(path: Path, data: bytes, name: str, member: str, off: frozenset[str]) -> Book:
     ledger = Ledger(off)
-    contents = reader(data, ledger)
-    text = clean(contents.text)
+    contents = read_contents(data, name, ledger)
+    text = clean_book(contents.text, ledger)
+    text = modernise(mend_homoglyphs(text, ledger), ledger)
     if not text:
         raise UnreadableBook("holds no text (pictures of pages must go through text recognition first)")
     return Book(
-        title=_line(contents.title) or path.stem,
+        title=_line(contents.title) or PurePosixPath(name).stem,
         author=_line(contents.author),
         language=_line(contents.language),
         path=path,
@@ -68,16 +149,33 @@ def read_book(path: Path, off: Iterable[str] = ()) -> Book:
         held=text,
         characters=len(text),
         script=script_of(text),
-        format=path.suffix.lower().removeprefix("."),
+        serbian=is_serbian(text),
+        format=(kind_of(data) or _suffix(name)).removeprefix("."),
+        member=member,
         notices=tuple(ledger.notices),
         changes=ledger.changes,
         sketch=sketch_of(text),
     )
 
 
-def suffixes() -> str:
-    """The suffixes that can be read, for a message: ".epub, .md, .text, .txt, .xml"."""
-    return ", ".join(sorted(READERS))
+def _is_archive(data: bytes, name: str) -> bool:
+    return kind_of(data) in ARCHIVES and _suffix(name) not in _ZIPPED
+
+
+def _suffix(name: str) -> str:
+    return PurePosixPath(name).suffix.lower()
+
+
+def _only_member(data: bytes, name: str) -> tuple[bytes, str]:
+    """A book in an archive; one that is packed once more (FB2.ZIP) unpacked, but not an archive of several books."""
+    if not data.strip() or not _is_archive(data, name):
+        return data, name
+    inside = list(members(data, frozenset({".fb2"})))
+    if len(inside) != 1:
+        raise UnreadableBook("is an archive inside the archive; unpack it and give the folder")
+    if inside[0].reason:
+        raise UnreadableBook(inside[0].reason)
+    return inside[0].data, inside[0].name
 
 
 def _bytes(path: Path) -> bytes:

@@ -4,6 +4,7 @@ import re
 from collections import Counter
 
 from paznja.corpus.foreign import foreignness, words
+from paznja.corpus.script import script_of
 
 _WORD = re.compile(r"[^\W\d_]+")
 _CYRILLIC_OF_OURS = "јљњђћџЈЉЊЂЋЏ"
@@ -13,6 +14,12 @@ _LATIN_OF_NEIGHBOURS = words(
     "in v so ki kot sem tudi ker pri ni bil že by jsem jako který však byl som ktorý ako w się nie jest że z był jak"
 )
 _ENOUGH = 500_000
+
+
+def is_serbian(text: str) -> bool:
+    """Whether a text in either script is Serbian, by the script that most of it is in."""
+    script = script_of(text)
+    return is_serbian_cyrillic(text) if script == "cyrillic" else script == "latin" and is_serbian_latin(text)
 
 
 def is_serbian_cyrillic(text: str) -> bool:

@@ -14,7 +14,14 @@ from typing import Any
 from lxml import etree  # pyright: ignore[reportAttributeAccessIssue]  (it has no stubs)
 
 from paznja.corpus.encoding import is_binary
+from paznja.corpus.ledger import Ledger
 from paznja.errors import UnreadableBook
+
+MOST_BYTES = 100 * 2**20
+MOST_MARKS = 5_000_000
+"""The size of a file, and its tags and attributes: with more, its tree would take over a gigabyte of memory."""
+PAGE = "\f"
+"""The line that stands where a new page begins; cleaning takes it out."""
 
 
 class Does(Enum):
@@ -31,6 +38,8 @@ class Does(Enum):
     CELL = auto()
     """Its text is part of the line, set off by a space."""
     NEWLINE = auto()
+    PAGE = auto()
+    """A new page begins."""
     SPACE = auto()
     NOTHING = auto()
     """It and all in it are left out, and a word that it stands in stays whole."""
@@ -40,7 +49,7 @@ class Does(Enum):
 
 _BREAKING = frozenset({Does.PARAGRAPH, Does.DIVISION, Does.VERBATIM})
 # Characters that XML cannot hold stand for what a string of text alone cannot say, until the very end.
-_BREAK, _LEFT_OUT, _JOIN = "\x02", "\x03", "\x04"
+_BREAK, _LEFT_OUT, _JOIN, _NEW_PAGE = "\x02", "\x03", "\x04", "\x05"
 _GAP = re.compile(r"\x03[\s\x03]*")
 _CLOSES_UP = re.compile(r"[,;:!?)\]]|\.(?!\.)")
 _AROUND_JOIN = re.compile(r"[-‐¬\u00ad]?\s*\x04\s*")
@@ -54,6 +63,7 @@ def parse_xml(data: bytes, advice: str = "mend that line or get another copy") -
     Raises:
         UnreadableBook: the data is not well-formed XML; the reason names the line and ends with the advice.
     """
+    _refuse_too_large(data)
     try:
         return etree.fromstring(_with_numeric_entities(data), _xml_parser())
     except etree.XMLSyntaxError as error:
@@ -65,6 +75,7 @@ def parse_xml(data: bytes, advice: str = "mend that line or get another copy") -
 
 def parse_html(data: bytes) -> Any:
     """The root element of a web page that need not be well-formed, or None if there is nothing in it."""
+    _refuse_too_large(data)
     parser = etree.HTMLParser(encoding="utf-8", no_network=True, remove_comments=True, remove_pis=True)
     try:
         return etree.fromstring(_with_numeric_entities(data), parser)
@@ -82,13 +93,29 @@ def local_name(element: Any) -> str:
     return element.tag.rpartition("}")[2]
 
 
+def leave_out(element: Any, rule: str, ledger: Ledger) -> bool:
+    """Whether the rule, which is not switched off, leaves the element out; then what is lost is noted."""
+    if not ledger.applies(rule):
+        return False
+    text = plain(element)
+    if text:
+        ledger.note(rule, text, left=_text_before(element), right=" ".join((element.tail or "").split()))
+    return True
+
+
 def running_text(root: Any, does: Callable[[Any, str, bool], Does]) -> str:
     """The text under `root`, its paragraphs separated by newlines; still to be cleaned.
 
     `does(element, name, inside)` says what an element does; `inside` is true within a paragraph.
+
+    Raises:
+        UnreadableBook: elements stand in each other a thousand deep.
     """
     pieces: list[str] = []
-    _walk(root, does, False, pieces)
+    try:
+        _walk(root, does, False, pieces)
+    except RecursionError:
+        raise UnreadableBook("is no book: its elements stand in each other too deep; get another copy") from None
     text = "".join(pieces).replace("\n", " ").replace("\r", " ")
     if _LEFT_OUT in text:
         text = _without_gaps(text)
@@ -116,6 +143,9 @@ def _walk(element: Any, does: Callable[[Any, str, bool], Does], inside: bool, pi
             return
         case Does.NEWLINE:
             pieces.append(_BREAK)
+            return
+        case Does.PAGE:
+            pieces.append(_BREAK + _NEW_PAGE + _BREAK)
             return
         case Does.SPACE:
             pieces.append(" ")
@@ -163,7 +193,9 @@ def _lines(pieces: list[str]) -> list[str]:
         line = piece.strip()
         if not line:
             continue
-        if line == "„":
+        if line == _NEW_PAGE:
+            lines.append(PAGE)
+        elif line == "„":
             opening = line
         elif len(line) == 1 and line in "“”.,;!?" and lines:
             lines[-1] += line
@@ -171,6 +203,21 @@ def _lines(pieces: list[str]) -> list[str]:
             lines.append(opening + line)
             opening = ""
     return lines
+
+
+def _text_before(element: Any) -> str:
+    before = element.getprevious()
+    parent = element.getparent()
+    text = before.tail if before is not None else parent.text if parent is not None else ""
+    return " ".join((text or "").split())
+
+
+def _refuse_too_large(data: bytes) -> None:
+    if len(data) > MOST_BYTES:
+        raise UnreadableBook(f"is too large: it has {len(data) / 2**20:,.0f} MB, far more than a book; divide it into smaller files")
+    marks = data.count(b"<") + data.count(b"=")
+    if marks > MOST_MARKS:
+        raise UnreadableBook(f"is too large: it has {marks:,} tags and attributes, far more than a book; divide it into smaller files")
 
 
 def _entity(reference: str) -> str:

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from paznja.corpus.book import Book, Unreadable
-from paznja.corpus.formats import read_books_of
+from paznja.corpus.formats import books_in
 from paznja.corpus.store import Store
 from paznja.errors import NoBooks, UnreadableBook
 
@@ -118,7 +118,7 @@ def side_by_side(
 def _read(path: Path, *, off: frozenset[str], store: Store | None) -> Result:
     try:
         if store is None or not path.is_file():
-            return list(read_books_of(path, off))
+            return books_in(path, off)
         before = path.stat()
         with path.open("rb") as file:
             sha256 = hashlib.file_digest(file, "sha256").hexdigest()
@@ -126,7 +126,7 @@ def _read(path: Path, *, off: frozenset[str], store: Store | None) -> Result:
         found = store.find(key, path)
         if found is not None:
             return found
-        results = list(read_books_of(path, off))
+        results = books_in(path, off)
         after = path.stat()
         if (before.st_size, before.st_mtime_ns) != (after.st_size, after.st_mtime_ns):
             raise UnreadableBook("changed while it was being read; wait until whatever writes it has ended, and try again")

@@ -8,7 +8,7 @@ from typing import Any
 
 from paznja.corpus.contents import Contents
 from paznja.corpus.ledger import Ledger
-from paznja.corpus.markup import Does, local_name, parse_xml, plain, running_text, words
+from paznja.corpus.markup import Does, leave_out, local_name, parse_xml, plain, running_text, words
 from paznja.errors import UnreadableBook
 
 _XML = "{http://www.w3.org/XML/1998/namespace}"
@@ -24,13 +24,30 @@ _PARAGRAPHS = words(
 _MILESTONES = words("pb cb gb lb milestone")
 # Within a paragraph these are a part of it; between paragraphs they are one.
 _EITHER = words("quote q said cit stage title bibl label")
+_NOT_TEXT = words("teiHeader facsimile standOff sourceDoc gap graphic index certainty respons space anchor ptr")
 # The editors' and the printer's, not the author's.
-_LEFT_OUT = words(
-    "teiHeader facsimile standOff sourceDoc titlePage note noteGrp fw gap figure desc graphic del surplus "
-    "rdg rdgGrp witDetail interp interpGrp index certainty respons space anchor ptr"
-)
+_LEFT_OUT = {
+    name: rule
+    for rule, names in {
+        "title-pages": "titlePage",
+        "notes": "note noteGrp",
+        "page-numbers": "fw",
+        "captions": "figure desc",
+        "apparatus": "del surplus rdg rdgGrp witDetail interp interpGrp",
+    }.items()
+    for name in words(names)
+}
 _WORSE_OF_TWO = frozenset({"sic", "orig", "abbr"})  # within <choice>; the correction beside it stays
-_LEFT_OUT_DIVISIONS = frozenset({"titlepage", "notes", "note", "footnotes", "endnotes", "toc", "contents", "index"})
+_LEFT_OUT_DIVISIONS = {
+    "titlepage": "title-pages",
+    "notes": "notes",
+    "note": "notes",
+    "footnotes": "notes",
+    "endnotes": "notes",
+    "toc": "contents-pages",
+    "contents": "contents-pages",
+    "index": "contents-pages",
+}
 _FOOTNOTE_REF = frozenset({"note", "noteanchor", "footnote"})
 _MARK = re.compile(r"[\[(]?\s*(?:\d{1,4}|[*†‡§]+|[¹²³⁰⁴-⁹]+)\s*[\])]?")
 
@@ -55,10 +72,10 @@ def read_tei(data: bytes, ledger: Ledger) -> Contents:
     if local_name(root) not in _ROOTS:
         raise UnreadableBook(f"is XML but not a TEI book (its root element is <{local_name(root)}>); save it as plain text or EPUB")
     header = root.find("{*}teiHeader")
-    return Contents(text=_text(root), title=_title(header), author=_author(header), language=_language(root, header))
+    return Contents(text=_text(root, ledger), title=_title(header), author=_author(header), language=_language(root, header))
 
 
-def _text(root: Any) -> str:
+def _text(root: Any, ledger: Ledger) -> str:
     note_ids = set(root.xpath("//*[local-name()='note']/@xml:id"))
     other_ids = set(root.xpath("//@xml:id")) - note_ids
 
@@ -69,13 +86,16 @@ def _text(root: Any) -> str:
             return Does.JOIN
         if name == "lb":
             return Does.NEWLINE if _is_in_verse(element) else Does.SPACE
-        if name in _LEFT_OUT or name in _MILESTONES or (name in _WORSE_OF_TWO and local_name(element.getparent()) == "choice"):
+        if name in _NOT_TEXT or name in _MILESTONES or (name in _WORSE_OF_TWO and local_name(element.getparent()) == "choice"):
             return Does.NOTHING
+        if name in _LEFT_OUT:
+            return Does.NOTHING if leave_out(element, _LEFT_OUT[name], ledger) else Does.FLOW if inside else Does.PARAGRAPH
         if name in _DIVISIONS:
-            return Does.NOTHING if name.startswith("div") and element.get("type", "").lower() in _LEFT_OUT_DIVISIONS else Does.DIVISION
+            rule = _LEFT_OUT_DIVISIONS.get(element.get("type", "").lower()) if name.startswith("div") else None
+            return Does.NOTHING if rule and leave_out(element, rule, ledger) else Does.DIVISION
         if name in _EITHER:
             return Does.FLOW if inside else Does.PARAGRAPH
-        if name == "ref" and _is_footnote_mark(element, note_ids, other_ids):
+        if name == "ref" and _is_footnote_mark(element, note_ids, other_ids) and leave_out(element, "notes", ledger):
             return Does.NOTHING
         return Does.CELL if name == "cell" else Does.FLOW
 

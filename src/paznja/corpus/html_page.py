@@ -1,0 +1,68 @@
+"""HTML: one web page that holds a book, saved from the web or written by a word processor.
+
+Source: WHATWG, "HTML Living Standard", sections 4.2 (metadata) and 13 (syntax).
+"""
+
+import codecs
+import re
+from typing import Any
+
+from paznja.corpus.contents import Contents
+from paznja.corpus.encoding import decode
+from paznja.corpus.front_matter import without_publishers_pages
+from paznja.corpus.ledger import Ledger
+from paznja.corpus.markup import parse_html, plain
+from paznja.corpus.web_page import page_text
+from paznja.errors import UnreadableBook
+
+_DECLARED_CHARSET = re.compile(rb"<meta[^>]{0,200}?charset\s*=\s*[\"']?\s*([A-Za-z0-9_:.-]{2,40})", re.IGNORECASE)
+_CHARSET_OF_XML = re.compile(rb"\A\s*<\?xml[^>]{0,100}encoding\s*=\s*[\"']([A-Za-z0-9_:.-]{2,40})", re.IGNORECASE)
+_DECLARATION_OF_XML = re.compile(r"\A\s*<\?xml[^>]*\?>")
+_LOOKED_AT = 4096
+_TITLES = ("dc.title", "dcterms.title", "citation_title", "og:title")
+_AUTHORS = ("author", "dc.creator", "dcterms.creator", "citation_author", "article:author")
+_LANGUAGES = ("dc.language", "dcterms.language")
+
+
+def read_html(data: bytes, ledger: Ledger) -> Contents:
+    """A web page's text without menus, header, footer, scripts, notes, captions and contents.
+
+    Raises:
+        UnreadableBook: the bytes are not text, or there is no page in them.
+    """
+    root = parse_html(_DECLARATION_OF_XML.sub("", _decoded(data)).encode("utf-8", errors="replace"))
+    if root is None:
+        raise UnreadableBook("is not a web page (it has no HTML in it); save it as plain text or get another copy")
+    meta = _meta(root)
+    title = root.find(".//{*}head/{*}title")
+    contents = Contents(
+        text=page_text(root, ledger, of_the_web=True),
+        title=next((meta[name] for name in _TITLES if meta.get(name)), plain(title) if title is not None else ""),
+        author=next((meta[name] for name in _AUTHORS if meta.get(name)), ""),
+        language=root.get("lang") or next((meta[name] for name in _LANGUAGES if meta.get(name)), ""),
+    )
+    return without_publishers_pages(contents, ledger)
+
+
+def _decoded(data: bytes) -> str:
+    """UTF-8 if it is that, else in the encoding that the page names, else as any text."""
+    try:
+        return data.decode("utf-8-sig") if b"\0" not in data[:_LOOKED_AT] else decode(data)
+    except UnicodeDecodeError:
+        declared = _CHARSET_OF_XML.search(data[:_LOOKED_AT]) or _DECLARED_CHARSET.search(data[:_LOOKED_AT])
+    try:
+        name = codecs.lookup(declared[1].decode("ascii")).name if declared else "utf-8"
+        # What calls itself Latin 1 is Windows-1252 in every browser.
+        return decode(data) if name.startswith("utf") else data.decode("cp1252" if name == "iso8859-1" else name, errors="replace")
+    except (LookupError, UnicodeError):
+        return decode(data)
+
+
+def _meta(root: Any) -> dict[str, str]:
+    found: dict[str, str] = {}
+    for element in root.iter("{*}meta"):
+        name = (element.get("name") or element.get("property") or "").lower()
+        content = " ".join((element.get("content") or "").split())
+        if name and content:
+            found[name] = f"{found[name]}, {content}" if name in found and name in _AUTHORS else found.get(name, content)
+    return found
