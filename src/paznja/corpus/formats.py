@@ -9,10 +9,11 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
-from paznja.corpus.cleaning import clean
+from paznja.corpus.cleaning import clean, clean_book
 from paznja.corpus.contents import Contents, Reader
 from paznja.corpus.epub import read_epub
 from paznja.corpus.ledger import Ledger
+from paznja.corpus.pdf import read_pdf
 from paznja.corpus.plain_text import read_plain_text
 from paznja.corpus.tei import read_tei
 from paznja.errors import UnreadableBook
@@ -25,6 +26,7 @@ READERS: dict[str, Reader] = {
     ".md": read_plain_text,
     ".xml": read_tei,
     ".epub": read_epub,
+    ".pdf": read_pdf,
 }
 """A file's suffix, in small letters, and what reads such a file."""
 
@@ -60,8 +62,9 @@ def read_book(path: Path) -> Book:
         raise UnreadableBook(f"is {kind}, which cannot be read; save it as one of {suffixes()}")
     if not data.strip():
         raise UnreadableBook("is empty")
-    contents = reader(data, Ledger())
-    text = clean(contents.text)
+    ledger = Ledger()
+    contents = reader(data, ledger)
+    text = clean_book(contents.text, ledger)
     if not text:
         raise UnreadableBook("holds no text (pictures of pages must go through text recognition first)")
     return Book(

@@ -7,7 +7,23 @@ A `Ledger` is made for each book and handed to its reader and to the cleaning. A
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
-RULES: Mapping[str, str] = {}
+RULES: Mapping[str, str] = {
+    "notes": "footnotes, endnotes and the marks that point at them are left out",
+    "captions": "captions and descriptions of pictures and tables are left out",
+    "contents-pages": "tables of contents, lists of pictures and indexes are left out",
+    "page-numbers": "page numbers are left out",
+    "running-heads": "lines that come again at the top or the foot of many pages are left out",
+    "library-notices": "licences and notices of digital libraries at the beginning and the end are left out",
+    "divided-words": "words divided at the end of a line are put together, hyphens that the book writes elsewhere stay",
+    "broken-words": "words broken by a hyphen and a space within a line are put together, where the book knows the whole word",
+    "soft-hyphens": "invisible hyphens, where a word may be divided, are taken out",
+    "ligatures": "joined letters that are one sign (fi, fl, ff, st) are taken apart",
+    "odd-spaces": "no-break, thin and other unusual spaces become plain ones",
+    "invisible-characters": "control characters, zero-width marks and byte order marks are taken out",
+    "misread-digits": "digits that text recognition took for letters (3 in 3ато) are mended, where the book knows the word",
+    "comma-quotes": "quotation marks made of two commas or apostrophes become real ones",
+    "scan-noise": "runs of signs that no book prints (|¦^ ~_) are taken out, and lines made of them",
+}
 """Every rule's name, and what it does, in half a sentence."""
 
 _EXAMPLES = 5

@@ -22,6 +22,7 @@ MARK_BEGINS, MARK_ENDS = "\x0e", "\x0f"
 """Around a number or a star that is smaller than the word it stands at: the mark of a note, in all likelihood."""
 
 _GAP = 1.0  # in font sizes: what is wider may be the space between two columns
+_SPACE = 0.15
 _SMALLER = 0.93
 _MOST_OBJECTS = 3_000
 _HYPHEN = 2  # what PDFium makes of a hyphen at the end of a line
@@ -90,20 +91,15 @@ def _pieces(pdfium: Any, page: Any, textpage: Any) -> Iterator[Piece]:
     measure = _Measure(pdfium, page, textpage)
     for line in _LINE.finditer(text):
         begun: Piece | None = None
-        for word in _WORD.finditer(text, line.start(), line.end()):
-            start, end = word.span()
-            left, _, top, bottom = measure.box(start)
-            right = left
-            if end > start + 1:
-                last_left, right, last_top, last_bottom = measure.box(end - 1)
-                left, top, bottom = min(left, last_left), min(top, last_top), max(bottom, last_bottom)
-            else:
-                left, right, top, bottom = measure.box(start)
+        for start, end in _words(text, line, measure):
+            left, right, top, bottom = measure.box(start)
+            last_left, last_right, last_top, last_bottom = measure.box(end - 1)
+            left, right, top, bottom = min(left, last_left), max(right, last_right), min(top, last_top), max(bottom, last_bottom)
             size = measure.size(start)
-            string = _with_marks(word, begun[5] if begun else size, measure)
+            string = _with_marks(text[start:end], start, begun[5] if begun else size, measure)
             if begun is None:
                 begun = (string, left, right, top, bottom, size)
-            elif left - begun[2] > _GAP * max(size, begun[5]) or left < begun[1] or _differs(size, begun[5]) and not _is_mark(string):
+            elif _stands_apart((string, left, right, top, bottom, size), begun):
                 yield begun
                 begun = (string, left, right, top, bottom, size)
             else:
@@ -143,22 +139,50 @@ class _Measure:
         return round(self._pdfium.FPDFText_GetFontSize(self._textpage, index) * scale, 2)
 
 
-def _with_marks(word: re.Match[str], size_of_line: float, measure: _Measure) -> str:
+def _words(text: str, line: re.Match[str], measure: _Measure) -> Iterator[tuple[int, int]]:
+    """Where the words of a line begin and end; on pages that lie on their side PDFium may not have seen that another line begins."""
+    for word in _WORD.finditer(text, line.start(), line.end()):
+        start, end = word.span()
+        tops = measure.box(start)[2], measure.box(end - 1)[2]
+        if abs(tops[1] - tops[0]) > measure.size(start):
+            for index in range(start + 1, end):
+                if abs(measure.box(index)[2] - measure.box(index - 1)[2]) > measure.size(index) / 2:
+                    yield start, index
+                    start = index
+        yield start, end
+
+
+def _with_marks(word: str, place: int, size_of_line: float, measure: _Measure) -> str:
     pieces: list[str] = []
     end = 0
-    for mark in _MAY_BE_MARK.finditer(word[0]):
-        if measure.size(word.start() + mark.start()) < _SMALLER * size_of_line:
-            pieces += word[0][end : mark.start()], MARK_BEGINS, mark[0], MARK_ENDS
+    for mark in _MAY_BE_MARK.finditer(word):
+        if measure.size(place + mark.start()) < _SMALLER * size_of_line:
+            pieces += word[end : mark.start()], MARK_BEGINS, mark[0], MARK_ENDS
             end = mark.end()
-    return "".join(pieces) + word[0][end:]
+    return "".join(pieces) + (_spaced(word, end, place, measure) if pieces else word)
+
+
+def _spaced(word: str, start: int, place: int, measure: _Measure) -> str:
+    """What follows a mark in a word, with the spaces that PDFium did not see because the size had changed."""
+    text = word[start : start + 1]
+    for index in range(start + 1, len(word)):
+        if measure.box(place + index)[0] - measure.box(place + index - 1)[1] > _SPACE * measure.size(place + index):
+            text += " "
+        text += word[index]
+    return text
 
 
 def _is_mark(string: str) -> bool:
     return string.startswith(MARK_BEGINS) and string.rstrip(".,;:!?)").endswith(MARK_ENDS)
 
 
-def _differs(size: float, other: float) -> bool:
-    return min(size, other) < 0.6 * max(size, other)
+def _stands_apart(piece: Piece, before: Piece) -> bool:
+    string, left, _, top, _, size = piece
+    _, its_left, its_right, its_top, _, its_size = before
+    larger = max(size, its_size)
+    if left - its_right > _GAP * larger or left < its_left or abs(top - its_top) > larger:
+        return True
+    return min(size, its_size) < 0.6 * larger and not _is_mark(string)
 
 
 def _has_small_foot(pieces: list[Piece]) -> bool:
