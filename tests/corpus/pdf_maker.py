@@ -48,6 +48,8 @@ class Layout:
     """Write the two columns line by line, as some programs do."""
     turned: bool = False
     """Pages that lie on their side and are turned by the reader."""
+    packed: bool = True
+    """Whether the pages' contents are compressed."""
 
 
 def make_pdf(paragraphs: Sequence[str], layout: Layout | None = None, *, title: str = "", author: str = "", password: str = "") -> bytes:
@@ -61,7 +63,7 @@ class _Setter:
         self.out = io.BytesIO()
         encryption = {"encrypt": password} if password else {}
         size = (layout.height, layout.width) if layout.turned else (layout.width, layout.height)
-        self.canvas = Canvas(self.out, pagesize=size, invariant=1, **encryption)
+        self.canvas = Canvas(self.out, pagesize=size, invariant=1, pageCompression=int(layout.packed), **encryption)
         if title:
             self.canvas.setTitle(title)
         if author:
@@ -110,7 +112,7 @@ class _Setter:
         room = self._column_width() - self.layout.indent
         while words:
             word = words.pop(0)
-            plain = _MARK.sub("", " ".join([*line, word]))
+            plain = _MARK.sub(r"\1", " ".join([*line, word]))
             if self._width(plain, self.layout.size) <= room:
                 line.append(word)
                 continue
@@ -128,7 +130,7 @@ class _Setter:
 
     def _set_line(self, words: list[str], indent: float, *, stretch: bool) -> None:
         size = self.layout.size
-        widths = [self._width(_MARK.sub("", word), size) for word in words]
+        widths = [sum(self._width(part, size * (0.6 if n % 2 else 1)) for n, part in enumerate(_MARK.split(word))) for word in words]
         space = self._width(" ", size)
         if stretch and len(words) > 1:
             space = (self._column_width() - indent - sum(widths)) / (len(words) - 1)

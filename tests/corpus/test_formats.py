@@ -59,7 +59,7 @@ def test_a_folder_named_like_a_book_is_called_a_folder(tmp_path: Path) -> None:
 def test_an_unknown_ending_names_the_known_ones(tmp_path: Path) -> None:
     (tmp_path / "a.docx").write_bytes(b"x")
     (tmp_path / "b").write_bytes(b"x")
-    assert reason(tmp_path / "a.docx") == "is a .docx file, which cannot be read; save it as one of .epub, .md, .text, .txt, .xml"
+    assert reason(tmp_path / "a.docx") == "is a .docx file, which cannot be read; save it as one of .epub, .md, .pdf, .text, .txt, .xml"
     assert reason(tmp_path / "b").startswith("is a file without an ending")
 
 

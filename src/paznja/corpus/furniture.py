@@ -37,6 +37,8 @@ class Row(NamedTuple):
     text: str
     top: float = 0.0
     size: float = 0.0
+    apart: bool = True
+    """Whether it may stand apart from the text: false where it is as near to the next line as any line is, and as large."""
 
 
 def find_furniture(pages: Sequence[Sequence[Row]]) -> list[dict[int, Kind]]:
@@ -120,7 +122,7 @@ def _clusters(rows: Sequence[Row | None], kinds: Sequence[Kind | None]) -> list[
         if row is None or kinds[number] or len(row.text) > _LONGEST_HEAD:
             continue
         key = _NO_LETTERS.sub(" ", row.text.casefold()).strip()
-        if len(key) < 3 or (_SPEECH.match(row.text) and not _DIGITS.search(row.text)):
+        if len(key) < 3 or not (row.apart and not _SPEECH.match(row.text) or _DIGITS.search(row.text)):
             continue
         parts = frozenset(key[start : start + 3] for start in range(len(key) - 2))
         for members, first, its_key, its_parts in clusters:

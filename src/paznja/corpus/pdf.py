@@ -15,7 +15,9 @@ import sys
 import threading
 import time
 from collections.abc import Iterator, Sequence
+from itertools import pairwise
 from pathlib import Path
+from statistics import median
 from typing import IO, Any, NamedTuple
 
 from paznja.corpus.contents import Contents
@@ -233,7 +235,8 @@ def _refuse_without_text(file: _File, ledger: Ledger) -> None:
 def _without_furniture(pages: Sequence[_Page], ledger: Ledger) -> list[_Page]:
     in_rows = [rows(page.pieces) for page in pages]
     lines = [[joined(row) for row in page] for page in in_rows]
-    found = find_furniture([[Row(line.text, line.top, line.size) for line in page] for page in lines])
+    step = median([after.top - line.top for page in lines for line, after in pairwise(page)] or [0.0])
+    found = find_furniture([[_row(page, index, step) for index in range(len(page))] for page in lines])
     result: list[_Page] = []
     for page, its_rows, its_lines, furniture in zip(pages, in_rows, lines, found, strict=True):
         out = {index for index, kind in furniture.items() if ledger.applies(kind)}
@@ -242,6 +245,14 @@ def _without_furniture(pages: Sequence[_Page], ledger: Ledger) -> list[_Page]:
             ledger.note(furniture[index], its_lines[index].text, left=around[0] + "\n", right="\n" + around[1])
         result.append(_Page([piece for index, row in enumerate(its_rows) if index not in out for piece in row], page.rules))
     return result
+
+
+def _row(page: Sequence[Line], index: int, step: float) -> Row:
+    line = page[index]
+    beside = [page[other] for other in (index - 1, index + 1) if 0 <= other < len(page)]
+    nearest = min(beside, key=lambda other: abs(other.top - line.top), default=line)
+    apart = abs(nearest.top - line.top) > 1.2 * step or abs(nearest.size - line.size) > 0.04 * line.size
+    return Row(line.text, line.top, line.size, apart)
 
 
 def _without_foot_and_contents(page: _Page, size: float, ledger: Ledger) -> list[Line]:

@@ -22,7 +22,6 @@ MARK_BEGINS, MARK_ENDS = "\x0e", "\x0f"
 """Around a number or a star that is smaller than the word it stands at: the mark of a note, in all likelihood."""
 
 _GAP = 1.0  # in font sizes: what is wider may be the space between two columns
-_SPACE = 0.15
 _SMALLER = 0.93
 _MOST_OBJECTS = 3_000
 _HYPHEN = 2  # what PDFium makes of a hyphen at the end of a line
@@ -159,17 +158,7 @@ def _with_marks(word: str, place: int, size_of_line: float, measure: _Measure) -
         if measure.size(place + mark.start()) < _SMALLER * size_of_line:
             pieces += word[end : mark.start()], MARK_BEGINS, mark[0], MARK_ENDS
             end = mark.end()
-    return "".join(pieces) + (_spaced(word, end, place, measure) if pieces else word)
-
-
-def _spaced(word: str, start: int, place: int, measure: _Measure) -> str:
-    """What follows a mark in a word, with the spaces that PDFium did not see because the size had changed."""
-    text = word[start : start + 1]
-    for index in range(start + 1, len(word)):
-        if measure.box(place + index)[0] - measure.box(place + index - 1)[1] > _SPACE * measure.size(place + index):
-            text += " "
-        text += word[index]
-    return text
+    return "".join(pieces) + word[end:]
 
 
 def _is_mark(string: str) -> bool:
