@@ -61,9 +61,8 @@ class _Setter:
     def __init__(self, layout: Layout, title: str, author: str, password: str) -> None:
         self.layout = layout
         self.out = io.BytesIO()
-        encryption = {"encrypt": password} if password else {}
         size = (layout.height, layout.width) if layout.turned else (layout.width, layout.height)
-        self.canvas = Canvas(self.out, pagesize=size, invariant=1, pageCompression=int(layout.packed), **encryption)
+        self.canvas = Canvas(self.out, pagesize=size, invariant=1, pageCompression=int(layout.packed), encrypt=password or None)
         if title:
             self.canvas.setTitle(title)
         if author:

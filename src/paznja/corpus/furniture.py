@@ -1,4 +1,4 @@
-"""Running heads and page numbers, found by their repetition: at the top or the foot of many pages, the same words, or numbers that count up.
+"""Running heads and page numbers, found by their repetition: at the top or the foot of pages the same words, or numbers that count up.
 
 A page is the texts of its lines. Nothing is known of fonts; where lines are known to stand is a help, no more.
 """
@@ -22,12 +22,14 @@ _SIMILAR = 0.6
 _PLACE = 6.0  # points by which the same head may stand higher or lower
 _ROMAN = {"i": 1, "v": 5, "x": 10, "l": 50, "c": 100}
 _NUMBER = re.compile(
-    r"[^\w\n]*(?:(?:стр|страна|страница|str|strana|stranica|page|p|seite|с|s)\b[^\w\n]*)?(?:(\d{1,4})|([ivxlc]{1,8}))[^\w\n]*", re.IGNORECASE
+    r"[^\w\n]*(?:(?:стр|страна|страница|str|strana|stranica|page|p|seite|с|s)\b[^\w\n]*)?(?:(\d{1,4})|([ivxlc]{1,8}))[^\w\n]*",
+    re.IGNORECASE,
 )
 _DIGITS = re.compile(r"\d{1,4}")
 _AT_AN_END = re.compile(r"^\W*(\d{1,4})\b|\b(\d{1,4})\W*$")
 _NO_LETTERS = re.compile(r"[\W\d_]+")
-_SPEECH = re.compile(r"\s*(?:[—–―-]\s*[^\W\d]|[„“\"«»])")
+# A speaker, or the middle of a sentence.
+_IS_TEXT = re.compile(r"\s*(?:[—–―-]\s*[^\W\d]|[„“\"«»]|[a-zčćžšđа-шђјљњћџ](?![A-ZČĆŽŠĐА-ШЂЈЉЊЋЏ]))")
 _SENTENCE_END = re.compile(r"[.!?…:;][\"“”’»«')\]]*\s*$")
 
 
@@ -122,7 +124,7 @@ def _clusters(rows: Sequence[Row | None], kinds: Sequence[Kind | None]) -> list[
         if row is None or kinds[number] or len(row.text) > _LONGEST_HEAD:
             continue
         key = _NO_LETTERS.sub(" ", row.text.casefold()).strip()
-        if len(key) < 3 or not (row.apart and not _SPEECH.match(row.text) or _DIGITS.search(row.text)):
+        if len(key) < 3 or not (_DIGITS.search(row.text) or (row.apart and not _IS_TEXT.match(row.text))):
             continue
         parts = frozenset(key[start : start + 3] for start in range(len(key) - 2))
         for members, first, its_key, its_parts in clusters:
@@ -147,5 +149,7 @@ def _heads(rows: Sequence[Row | None], members: list[int], before: Sequence[str]
         return []
     first = members[0]
     row = rows[first]
-    is_title = row is not None and row.size == 0 and len(members) < 0.5 * num_pages and (not before[first] or _SENTENCE_END.search(before[first]))
+    is_title = (
+        row is not None and row.size == 0 and len(members) < 0.5 * num_pages and (not before[first] or _SENTENCE_END.search(before[first]))
+    )
     return members[1:] if is_title else members

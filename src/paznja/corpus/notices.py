@@ -7,18 +7,25 @@ from paznja.corpus.ledger import Ledger
 _EDGE = 8_000  # characters at either end in which a notice stands
 _LICENCE = 40_000  # and those of Project Gutenberg's licence
 _LONGEST = 600
-_GUTENBERG_BEGINS = re.compile(r"\*{3} ?START OF (?:THE|THIS) PROJECT GUTENBERG[^\n]*\*{3}[^\n]*|\*END\*? ?THE SMALL PRINT[^\n]*", re.IGNORECASE)
+_GUTENBERG_BEGINS = re.compile(
+    r"\*{3} ?START OF (?:THE|THIS) PROJECT GUTENBERG[^\n]*\*{3}[^\n]*|\*END\*? ?THE SMALL PRINT[^\n]*", re.IGNORECASE
+)
 _GUTENBERG_ENDS = re.compile(r"(?:End of (?:the )?Project Gutenberg[^\n]*\s*)?\*{3} ?END OF (?:THE|THIS) PROJECT GUTENBERG", re.IGNORECASE)
 _NOTICE = re.compile(
     r"^[^\w\n]*(?:"
-    r"(?:дигитализова|digitalizova|скенира[лон]|skenira[lon]|дигитализациј|digitalizacij|припрема и обрада за интернет|ocr\b|scanned by|digiti[sz]ed by|"
-    r"produced by|transcribed (?:by|from)|this (?:e-?book|etext|file) (?:is|was)|е-?књига (?:је|преузета)|e-?knjiga (?:je|preuzeta))[^\n]*"
-    r"|(?:преузето|preuzeto|извор|izvor|source|downloaded|retrieved)\b[^\n]{0,80}"
-    r"(?:https?:|www\.|викизворник|vikizvornik|wikisource|растко|rastko|антологија српске|antologija srpske|internet archive|google)[^\n]*"
-    r"|(?:антологија српске књижевности|antologija srpske književnosti|пројекат растко|projekat rastko|викизворник|vikizvornik|wikisource|internet archive)"
-    r"[^\w\n]*"
+    # Who scanned it: after the word a colon, a place, a year or names, not any sentence that begins with it.
+    r"(?:дигитализ\w+|digitaliz\w+|скенир\w+|skenir\w+|ocr)"
+    r"(?:[^\w\n]*[:–—-][^\n]*| (?:у|u|за|za|од|od|и|i|by)\b[^\n]*| \d{4}\b[^\n]{0,20}|(?: (?-i:[A-ZČĆŽŠĐА-ШЂЈЉЊЋЏ])\w*\.?){1,4})[^\w\n]*"
+    r"|(?:scanned|digiti[sz]ed|produced|transcribed) (?:by|from)\b[^\n]*"
+    r"|this (?:e-?book|etext|file) (?:is|was)\b[^\n]*|е-?књига (?:је )?преузета\b[^\n]*|e-?knjiga (?:je )?preuzeta\b[^\n]*"
+    r"|(?:(?:преузето|preuzeto)\b|(?:извор|izvor|source)\s*:|(?:downloaded|retrieved) from\b)[^\n]{0,80}"
+    r"(?:https?:|www\.|викизворник|vikizvornik|wikisource|растко|rastko|антологија српске|antologija srpske|internet archive|google books)"
+    r"[^\n]*"
+    r"|(?:антологија српске књижевности|antologija srpske književnosti|пројекат растко|projekat rastko|викизворник|vikizvornik|wikisource"
+    r"|internet archive)[^\w\n]*"
     r"|(?:https?://|www\.)\S+[^\w\n]*"
-    r"|[^\n]{0,200}\b(?:creative commons|project gutenberg|public domain|јавн(?:ом|ог) (?:домен|власништв)|javn(?:om|og) (?:domen|vlasništv))[^\n]*"
+    r"|[^\n]{0,200}\b(?:creative commons|project gutenberg|public domain"
+    r"|јавн(?:ом|ог) (?:домен|власништв)|javn(?:om|og) (?:domen|vlasništv))[^\n]*"
     r")$",
     re.IGNORECASE | re.MULTILINE,
 )

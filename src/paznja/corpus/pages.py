@@ -4,11 +4,11 @@ Lengths are in points, or in characters and lines for plain text; what is furthe
 """
 
 from collections.abc import Iterable, Sequence
+from itertools import pairwise
 from statistics import median
 from typing import NamedTuple
 
 import numpy as np
-
 
 _MOST_IN_COLUMNS = 3_000  # pieces of a page; a drawing that is made of letters has more
 _MOST_DROP_CAPS = 5
@@ -50,7 +50,7 @@ def rows(pieces: Iterable[Line]) -> list[list[Line]]:
 def joined(row: Sequence[Line]) -> Line:
     """A row as one line, with the size that most of it has."""
     text = row[0].text
-    for before, piece in zip(row, row[1:], strict=False):
+    for before, piece in pairwise(row):
         text += piece.text if piece.left - before.right < 0.1 * piece.size else " " + piece.text
     return Line(
         text,
@@ -123,7 +123,7 @@ def _are_columns(pieces: Sequence[Line], gutter: float) -> bool:
 def _with_drop_caps(pieces: Sequence[Line]) -> list[Line]:
     """The lines; a first letter that is as high as two or three of them is put before the first."""
     usual = median(piece.size for piece in pieces)
-    large = [piece for piece in pieces if piece.size > 1.7 * usual and len(piece.text.strip("„“\"«»")) == 1 and piece.text[-1].isalpha()]
+    large = [piece for piece in pieces if piece.size > 1.7 * usual and len(piece.text.strip('„“"«»')) == 1 and piece.text[-1].isalpha()]
     if len(large) > _MOST_DROP_CAPS:
         large = []
     lines = [joined(row) for row in rows(piece for piece in pieces if piece not in large)]

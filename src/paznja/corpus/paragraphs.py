@@ -8,6 +8,7 @@ import re
 from bisect import bisect_right
 from collections import Counter, defaultdict
 from collections.abc import Sequence
+from itertools import pairwise
 from statistics import median
 from typing import NamedTuple
 
@@ -74,7 +75,7 @@ class _Setting:
             after.top - line.top
             for page in pages
             for column in page
-            for line, after in zip(column, column[1:], strict=False)
+            for line, after in pairwise(column)
             if self._is_usual(line) and self._is_usual(after)
         ]
         self._step = _most_common(steps) or 1.2 * self._size
@@ -106,7 +107,7 @@ class _Setting:
         ended = _SENTENCE_END.search(line.text) is not None
         speaks = _DIALOGUE.match(following.text) is not None
         if its_indent > _INDENT * line.size:  # two lines that are both indented: a block, or two short paragraphs
-            return not (ended and (speaks or following.text[0].isupper() or following.text[0] in "„«»\"“"))
+            return not (ended and (speaks or following.text[0].isupper() or following.text[0] in '„«»"“'))
         return not (ended and speaks and not self._sets_off)
 
     def _is_usual(self, line: Line) -> bool:

@@ -26,8 +26,8 @@ from paznja.corpus.foot import contents_lines, is_contents_page, notes_at_foot
 from paznja.corpus.furniture import Row, find_furniture
 from paznja.corpus.ledger import Ledger
 from paznja.corpus.pages import Line, columns, joined, rows
-from paznja.corpus.pdf_child import MARK_BEGINS, MARK_ENDS
 from paznja.corpus.paragraphs import Paragraph, paragraphs_of, usual_size
+from paznja.corpus.pdf_child import MARK_BEGINS, MARK_ENDS
 from paznja.errors import UnreadableBook
 
 MOST_PAGES = 10_000
@@ -54,11 +54,13 @@ _CAPTION = re.compile(
     re.IGNORECASE,
 )
 _NO_TITLE = re.compile(
-    r"(?:microsoft (?:word|powerpoint)\b.*|untitled.*|без наслова.*|document\d*|dokument\d*|\W*|.*\.(?:docx?|rtf|odt|indd|qxd|p65|pdf|txt|tex|html?))",
+    r"(?:microsoft (?:word|powerpoint)\b.*|untitled.*|без наслова.*|document\d*|dokument\d*|\W*"
+    r"|.*\.(?:docx?|rtf|odt|indd|qxd|p65|pdf|txt|tex|html?))",
     re.IGNORECASE,
 )
 _NO_AUTHOR = re.compile(
-    r"(?:anonymous|unknown|user\d*|owner|admin(?:istrator)?|korisnik|корисник|pc|xp|home|windows(?: user)?|acer|asus|hp|dell|lenovo|author|\W*|.*@.*)",
+    r"(?:anonymous|unknown|user\d*|owner|admin(?:istrator)?|korisnik|корисник|pc|xp|home"
+    r"|windows(?: user)?|acer|asus|hp|dell|lenovo|author|\W*|.*@.*)",
     re.IGNORECASE,
 )
 
@@ -154,7 +156,9 @@ def _parsed(printed: queue.SimpleQueue[bytes], child: subprocess.Popen[bytes]) -
     while left != 0:
         line = watch.next(printed)
         if line is None:
-            raise UnreadableBook(f"cannot be read: at its page {max(done, 1):,} the reading does not come to an end; open it and print it to a new PDF")
+            raise UnreadableBook(
+                f"cannot be read: at its page {max(done, 1):,} the reading does not come to an end; open it and print it to a new PDF"
+            )
         if not line.endswith(b"\n"):
             _explain_end(child, done)
         value = json.loads(line)
@@ -227,7 +231,9 @@ def _refuse_without_text(file: _File, ledger: Ledger) -> None:
     if len(_UNMAPPED.findall(text)) > len(text) / 4:
         raise UnreadableBook(f"does not say which letters its signs are, so its text cannot be read; {_OCR} --force-ocr")
     if file.num_pictures:
-        ledger.say(f"{file.num_pictures:,} of its {num_pages:,} pages are pictures without text; text recognition (OCRmyPDF) would add them.")
+        ledger.say(
+            f"{file.num_pictures:,} of its {num_pages:,} pages are pictures without text; text recognition (OCRmyPDF) would add them."
+        )
     if file.num_damaged:
         ledger.say(f"{file.num_damaged:,} of its {num_pages:,} pages are damaged and left out.")
 
@@ -259,8 +265,9 @@ def _without_foot_and_contents(page: _Page, size: float, ledger: Ledger) -> list
     in_rows = rows(page.pieces)
     if ledger.applies("notes"):
         start = notes_at_foot(in_rows, page.rules, size)
+        texts = [joined(row).text for row in in_rows]
         if start < len(in_rows):
-            ledger.note("notes", "\n".join(joined(row).text for row in in_rows[start:]), left=joined(in_rows[start - 1]).text if start else "")
+            ledger.note("notes", "\n".join(texts[start:]), left="\n".join(texts[max(start - 1, 0) : start]))
         in_rows = in_rows[:start]
     if ledger.applies("contents-pages"):
         texts = [joined(row).text for row in in_rows]

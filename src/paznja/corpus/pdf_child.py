@@ -190,9 +190,10 @@ def _rules(pdfium: Any, page: Any) -> list[float]:
     found: list[float] = []
     left, bottom, right, top = (ctypes.c_float() for _ in range(4))
     for kind, drawn in _objects(pdfium, page):
-        if kind == pdfium.FPDF_PAGEOBJ_PATH and pdfium.FPDFPageObj_GetBounds(drawn, left, bottom, right, top):
-            if top.value - bottom.value < 3 and right.value - left.value > 20:
-                found.append(round(-top.value, 2))
+        if kind != pdfium.FPDF_PAGEOBJ_PATH or not pdfium.FPDFPageObj_GetBounds(drawn, left, bottom, right, top):
+            continue
+        if top.value - bottom.value < 3 and right.value - left.value > 20:
+            found.append(round(-top.value, 2))
     return found
 
 

@@ -56,9 +56,10 @@ def join_wrapped_lines(text: str, ledger: Ledger | None = None) -> str:
     width = _wrap_width(lines)
     if width is None:
         return "\n".join(lines)
+    margin = _margin([line for line in lines if line.strip()])
     pieces = [lines[0]]
     for line, following in pairwise(lines):
-        if not _is_continued(line, following, width):
+        if not _is_continued(line, following, width, margin):
             pieces.append("\n" + following)
         elif _DIVIDED_WORD.search(line) and following.lstrip()[0].isalnum():
             pieces.append(JOIN + following.lstrip())
@@ -75,7 +76,7 @@ def _wrap_width(lines: list[str]) -> int | None:
     first_filled = next(number for number, line in enumerate(lines) if line.strip())
     last_filled = next(number for number in range(len(lines) - 1, -1, -1) if lines[number].strip())
     has_gaps = any(not line.strip() for line in lines[first_filled:last_filled])
-    if not has_gaps and not _indents_paragraphs(filled):
+    if not has_gaps and _margin(filled) is None:
         return None
     # Without empty lines between them, an indented line begins a paragraph, and its end may be as short as it likes.
     inner = [
@@ -92,10 +93,11 @@ def _wrap_width(lines: list[str]) -> int | None:
     return width if wrapped else None
 
 
-def _indents_paragraphs(filled: list[str]) -> bool:
+def _margin(filled: list[str]) -> int | None:
+    """How far the lines are indented, but for first lines of paragraphs; None if those are not indented further."""
     margin = min(_indent(line) for line in filled)
     indented = sum(margin < _indent(line) <= margin + _DEEPEST_INDENT for line in filled)
-    return _LEAST_INDENTED * len(filled) <= indented <= _MOST_INDENTED * len(filled)
+    return margin if _LEAST_INDENTED * len(filled) <= indented <= _MOST_INDENTED * len(filled) else None
 
 
 def _indent(line: str) -> int:
@@ -106,8 +108,11 @@ def _is_full(line: str, following: str, width: int) -> bool:
     return len(line) + 1 + len(following.split(maxsplit=1)[0]) > width
 
 
-def _is_continued(line: str, following: str, width: int) -> bool:
-    if not line.strip() or not following.strip() or not _is_full(line, following, width):
+def _is_continued(line: str, following: str, width: int, margin: int | None) -> bool:
+    if not line.strip() or not following.strip() or not _is_full(line, following, width) or _indent(following) > _indent(line):
         return False
-    new_speaker = _DIALOGUE.match(following.lstrip()) and _SENTENCE_END.search(line)
-    return _indent(following) <= _indent(line) and not new_speaker
+    if not _SENTENCE_END.search(line):
+        return True
+    if margin is not None and _indent(following) > margin:  # both are first lines, or lines of a passage that is set off
+        return following.lstrip()[0].islower()
+    return _DIALOGUE.match(following.lstrip()) is None
