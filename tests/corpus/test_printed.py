@@ -2,6 +2,7 @@
 
 import random
 import textwrap
+import time
 from pathlib import Path
 
 import pytest
@@ -128,3 +129,13 @@ def test_indented_paragraphs_without_empty_lines_are_joined_whatever_ends_the_li
     text = scanned(prose, form_feed="", lines_a_page=10**6).replace("\n", end)
     assert paragraphs_of(join_wrapped_lines(text)) == prose
     assert paragraphs_of(join_wrapped_lines(text.replace("    ", "\t"))) == prose
+
+
+@pytest.mark.parametrize(
+    "piece", ["1\n", "1 а\n", "\f", "Глава\n\f", "Г1\nГлава\n\f", "....\n", "а .... 1\n", "    а\nб\n", "- ", "1 глава\n\n", "\r"]
+)
+def test_no_text_file_takes_long(piece: str) -> None:
+    start = time.process_time()
+    join_wrapped_lines(piece * (400_000 // len(piece)))
+    join_wrapped_lines("".join(f"{number}{piece}" for number in range(100_000)))
+    assert time.process_time() - start < 8

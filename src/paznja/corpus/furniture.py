@@ -120,6 +120,7 @@ def _add_misread_numbers(rows: Sequence[Row | None], numbers: Sequence[int | Non
 def _clusters(rows: Sequence[Row | None], kinds: Sequence[Kind | None]) -> list[list[int]]:
     """Pages whose lines at this place are the same or nearly so."""
     clusters: list[tuple[list[int], Row, str, frozenset[str]]] = []
+    complete: list[list[int]] = []
     for number, row in enumerate(rows):
         if row is None or kinds[number] or len(row.text) > _LONGEST_HEAD:
             continue
@@ -134,9 +135,10 @@ def _clusters(rows: Sequence[Row | None], kinds: Sequence[Kind | None]) -> list[
                 members.append(number)
                 break
         else:
-            clusters = [cluster for cluster in clusters if len(cluster[0]) >= 2 or number - cluster[0][-1] <= _WINDOW]
+            complete += [cluster[0] for cluster in clusters if number - cluster[0][-1] > _WINDOW]
+            clusters = [cluster for cluster in clusters if number - cluster[0][-1] <= _WINDOW]
             clusters.append(([number], row, key, parts))
-    return [members for members, *_ in clusters if len(members) >= 2]
+    return [members for members in [*complete, *(cluster[0] for cluster in clusters)] if len(members) >= 2]
 
 
 def _heads(rows: Sequence[Row | None], members: list[int], before: Sequence[str], num_pages: int) -> list[int]:

@@ -16,6 +16,7 @@ from paznja.corpus.ledger import Ledger
 _FEWEST_PAGES = 5
 _SHORTEST_PAGE, _LONGEST_PAGE = 300, 8_000  # characters, the median
 _IN_SENTENCES = 0.3
+_MOST_NUMBERS = 20_000  # lines with a number at one end; more than that are a table
 _NUMBER_LINE = re.compile(r"[^\w\n]{0,6}(\d{1,4})[^\w\n]{0,6}")
 _NUMBERED_HEAD = re.compile(r"\W*(\d{1,4})\s+(\D{3,60})|(\D{3,60}?)\s+(\d{1,4})\W*")
 _ANY_NUMBER_LINE = re.compile(r"\n[^\w\n]{0,6}\d{1,4}[^\w\n]{0,6}(?=\n)")  # the literal makes it quick
@@ -113,7 +114,7 @@ def _breaks(lines: Sequence[str]) -> list[tuple[int, bool]]:
 
 def _longest_chain(lines: Sequence[str], numbered: Sequence[tuple[int, int, str]]) -> list[tuple[int, int, str]]:
     """Those of the numbers that count up by one or a few at the distance of pages, and mostly fall into sentences."""
-    if len(numbered) < _FEWEST_PAGES:
+    if not _FEWEST_PAGES <= len(numbered) <= _MOST_NUMBERS:
         return []
     ends = [0]
     for line in lines:
