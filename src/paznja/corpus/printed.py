@@ -16,6 +16,7 @@ from paznja.corpus.ledger import Ledger
 _FEWEST_PAGES = 5
 _SHORTEST_PAGE, _LONGEST_PAGE = 300, 8_000  # characters, the median
 _IN_SENTENCES = 0.3
+_MOST_PAGES = 20_000
 _MOST_NUMBERS = 20_000  # lines with a number at one end; more than that are a table
 _NUMBER_LINE = re.compile(r"[^\w\n]{0,6}(\d{1,4})[^\w\n]{0,6}")
 _NUMBERED_HEAD = re.compile(r"\W*(\d{1,4})\s+(\D{3,60})|(\D{3,60}?)\s+(\d{1,4})\W*")
@@ -83,8 +84,8 @@ _LONGEST_LINE = 120  # a longer one is a paragraph
 
 
 def _pages(lines: Sequence[str]) -> list[list[str]]:
-    if any("\f" in line for line in lines):
-        return [page.split("\n") for page in "\n".join(lines).split("\f")]
+    if num_form_feeds := sum(line.count("\f") for line in lines):
+        return [page.split("\n") for page in "\n".join(lines).split("\f")] if num_form_feeds <= _MOST_PAGES else []
     pages: list[list[str]] = []
     position = 0
     for place, _ in _breaks(lines):
