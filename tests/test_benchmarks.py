@@ -406,3 +406,24 @@ def test_dial_finds_the_law_that_the_results_follow(from_benchmarks):
 def test_dial_refuses_results_that_no_law_fits(from_benchmarks):
     with pytest.raises(SystemExit, match="more runs"):
         from_benchmarks("dial").fit_losses(dial_results((5, -0.9, 0.25, 0.3, 0.4)))
+
+
+# --- cleaning ---------------------------------------------------------------------------------------------------------------------------
+
+
+def test_cleaning_counts_what_each_rule_changes_and_leaves_good_stories_alone(benchmark_output, stories_folder: Path, tmp_path: Path):
+    printed = benchmark_output("cleaning.py", stories_folder)
+    assert rows_of(printed)["all"][:3] == ["0", "0", "0.00000 %"]
+
+    folder = tmp_path / "scans"
+    folder.mkdir()
+    (folder / "a.txt").write_text("Мост је пао. Зар је мост пао?\n,,3ар је пао?“\noﬁcir\n", encoding="utf-8")
+    printed = benchmark_output("cleaning.py", folder, "--examples", 1)
+    rows = rows_of(printed)
+    assert {rule: row[0] for rule, row in rows.items() if rule in ("misread-digits", "comma-quotes", "ligatures", "all")} == {
+        "misread-digits": "1",
+        "comma-quotes": "1",
+        "ligatures": "1",
+        "all": "3",
+    }
+    assert "[3ар -> Зар]" in printed

@@ -59,7 +59,7 @@ def test_a_folder_named_like_a_book_is_called_a_folder(tmp_path: Path) -> None:
 def test_an_unknown_ending_names_the_known_ones(tmp_path: Path) -> None:
     (tmp_path / "a.xyz").write_bytes(b"x")
     (tmp_path / "b").write_bytes(b"x")
-    known = ".docx, .epub, .fb2, .htm, .html, .markdown, .md, .odt, .rtf, .text, .txt, .xhtml, .xml, .zip"
+    known = ".docx, .epub, .fb2, .htm, .html, .markdown, .md, .odt, .pdf, .rtf, .text, .txt, .xhtml, .xml, .zip"
     assert reason(tmp_path / "a.xyz") == f"is a .xyz file, which cannot be read; save it as one of {known}"
     assert reason(tmp_path / "b").startswith("is a file without an ending")
 

@@ -1,17 +1,31 @@
 """Clean text: one form for every character, one space between words, one newline between paragraphs.
 
-Every book passes through `clean`, whatever file it came from, so that no later room meets two spellings of one thing.
+Every book passes through `clean_book`, whatever file it came from, so that no later room meets two spellings of one thing: the named
+rules, which note what they change, and then `clean`, which is for titles and prompts too.
 """
 
 import re
 import unicodedata
 
-# Unicode's control and format characters and spaces but for the plain space and the newline, and what stands where a picture was.
-_UNWANTED = re.compile(
-    "[\x00-\x09\x0b-\x1f\x7f-\xa0\xad\u061c\u1680\u180e\u2000-\u200f\u2028-\u202f\u205f-\u206f\u3000\ud800-\udfff\ufeff\ufff9-\ufffc"
-    "\U000e0001\U000e0020-\U000e007f]"
-)
+from paznja.corpus.divided import mend_broken
+from paznja.corpus.ledger import Ledger
+from paznja.corpus.mending import mend_digits, mend_ligatures, mend_quotes, remove_noise, replace_signs
+from paznja.corpus.notices import without_notices
+from paznja.corpus.printed import without_left_numbers
+
+# What is not as it should be, by the rule that mends it: Unicode's spaces but for the plain one, and its control and format characters
+# but for the newline, with what stands where a picture was. The first cannot stay: newlines of all kinds, tabs, halves of characters.
 _NEWLINES = frozenset("\r\v\f\x85\u2028\u2029")
+_NEVER = "\t\r\v\f\x85\u2028\u2029\ud800-\udfff"
+_BY_RULE = {
+    "odd-spaces": "\xa0\u1680\u2000-\u200a\u202f\u205f\u3000",
+    "soft-hyphens": "\xad",
+    "invisible-characters": "\x00-\x08\x0e-\x1f\x7f-\x84\x86-\x9f\u061c\u180e\u200b-\u200f\u202a-\u202e\u2060-\u206f\ufeff\ufff9-\ufffc"
+    "\U000e0001\U000e0020-\U000e007f",
+}
+_SIGNS = {rule: re.compile(f"[{signs}]") for rule, signs in _BY_RULE.items()}
+_UNWANTED = re.compile(f"[{_NEVER}{''.join(_BY_RULE.values())}]")
+_MENDED = re.compile(f"[{''.join(_BY_RULE.values())}ﬀ-ﬆ]")
 # Runs of characters that NFC might change, or put together with the character before them. Those left out here (Latin,
 # Cyrillic, punctuation, arrows, boxes) are letters whole in themselves, which is what makes the rest of a book quick.
 _MAY_COMPOSE = re.compile("[^\x00-\u02ff\u0400-\u0482\u048a-\u052f\u1e00-\u1eff\u2010-\u205e\u20a0-\u20bf\u2116\u2122\u2500-\u27bf]+")
@@ -23,16 +37,22 @@ def clean(text: str) -> str:
     Control characters, soft hyphens, zero-width marks and byte order marks are taken out; spaces at the ends of lines and
     empty lines too. `clean(clean(text)) == clean(text)`. Units: characters are Unicode code points.
     """
-    # Few different characters are unwanted in any one book: find the next, then replace all of its kind at memchr's speed.
-    position = 0
-    while unwanted := _UNWANTED.search(text, position):
-        position = unwanted.start()
-        text = text.replace(unwanted[0], _instead(unwanted[0]))
-    text = compose(text)
-    text = _single(text, " ")
-    text = text.replace(" \n", "\n").replace("\n ", "\n")
-    text = _single(text, "\n").strip(" \n")
-    return text + "\n" if text else ""
+    return _clean(text, _UNWANTED)
+
+
+def clean_book(text: str, ledger: Ledger) -> str:
+    """A book's text after every rule of cleaning that is not switched off, each change noted; then as `clean` leaves it."""
+    if _MENDED.search(text):
+        for rule, signs in _SIGNS.items():
+            text = replace_signs(text, ledger, rule, signs, _instead)
+        text = mend_ligatures(text, ledger)
+    off = [rule for rule in _BY_RULE if not ledger.applies(rule)]
+    unwanted = re.compile(f"[{_NEVER}{''.join(signs for rule, signs in _BY_RULE.items() if rule not in off)}]") if off else _UNWANTED
+    text = _clean(text, unwanted)
+    mended = text
+    for mend in (without_notices, without_left_numbers, remove_noise, mend_broken, mend_digits, mend_quotes):
+        mended = mend(mended, ledger)
+    return text if mended is text else _clean(mended, unwanted)
 
 
 def compose(text: str) -> str:
@@ -44,6 +64,19 @@ def compose(text: str) -> str:
         pieces += text[end:start], unicodedata.normalize("NFC", text[start : run.end()])
         end = run.end()
     return "".join(pieces) + text[end:] if pieces else text
+
+
+def _clean(text: str, unwanted: re.Pattern[str]) -> str:
+    # Few different characters are unwanted in any one book: find the next, then replace all of its kind at memchr's speed.
+    position = 0
+    while found := unwanted.search(text, position):
+        position = found.start()
+        text = text.replace(found[0], _instead(found[0]))
+    text = compose(text)
+    text = _single(text, " ")
+    text = text.replace(" \n", "\n").replace("\n ", "\n")
+    text = _single(text, "\n").strip(" \n")
+    return text + "\n" if text else ""
 
 
 def _instead(character: str) -> str:

@@ -1,0 +1,101 @@
+"""Divided words: at the end of a line, where the hyphen may be the printer's or the author's, and inside a line of a bad scan.
+
+What decides is what the same book writes elsewhere. The printer's is the usual one, so without evidence the word is joined.
+"""
+
+import re
+from bisect import bisect_left
+
+from paznja.corpus.ledger import Ledger
+
+JOIN = "\x1f"
+"""Stands for the end of a line between the two halves of what may be one word; the hyphen, if any, stands before it."""
+
+_DIVIDED = re.compile(rf"(?<![\w‐-])((?:[^\W_]|[-‐]){{0,40}}[^\W\d_])([-‐¬\u00ad]){JOIN}([^\W\d_](?:[^\W_]|[-‐]){{0,40}})")
+_ANY_JOIN = re.compile(rf"[\u00ad¬]?{JOIN}")
+_BROKEN = re.compile(r"(?<![-‐])\b([^\W\d_]{2,})- ([^\W\d_]{2,})\b(?![-‐])")
+_MAY_BE_BROKEN = re.compile(r"- (?<=[^\W\d_]{2}- )(?=[^\W\d_]{2})")  # begins with what is literal, which makes it quick
+_WORD = re.compile(r"[^\W_]+(?:[-‐][^\W_]+)*")
+_LETTERS_AT_END = re.compile(r"[^\W\d_]+\Z")
+_LONGEST_PART = 40
+_STEM = 3  # letters that an ending can have
+_AROUND = 30
+
+
+def join_divided(text: str, ledger: Ledger) -> str:
+    """The text with every word put together that a `JOIN` divides: without its hyphen if that was the printer's."""
+    if JOIN not in text:
+        return text
+    if not ledger.applies("divided-words"):
+        return text.replace(JOIN, "")
+    hyphenated = _Hyphenation(text)
+
+    def join(match: re.Match[str]) -> str:
+        first, hyphen, second = match.groups()
+        if hyphen in "-‐" and hyphenated.is_real(first, second):
+            return f"{first}{hyphen}{second}"
+        start, end = match.span()
+        left, right = text[max(start - _AROUND, 0) : start], text[end : end + _AROUND]
+        ledger.note("divided-words", f"{first}{hyphen}\n{second}", first + second, left=left, right=right)
+        return first + second
+
+    return _ANY_JOIN.sub("", _DIVIDED.sub(join, text))
+
+
+def mend_broken(text: str, ledger: Ledger) -> str:
+    """The text with "bro- ken" put together, where the book knows the whole word and does not know both of its parts."""
+    broken = [match for place in _MAY_BE_BROKEN.finditer(text) if (match := _broken_at(text, place.start()))]
+    if not broken or not ledger.applies("broken-words"):
+        return text
+    known = frozenset(word.casefold() for word in _WORD.findall(_BROKEN.sub(" ", text)))
+    pieces: list[str] = []
+    position = 0
+    for match in broken:
+        first, second = match.groups()
+        if (first + second).casefold() not in known or (first.casefold() in known and second.casefold() in known):
+            continue
+        start, end = match.span()
+        ledger.note("broken-words", match[0], first + second, left=text[max(start - _AROUND, 0) : start], right=text[end : end + _AROUND])
+        pieces += text[position:start], first, second
+        position = end
+    return "".join(pieces) + text[position:] if pieces else text
+
+
+def _broken_at(text: str, hyphen: int) -> re.Match[str] | None:
+    """The two parts around a hyphen, if the whole word may stand somewhere in the text."""
+    start = max(hyphen - _LONGEST_PART, 0)
+    first = _LETTERS_AT_END.search(text, start, hyphen)
+    match = first and _BROKEN.match(text, first.start(), hyphen + _LONGEST_PART)
+    return match if match and match[2].islower() and match[1][1:] + match[2] in text else None
+
+
+class _Hyphenation:
+    """Which hyphens a book writes within its lines."""
+
+    def __init__(self, text: str) -> None:
+        words = {word.casefold() for word in _WORD.findall(_DIVIDED.sub(" ", text))}
+        self._words = sorted(words)
+        self._parts = {part for word in words if "-" in word for part in [word, *word.split("-")]} | words
+
+    def is_real(self, first: str, second: str) -> bool:
+        """Whether the author writes a hyphen here."""
+        if second[0].isupper() and not first.isupper():
+            return True
+        first, second = first.casefold(), second.casefold()
+        whole, apart = first + second, f"{first}-{second}"
+        for known in (self._knows, self._knows_stem):
+            with_hyphen, without = known(apart, len(first) + 1), known(whole, len(first))
+            if with_hyphen != without:
+                return with_hyphen
+        # црно-бели: two words, the first as compounds begin, and never seen as one
+        return first[-1] in "оo" and min(len(first), len(second)) >= 4 and first in self._parts and self._knows(second, 0)
+
+    def _knows(self, word: str, cut: int) -> bool:
+        place = bisect_left(self._words, word)
+        return place < len(self._words) and self._words[place] == word
+
+    def _knows_stem(self, word: str, cut: int) -> bool:
+        """Whether a word begins like this one, some letters after the cut, and may end otherwise."""
+        stem = word[: max(cut + 2, len(word) - _STEM)]
+        place = bisect_left(self._words, stem)
+        return place < len(self._words) and self._words[place].startswith(stem) and len(stem) >= cut + 2
