@@ -8,7 +8,7 @@ import re
 from typing import Any
 
 from paznja.corpus.contents import Contents
-from paznja.corpus.encoding import decode
+from paznja.corpus.encoding import decode_html
 from paznja.corpus.front_matter import without_publishers_pages
 from paznja.corpus.ledger import Ledger
 from paznja.corpus.markup import parse_html, plain
@@ -30,7 +30,7 @@ def read_html(data: bytes, ledger: Ledger) -> Contents:
     Raises:
         UnreadableBook: the bytes are not text, or there is no page in them.
     """
-    root = parse_html(_DECLARATION_OF_XML.sub("", _decoded(data)).encode("utf-8", errors="replace"))
+    root = parse_html(_DECLARATION_OF_XML.sub("", decode_html(data, ledger)).encode("utf-8", errors="replace"))
     if root is None:
         raise UnreadableBook("is not a web page (it has no HTML in it); save it as plain text or get another copy")
     meta = _meta(root)
@@ -42,20 +42,6 @@ def read_html(data: bytes, ledger: Ledger) -> Contents:
         language=root.get("lang") or next((meta[name] for name in _LANGUAGES if meta.get(name)), ""),
     )
     return without_publishers_pages(contents, ledger)
-
-
-def _decoded(data: bytes) -> str:
-    """UTF-8 if it is that, else in the encoding that the page names, else as any text."""
-    try:
-        return data.decode("utf-8-sig") if b"\0" not in data[:_LOOKED_AT] else decode(data)
-    except UnicodeDecodeError:
-        declared = _CHARSET_OF_XML.search(data[:_LOOKED_AT]) or _DECLARED_CHARSET.search(data[:_LOOKED_AT])
-    try:
-        name = codecs.lookup(declared[1].decode("ascii")).name if declared else "utf-8"
-        # What calls itself Latin 1 is Windows-1252 in every browser.
-        return decode(data) if name.startswith("utf") else data.decode("cp1252" if name == "iso8859-1" else name, errors="replace")
-    except (LookupError, UnicodeError):
-        return decode(data)
 
 
 def _meta(root: Any) -> dict[str, str]:

@@ -44,7 +44,7 @@ def read_markdown(data: bytes, ledger: Ledger) -> Contents:
     """
     if not ledger.applies("markdown-marks"):
         return read_plain_text(data, ledger)
-    source = decode(data).replace("\r\n", "\n").replace("\r", "\n")
+    source = decode(data, ledger).replace("\r\n", "\n").replace("\r", "\n")
     if source.count("[") > _MOST_BRACKETS:
         ledger.say("It is read as plain text, as it has more square brackets than a book.")
         return read_plain_text(data, ledger)
