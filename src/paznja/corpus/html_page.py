@@ -3,7 +3,6 @@
 Source: WHATWG, "HTML Living Standard", sections 4.2 (metadata) and 13 (syntax).
 """
 
-import codecs
 import re
 from typing import Any
 
@@ -15,10 +14,7 @@ from paznja.corpus.markup import parse_html, plain
 from paznja.corpus.web_page import page_text
 from paznja.errors import UnreadableBook
 
-_DECLARED_CHARSET = re.compile(rb"<meta[^>]{0,200}?charset\s*=\s*[\"']?\s*([A-Za-z0-9_:.-]{2,40})", re.IGNORECASE)
-_CHARSET_OF_XML = re.compile(rb"\A\s*<\?xml[^>]{0,100}encoding\s*=\s*[\"']([A-Za-z0-9_:.-]{2,40})", re.IGNORECASE)
 _DECLARATION_OF_XML = re.compile(r"\A\s*<\?xml[^>]*\?>")
-_LOOKED_AT = 4096
 _TITLES = ("dc.title", "dcterms.title", "citation_title", "og:title")
 _AUTHORS = ("author", "dc.creator", "dcterms.creator", "citation_author", "article:author")
 _LANGUAGES = ("dc.language", "dcterms.language")
