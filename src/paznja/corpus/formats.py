@@ -25,6 +25,7 @@ from paznja.corpus.kinds import kind_of
 from paznja.corpus.language import is_serbian
 from paznja.corpus.ledger import Ledger
 from paznja.corpus.markdown import read_markdown
+from paznja.corpus.mojibake import mend_mojibake
 from paznja.corpus.odt import read_odt
 from paznja.corpus.pdf import read_pdf
 from paznja.corpus.plain_text import read_plain_text
@@ -136,7 +137,7 @@ def suffixes() -> str:
 def _book(path: Path, data: bytes, name: str, member: str, off: frozenset[str]) -> Book:
     ledger = Ledger(off)
     contents = read_contents(data, name, ledger)
-    text = clean_book(contents.text, ledger)
+    text = clean_book(mend_mojibake(contents.text, ledger), ledger)
     text = modernise(mend_homoglyphs(text, ledger), ledger)
     if not text:
         raise UnreadableBook("holds no text (pictures of pages must go through text recognition first)")
