@@ -19,11 +19,11 @@ from pathlib import Path
 import click
 from common import count_of, machine, table, time_of
 
-from paznja.corpus.cleaning import clean_book
+from paznja.corpus.cleaning.cleaning import clean_book
 from paznja.corpus.corpus import find_files
 from paznja.corpus.formats import READERS
 from paznja.corpus.ledger import RULES, Example, Ledger
-from paznja.corpus.plain_text import join_wrapped_lines
+from paznja.corpus.readers.plain_text import join_wrapped_lines
 from paznja.errors import PaznjaError, UnreadableBook
 
 

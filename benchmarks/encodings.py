@@ -21,13 +21,13 @@ from pathlib import Path
 import click
 from common import machine, table, time_of
 
-from paznja.corpus.code_pages import CODE_PAGES, recognise
 from paznja.corpus.corpus import read_books
-from paznja.corpus.encoding import decode
+from paznja.corpus.encodings.code_pages import CODE_PAGES, recognise
+from paznja.corpus.encodings.encoding import decode
+from paznja.corpus.encodings.mojibake import mend_mojibake
+from paznja.corpus.encodings.yuscii import from_yuscii
 from paznja.corpus.ledger import Ledger
-from paznja.corpus.mojibake import mend_mojibake
-from paznja.corpus.script import script_of, to_latin
-from paznja.corpus.yuscii import from_yuscii
+from paznja.corpus.scripts.script import script_of, to_latin
 
 CYRILLIC = ("cp1251", "iso8859-5", "cp855", "mac_cyrillic")
 LATIN = ("cp1250", "iso8859-2", "cp852", "mac_croatian")

@@ -52,9 +52,7 @@ def prepare_shelf(shelf: Path, cache: Path) -> dict[str, Any]:
 @click.command(help=__doc__)
 @click.option("--gigabytes", default=2.0, show_default=True, help="Of the whole shelf.")
 @click.option("--book-megabytes", default=1.0, show_default=True, help="Of a book.")
-@click.option(
-    "--folder", type=click.Path(exists=True, path_type=Path), help="Where there is room; the system's temporary one otherwise."
-)
+@click.option("--folder", type=click.Path(exists=True, path_type=Path), help="Where there is room; the system's temporary one otherwise.")
 def main(gigabytes: float, book_megabytes: float, folder: Path | None) -> None:
     click.echo(f"{machine()}\n")
     rows = []

@@ -19,8 +19,8 @@ from common import count_of, machine, table
 
 from paznja.corpus.corpus import find_files
 from paznja.corpus.formats import read_book
-from paznja.corpus.script import script_of
-from paznja.corpus.transliteration import to_cyrillic, to_latin
+from paznja.corpus.scripts.script import script_of
+from paznja.corpus.scripts.transliteration import to_cyrillic, to_latin
 
 _WORD = re.compile(r"[\w\u0300-\u036f]+")
 _MODERN = re.compile("[абвгдђежзијклљмнњопрстћуфхцчџшАБВГДЂЕЖЗИЈКЛЉМНЊОПРСТЋУФХЦЧЏШ]+")

@@ -15,7 +15,7 @@ import torch
 import paznja
 from paznja.api import Planned, Reading, TrainedRun
 from paznja.corpus.corpus import read_books
-from paznja.corpus.transliteration import to_latin
+from paznja.corpus.scripts.transliteration import to_latin
 from paznja.errors import NoBooks, RunError, TrainingFailed, WrongUse
 from paznja.run import Run
 from paznja.training.events import Evaluated, Finished, Progress, Sampled

@@ -12,7 +12,7 @@ import pytest
 
 from paznja import preparing
 from paznja.corpus.corpus import read_books, read_corpus
-from paznja.corpus.transliteration import to_latin
+from paznja.corpus.scripts.transliteration import to_latin
 from paznja.errors import NoBooks, WrongUse
 from paznja.preparing import Prepared, cache_size, describe_files, prepare, trim_cache
 from paznja.run import Run

@@ -14,8 +14,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from paznja.corpus.script import script_of
-from paznja.corpus.transliteration import to_cyrillic, to_latin
+from paznja.corpus.scripts.script import script_of
+from paznja.corpus.scripts.transliteration import to_cyrillic, to_latin
 from paznja.errors import WrongUse
 from paznja.model.decoder import Decoder
 from paznja.tokenizers import Tokenizer

@@ -20,7 +20,7 @@ from paznja.corpus import shelf as shelf_module
 from paznja.corpus.book import Book, Unreadable
 from paznja.corpus.corpus import read_corpus
 from paznja.corpus.finding import file_fingerprints, find_files
-from paznja.corpus.script import script_of
+from paznja.corpus.scripts.script import script_of
 from paznja.corpus.splitting import split
 from paznja.errors import NoBooks
 

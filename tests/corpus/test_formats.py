@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from paznja.corpus.contents import Contents
 from paznja.corpus.formats import READERS, read_book
+from paznja.corpus.readers.contents import Contents
 from paznja.errors import UnreadableBook
 
 

@@ -13,12 +13,12 @@ from pathlib import Path
 
 from paznja.config import ReadingConfig
 from paznja.corpus.book import Book, Unreadable
-from paznja.corpus.converting import convert
 from paznja.corpus.duplicates import Same, fold, groups, sharing_with, without_repeats
 from paznja.corpus.finding import find_files, once
 from paznja.corpus.formats import suffixes
 from paznja.corpus.ledger import Ledger, check_rules
-from paznja.corpus.script import script_of
+from paznja.corpus.scripts.converting import convert
+from paznja.corpus.scripts.script import script_of
 from paznja.corpus.shelf import OnRead, read_files, side_by_side
 from paznja.corpus.splitting import in_order, split
 from paznja.corpus.store import READING_VERSION, Store

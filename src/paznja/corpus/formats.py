@@ -10,28 +10,28 @@ import os
 from collections.abc import Iterable
 from pathlib import Path, PurePosixPath
 
-from paznja.corpus.archaic import modernise
-from paznja.corpus.archive import members
 from paznja.corpus.book import Book, Unreadable
-from paznja.corpus.cleaning import clean, clean_book
-from paznja.corpus.contents import Contents, Reader
-from paznja.corpus.docx import read_docx
+from paznja.corpus.cleaning.cleaning import clean, clean_book
 from paznja.corpus.duplicates import sketch_of
-from paznja.corpus.epub import read_epub
-from paznja.corpus.fb2 import read_fb2
-from paznja.corpus.homoglyphs import mend_homoglyphs
-from paznja.corpus.html_page import read_html
-from paznja.corpus.kinds import kind_of
-from paznja.corpus.language import is_serbian
+from paznja.corpus.encodings.mojibake import mend_mojibake
 from paznja.corpus.ledger import Ledger
-from paznja.corpus.markdown import read_markdown
-from paznja.corpus.mojibake import mend_mojibake
-from paznja.corpus.odt import read_odt
-from paznja.corpus.pdf import read_pdf
-from paznja.corpus.plain_text import read_plain_text
-from paznja.corpus.rtf import read_rtf
-from paznja.corpus.script import script_of
-from paznja.corpus.tei import read_tei
+from paznja.corpus.readers.archive import members
+from paznja.corpus.readers.contents import Contents, Reader
+from paznja.corpus.readers.docx import read_docx
+from paznja.corpus.readers.epub import read_epub
+from paznja.corpus.readers.fb2 import read_fb2
+from paznja.corpus.readers.html_page import read_html
+from paznja.corpus.readers.kinds import kind_of
+from paznja.corpus.readers.markdown import read_markdown
+from paznja.corpus.readers.odt import read_odt
+from paznja.corpus.readers.pdf import read_pdf
+from paznja.corpus.readers.plain_text import read_plain_text
+from paznja.corpus.readers.rtf import read_rtf
+from paznja.corpus.readers.tei import read_tei
+from paznja.corpus.scripts.archaic import modernise
+from paznja.corpus.scripts.homoglyphs import mend_homoglyphs
+from paznja.corpus.scripts.language import is_serbian
+from paznja.corpus.scripts.script import script_of
 from paznja.errors import UnreadableBook
 
 __all__ = ["READERS", "SUFFIXES", "Book", "Contents", "Reader", "books_in", "read_book", "read_contents", "suffixes"]

@@ -18,7 +18,7 @@ import numpy as np
 
 from paznja.corpus.book import Book, Unreadable
 from paznja.corpus.ledger import Change, Example
-from paznja.corpus.script import script_of
+from paznja.corpus.scripts.script import script_of
 
 READING_VERSION = 2
 """Raised whenever the same files would give another text: what was kept by another version is not used."""

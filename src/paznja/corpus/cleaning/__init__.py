@@ -1,0 +1,1 @@
+"""The rules that every book passes through, whatever file it came from."""

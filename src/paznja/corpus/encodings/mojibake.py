@@ -1,0 +1,188 @@
+"""Mojibake mended: text that was once read in the wrong encoding and saved again.
+
+UTF-8 that was misread has `Ĺˇta` for `šta`: every character beyond ASCII became two or three, the first of which is one of few.
+Where they fit together again to UTF-8, and only there, they are put back; if need be, several times over. A code page taken for another
+has `noæ` for `noć`: that is put back if the whole file reads much better so, and a code page's „ “ — taken for control characters always.
+"""
+
+import math
+import re
+from functools import cache
+
+from paznja.corpus.encodings.code_pages import reading_score
+from paznja.corpus.ledger import Ledger
+
+_CODE_PAGES = {
+    "cp1250": "Windows-1250",
+    "cp1252": "Windows-1252",
+    "cp1251": "Windows-1251",
+    "iso8859-2": "ISO 8859-2",
+    "iso8859-5": "ISO 8859-5",
+    "cp852": "CP852",
+}
+"""As what UTF-8 may have been read. ISO 8859-1 is Windows-1252 here, whose undefined bytes stay as control characters."""
+_MOST_TIMES = 3
+
+# What hardly any clean text holds: the first character of a sequence with one that may follow it. For speed, one set at the start.
+_SUSPECT = re.compile(
+    "[ÂÃÄÅÐÑâĂĹĐŃРСВГДЕ┬─┼╨╤Ô](?:"
+    "(?<=[ÂÃÄÅÐÑâĂĹĐŃ])[\x80-¿ŒœŠšŽžŸƒˆ˜–—‘’‚“”„†‡•…‰‹›€™ŚśŤťŹźˇ˘ŁłĄąŞşŻż˛˝Ľľ]"
+    "|(?<=[РСВГДЕ])[ЃѓЌќЎўҐґЁёЄєЇїІіЅѕ†‡€‰‚‹›™‘¤¦©¬®°±µ¶·¸№\xad]"
+    "|(?<=[┬─┼╨╤Ô])[\xa0-ÿĀ-ſ─-▟])"
+)
+_CONTROLS = "\x80\x81\x82\x87\x8d\x91\x98"  # what the ISO encodings make of р с т ћ ч đ ј and of „ and —
+_BEYOND_ASCII = re.compile("[^\x00-\x7f]")
+_FEWEST_SEQUENCES, _MANY_SEQUENCES = 4, 10
+_LEAST_EXPLAINED = 0.5  # of a line's characters beyond ASCII; some are lost where an encoding has no character for a byte
+_SAMPLE_LINES, _SAMPLE_CHARACTERS = 40, 2_000
+_BETTER = 1.0  # bits a character
+
+_TAKEN_FOR = (("cp1250", "cp1252"), ("cp1251", "cp1252"), ("cp1251", "cp1250"))
+"""Code pages, and as what they were misread."""
+_MUCH_BETTER, _FEWEST_MISREAD = 3.0, 20
+_SLICES, _SLICE = 5, 1_000
+_CYRILLIC = re.compile("[Ѐ-ӿ]")
+_AROUND = 20
+_MARKS = re.compile("[\x82\x84\x85\x8a\x8b\x8e\x91-\x97\x9a\x9b\x9e]")  # the same in Windows-1250 and 1252, and mostly in 1251
+_SURE_MARKS = "\x84\x93\x94\x96\x97"
+
+
+def mend_mojibake(text: str, ledger: Ledger) -> str:
+    """The text with its mojibake put back, all of it or a paragraph at a time; text without any is returned as it is."""
+    if text.isascii() or not ledger.applies("mojibake"):
+        return text
+    if _is_suspect(text):
+        text = _mend_misread_utf8(text, ledger)
+    text = _mend_code_page(text, ledger)
+    return _mend_marks(text, ledger) if any(mark in text for mark in _SURE_MARKS) else text
+
+
+def _mend_misread_utf8(text: str, ledger: Ledger) -> str:
+    lines = text.split("\n")
+    sample = [line[:_SAMPLE_CHARACTERS] for line in lines if _is_suspect(line)]
+    sample = sample[:: 1 + len(sample) // _SAMPLE_LINES]
+    found = _recognise(sample)
+    if found is None:
+        return text
+    code_page, times = found
+    for number, line in enumerate(lines):
+        if not line.isascii() and (mended := _mended(line, code_page, times)) is not None:
+            ledger.note("mojibake", line, mended)
+            lines[number] = mended
+    repeated = f" {times} times" if times > 1 else ""
+    ledger.say(f"It was UTF-8 that had been read in {_CODE_PAGES[code_page]} and saved again{repeated}; the letters were put back.")
+    return "\n".join(lines)
+
+
+def _mend_code_page(text: str, ledger: Ledger) -> str:
+    """The text if one code page was taken for another: only where all of it fits, and reads much better so."""
+    step = max(len(text) // _SLICES, _SLICE)
+    sample = " ".join(text[start : start + _SLICE] for start in range(0, len(text), step))
+    if _CYRILLIC.search(sample) or len(_BEYOND_ASCII.findall(sample)) < _FEWEST_MISREAD:
+        return text
+    readings = [(_read_again(sample, *taken), taken) for taken in _TAKEN_FOR]
+    scores = {taken: reading_score(reading) for reading, taken in readings if reading is not None}
+    best = max(scores, key=lambda taken: scores[taken], default=None)
+    if best is None or scores[best] < reading_score(sample) + _MUCH_BETTER:
+        return text
+    mended = _read_again(text, *best)
+    if mended is None:
+        return text
+    for before, after in zip(text.split("\n"), mended.split("\n"), strict=True):
+        if before != after:
+            ledger.note("mojibake", before, after)
+    ledger.say(f"It was {_CODE_PAGES[best[0]]} that had been taken for {_CODE_PAGES[best[1]]}; the letters were put back.")
+    return mended
+
+
+def _read_again(text: str, code_page: str, taken_for: str) -> str | None:
+    _, bytes_of = _sequences(taken_for)
+    try:
+        return text.translate(bytes_of).encode("latin-1").decode(code_page)
+    except UnicodeError:
+        return None
+
+
+def _mend_marks(text: str, ledger: Ledger) -> str:
+    def mark(match: re.Match[str]) -> str:
+        after = match[0].encode("latin-1").decode("cp1252")
+        left, right = text[max(match.start() - _AROUND, 0) : match.start()], text[match.end() : match.end() + _AROUND]
+        ledger.note("mojibake", match[0], after, left=left, right=right)
+        return after
+
+    ledger.say("Its quotation marks and dashes had been taken for control characters; they were put back.")
+    return _MARKS.sub(mark, text)
+
+
+def _is_suspect(text: str) -> bool:
+    return any(control in text for control in _CONTROLS) or _SUSPECT.search(text) is not None
+
+
+def _recognise(sample: list[str]) -> tuple[str, int] | None:
+    """In which code page the lines had been read and how many times over, so that they read best now; None if there is no mojibake."""
+    best, found = -math.inf, None
+    for code_page in _CODE_PAGES:
+        previous = None
+        for times in range(1, _MOST_TIMES + 1):
+            mended = [_mended(line, code_page, times) for line in sample]
+            if mended == previous:
+                break
+            previous = mended
+            old = [line for line, new in zip(sample, mended, strict=True) if new is not None]
+            new = [line for line in mended if line is not None]
+            shorter = sum(map(len, old)) - sum(map(len, new))  # by one at least for every sequence
+            if shorter < _FEWEST_SEQUENCES or (shorter < _MANY_SEQUENCES and shorter < 2 * len(new)):
+                continue
+            if reading_score("\n".join(new)) < reading_score("\n".join(old)) + _BETTER:
+                continue
+            whole = "\n".join(line if new is None else new for line, new in zip(sample, mended, strict=True))
+            bits = reading_score(whole) * len(_BEYOND_ASCII.findall(whole))
+            if bits > best:
+                best, found = bits, (code_page, times)
+    return found
+
+
+def _mended(line: str, code_page: str, times: int) -> str | None:
+    """The line with its sequences put together so many times; None if it is not mojibake in that code page."""
+    mended = None
+    for _ in range(times):
+        put_back, explained = _put_back(line, code_page)
+        beyond = len(_BEYOND_ASCII.findall(line))
+        if not explained or explained < (_LEAST_EXPLAINED * beyond if _is_suspect(line) else beyond):
+            break
+        mended = line = put_back
+    return mended
+
+
+def _put_back(line: str, code_page: str) -> tuple[str, int]:
+    """The line with every sequence put together, and how many characters those had been."""
+    sequences, bytes_of = _sequences(code_page)
+    explained = 0
+
+    def character(match: re.Match[str]) -> str:
+        nonlocal explained
+        try:
+            whole = match[0].translate(bytes_of).encode("latin-1").decode()
+        except UnicodeError:
+            return match[0]
+        explained += len(match[0])
+        return whole
+
+    try:
+        return line.translate(bytes_of).encode("latin-1").decode(), len(_BEYOND_ASCII.findall(line))
+    except UnicodeError:
+        return sequences.sub(character, line), explained
+
+
+@cache
+def _sequences(code_page: str) -> tuple[re.Pattern[str], dict[int, int]]:
+    """What finds UTF-8's sequences of bytes read in that code page; and from each of its characters to that byte."""
+    bytes_of = dict.fromkeys(range(0x80, 0x100), 0xFFFF)
+    bytes_of |= {byte: byte for byte in range(0x80, 0xA0)}  # as which many programs let an undefined byte pass
+    bytes_of |= {ord(bytes([byte]).decode(code_page, errors="ignore") or chr(byte)): byte for byte in range(0x80, 0x100)}
+
+    def some(first: int, last: int) -> str:
+        return "[" + "".join(re.escape(chr(character)) for character, byte in bytes_of.items() if first <= byte <= last) + "]"
+
+    rest = some(0x80, 0xBF)
+    return re.compile(f"{some(0xC2, 0xDF)}{rest}|{some(0xE0, 0xEF)}{rest}{{2}}|{some(0xF0, 0xF4)}{rest}{{3}}"), bytes_of

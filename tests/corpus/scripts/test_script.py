@@ -1,0 +1,23 @@
+"""Serbian's two scripts."""
+
+import pytest
+
+from paznja.corpus.scripts.script import script_of
+
+
+@pytest.mark.parametrize(
+    ("text", "script"),
+    [
+        ("Ово је мост, rekao je.", "cyrillic"),
+        ("Ovo je most, рекао је.", "latin"),
+        ("Αυτή είναι μια γέφυρα, most", "other"),
+        ("12. 3. 1852 — ???", "other"),
+        ("", "other"),
+    ],
+)
+def test_the_script_is_the_one_of_most_letters(text: str, script: str) -> None:
+    assert script_of(text) == script
+
+
+def test_the_script_of_a_long_text_is_found_from_a_part_of_it_that_is_spread_over_the_whole() -> None:
+    assert script_of("abc " * 300_000 + "мост " * 400_000) == "cyrillic"
