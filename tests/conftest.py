@@ -28,6 +28,21 @@ def pytest_configure() -> None:
 
 
 @pytest.fixture(scope="session")
+def outside_program() -> Callable[[str], str]:
+    """Where a program from outside Python is. Without it a test is skipped, with the reason; in CI, which installs it, the test fails."""
+
+    def find(name: str) -> str:
+        program = shutil.which(name)
+        if program is None:
+            if os.environ.get("CI") == "true":
+                pytest.fail(f"{name} is missing: .ci/run installs it")
+            pytest.skip(f"{name} is not installed")
+        return program
+
+    return find
+
+
+@pytest.fixture(scope="session")
 def stories_folder() -> Iterator[Path]:
     """The folder with the stories that come with the program."""
     with stories.folder() as folder:

@@ -1,7 +1,5 @@
 """Through torch.compile the network learns the same; it needs a C++ compiler, a program from outside Python."""
 
-import os
-import shutil
 from dataclasses import replace
 
 import pytest
@@ -14,18 +12,11 @@ CONFIG = ModelConfig(layers=1, width=16, heads=2, hidden=32, context=8, vocabula
 MEMORY = replace(CONFIG, memory="learned", memory_order=3, memory_rows=40, memory_width=4)
 
 
-@pytest.fixture
-def compiler():
-    if shutil.which("g++") is None:
-        if os.environ.get("CI") == "true":
-            pytest.fail("g++ is missing: .ci/run installs it")
-        pytest.skip("torch.compile needs g++, which is not there")
-
-
 @pytest.mark.slow
 @pytest.mark.needs_program
 @pytest.mark.parametrize("config", [CONFIG, MEMORY], ids=["without memory", "with memory"])
-def test_the_compiled_network_gives_the_same_loss_and_gradients(compiler, config):
+def test_the_compiled_network_gives_the_same_loss_and_gradients(outside_program, config):
+    outside_program("g++")
     model = Transformer(config, torch.Generator().manual_seed(1))
     for parameter in model.parameters():
         if not parameter.any():

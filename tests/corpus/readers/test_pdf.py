@@ -4,10 +4,10 @@ import contextlib
 import difflib
 import io
 import re
-import shutil
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -299,10 +299,10 @@ NOTE = (
 
 @pytest.mark.slow
 @pytest.mark.needs_program
-def test_a_book_printed_by_libreoffice_comes_out_as_it_went_in(book: list[str], tmp_path: Path) -> None:
-    program = shutil.which("soffice")
-    if program is None:
-        pytest.skip("LibreOffice (soffice) is not installed")
+def test_a_book_printed_by_libreoffice_comes_out_as_it_went_in(
+    book: list[str], tmp_path: Path, outside_program: Callable[[str], str]
+) -> None:
+    program = outside_program("soffice")
     paragraphs = [f'<text:p text:style-name="P">{paragraph}</text:p>' for paragraph in plain(book)]
     paragraphs[3] = paragraphs[3].replace(".", "." + NOTE.format(NOTES["1"]), 1)
     (tmp_path / "book.fodt").write_text(FLAT_ODT.replace("{}", "".join(paragraphs)), encoding="utf-8")

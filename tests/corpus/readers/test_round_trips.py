@@ -1,7 +1,7 @@
 """A story goes through the programs that people write books with, and comes back as it was."""
 
-import shutil
 import subprocess
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -12,22 +12,6 @@ from paznja.corpus.formats import read_book
 SUFFIXES = {"markdown-smart": ".md", "gfm": ".md"}
 FORMATS_OF_PANDOC = ["docx", "odt", "rtf", "epub2", "epub3", "fb2", "html", "markdown-smart", "gfm"]
 FORMATS_OF_LIBREOFFICE = ["docx", "odt", "rtf", "html", "epub"]
-
-
-@pytest.fixture(scope="module")
-def pandoc() -> str:
-    program = shutil.which("pandoc")
-    if program is None:
-        pytest.skip("Pandoc is not installed (pandoc)")
-    return program
-
-
-@pytest.fixture(scope="module")
-def libreoffice() -> str:
-    program = shutil.which("soffice") or shutil.which("libreoffice")
-    if program is None:
-        pytest.skip("LibreOffice is not installed (soffice)")
-    return program
 
 
 def differing_share(path: Path) -> float:
@@ -41,14 +25,25 @@ def differing_share(path: Path) -> float:
     return 1 - kept / max(len(wanted), len(got))
 
 
-@pytest.mark.pandoc
+@pytest.mark.slow
+@pytest.mark.needs_program
 @pytest.mark.parametrize("form", FORMATS_OF_PANDOC)
-def test_a_book_that_pandoc_made_comes_back_as_it_was(pandoc: str, tmp_path: Path, form: str) -> None:
+def test_a_book_that_pandoc_made_comes_back_as_it_was(outside_program: Callable[[str], str], tmp_path: Path, form: str) -> None:
     (tmp_path / "source.md").write_text(markdown(), encoding="utf-8")
     path = tmp_path / f"Скела{SUFFIXES.get(form, '.' + form.rstrip('23') if 'epub' in form else '.' + form)}"
     # Of RTF alone Pandoc writes no properties, by which the title at the head of the text could be known.
     extras = [] if form == "rtf" else ["--standalone", "--toc"]
-    command = [pandoc, "--from", "markdown-smart", *extras, "--to", form, "--output", str(path), str(tmp_path / "source.md")]
+    command = [
+        outside_program("pandoc"),
+        "--from",
+        "markdown-smart",
+        *extras,
+        "--to",
+        form,
+        "--output",
+        str(path),
+        str(tmp_path / "source.md"),
+    ]
     if form == "rtf":
         command.insert(1, "--standalone")
         (tmp_path / "source.md").write_text(markdown().split("---\n", 2)[2], encoding="utf-8")
@@ -59,16 +54,18 @@ def test_a_book_that_pandoc_made_comes_back_as_it_was(pandoc: str, tmp_path: Pat
         assert (book.title, book.author, book.language) == (TITLE, AUTHOR, "sr")
 
 
-@pytest.mark.libreoffice
 @pytest.mark.slow
+@pytest.mark.needs_program
 @pytest.mark.parametrize("form", FORMATS_OF_LIBREOFFICE)
-def test_a_book_that_libreoffice_made_comes_back_as_it_was(libreoffice: str, tmp_path_factory: pytest.TempPathFactory, form: str) -> None:
+def test_a_book_that_libreoffice_made_comes_back_as_it_was(
+    outside_program: Callable[[str], str], tmp_path_factory: pytest.TempPathFactory, form: str
+) -> None:
     folder = tmp_path_factory.mktemp("libreoffice")
     source = folder / "story.fodt"
     source.write_text(flat_odt(proofs=form not in ("html", "epub")), encoding="utf-8")
     profile = (tmp_path_factory.getbasetemp() / "libreoffice-profile").as_uri()
-    command = [libreoffice, f"-env:UserInstallation={profile}", "--headless", "--convert-to", form, "--outdir", str(folder), str(source)]
-    subprocess.run(command, check=True, timeout=300, stdout=subprocess.DEVNULL)
+    options = [f"-env:UserInstallation={profile}", "--headless", "--convert-to", form, "--outdir", str(folder), str(source)]
+    subprocess.run([outside_program("soffice"), *options], check=True, timeout=300, stdout=subprocess.DEVNULL)
     path = folder / f"story.{form}"
     assert differing_share(path) <= 0.001
     book = read_book(path)
