@@ -64,6 +64,15 @@ def test_an_unknown_ending_names_the_known_ones(tmp_path: Path) -> None:
     assert reason(tmp_path / "b").startswith("is a file without an ending")
 
 
+def test_a_file_far_larger_than_a_book_is_refused_before_it_is_read(tmp_path: Path) -> None:
+    for name, size in {"a.txt": 2**30, "b.xyz": 2**30, "c.pdf": 2**30}.items():
+        with (tmp_path / name).open("wb") as file:
+            file.truncate(size)
+    for name, most in {"a.txt": 100, "b.xyz": 100, "c.pdf": 500}.items():
+        wanted = f"is larger than a book: 1,024 MB, and {most} MB are the most; split it into several files"
+        assert reason(tmp_path / name) == wanted
+
+
 def test_a_file_that_is_gone_says_so(tmp_path: Path) -> None:
     assert reason(tmp_path / "a.txt") == "does not exist (any more)"
 

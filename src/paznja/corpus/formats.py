@@ -57,6 +57,10 @@ ARCHIVES = frozenset({".zip"})
 """The suffixes of files that hold others."""
 SUFFIXES = frozenset(READERS) | ARCHIVES
 """All that can be read."""
+MOST_TEXT_BYTES = 100 * 2**20
+"""In a file of text or markup: fifty thick novels. It needs up to seven times as much memory to read one."""
+MOST_BYTES = 500 * 2**20
+"""In any other file: a thick book of scanned pages."""
 _ZIPPED = frozenset({".epub", ".docx", ".odt"})
 _ADVICE = {
     ".doc": "open it in LibreOffice or Word and save it as .docx or .odt",
@@ -187,6 +191,12 @@ def _bytes(path: Path) -> bytes:
             raise UnreadableBook("is a folder, not a file; give the folder itself to read all that is in it")
         if path.exists() and not path.is_file():
             raise UnreadableBook("is not an ordinary file (a pipe or a device); save it as a file first")
+        most = MOST_BYTES if _suffix(path.name) in {".pdf", *ARCHIVES, *_ZIPPED} else MOST_TEXT_BYTES
+        if path.stat().st_size > most:
+            raise UnreadableBook(
+                f"is larger than a book: {path.stat().st_size / 2**20:,.0f} MB, and {most / 2**20:,.0f} MB are the most; "
+                "split it into several files"
+            )
         return path.read_bytes()
     except PermissionError:
         raise UnreadableBook("may not be opened (no permission); change its permissions or copy it to a folder of yours") from None
