@@ -13,7 +13,7 @@ _THING = "glava|deo|dio|knjiga|sveska|poglavlje|čin|pojava|pevanje|pjevanje|sli
 _THING_BEFORE = re.compile(rf"\b(?:{_THING}|broj) $", re.IGNORECASE)
 _THING_AFTER = re.compile(rf"\.? (?:(?:{_THING})[.:]?$|razred|sv(?:j?et)sk\w+ rat)", re.IGNORECASE)
 _NO_LETTERS = re.compile(r"[\W\d_]*")
-_HEADING = re.compile(r"(?:\.|\)| [—–-]) ?\w[^.!?:;…]{2,60}[.:]?")
+_HEADING = re.compile(r"(?:\.|\)) ?\w[^.!?:;…]{2,60}[.:]?")
 _CAPITALS = re.compile(r"(?<![^\W\d_])[^\W\d_a-zčćšžđ]{2,}(?![^\W\d_])")
 _LAST_WORD = re.compile(r"([^\W\d_]+) $")
 
