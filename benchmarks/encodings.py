@@ -27,7 +27,8 @@ from paznja.corpus.encodings.encoding import decode
 from paznja.corpus.encodings.mojibake import mend_mojibake
 from paznja.corpus.encodings.yuscii import from_yuscii
 from paznja.corpus.ledger import Ledger
-from paznja.corpus.scripts.script import script_of, to_latin
+from paznja.corpus.scripts.script import script_of
+from paznja.corpus.scripts.transliteration import to_latin
 
 CYRILLIC = ("cp1251", "iso8859-5", "cp855", "mac_cyrillic")
 LATIN = ("cp1250", "iso8859-2", "cp852", "mac_croatian")

@@ -369,7 +369,7 @@ def test_dial_trains_every_shape_once_and_prints_its_table(benchmark_output, sto
 def test_script_counts_the_words_that_survive_and_lists_those_that_do_not(benchmark_output, tmp_path: Path):
     shelf = tmp_path / "shelf"
     shelf.mkdir()
-    (shelf / "novel.txt").write_text("Његова лјубав и инјекција, врѣме и corpus delicti.\n" * 100, encoding="utf-8")
+    (shelf / "novel.txt").write_text("Његова лјубав и инјекција, врѣме и Was wollen.\n" * 100, encoding="utf-8")
     (shelf / "latin.txt").write_text("Nije važno.\n" * 100, encoding="utf-8")
     printed = benchmark_output("script.py", shelf)
     rows = rows_of(printed)

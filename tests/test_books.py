@@ -11,7 +11,7 @@ import pytest
 
 import paznja
 from paznja.cli import main
-from paznja.corpus.scripts.script import to_latin
+from paznja.corpus.scripts.transliteration import to_latin
 from paznja.errors import NoBooks, WrongUse
 
 Run = Callable[..., tuple[int, str, str]]

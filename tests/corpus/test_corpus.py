@@ -8,7 +8,7 @@ import subprocess
 import sys
 import textwrap
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -268,7 +268,7 @@ def test_a_file_that_brings_its_process_down_costs_no_other_book(
     folder = library(4000, 30_000, 5000, 6000)
     parent, read = os.getpid(), shelf_module.books_in
 
-    def die_in_a_child(path: Path, off: frozenset[str]) -> Iterator[Book | Unreadable]:
+    def die_in_a_child(path: Path, off: frozenset[str]) -> list[Book | Unreadable]:
         if os.getpid() != parent and path.name == "book 02.txt" and len(list(tmp_path.glob("died*"))) < times:
             (tmp_path / f"died {os.getpid()}").touch()
             os.kill(os.getpid(), signal.SIGKILL)

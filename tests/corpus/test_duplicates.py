@@ -9,7 +9,7 @@ import pytest
 from paznja.corpus import duplicates
 from paznja.corpus.book import Book
 from paznja.corpus.duplicates import fold, groups, sharing_with, sketch_of, without_repeats
-from paznja.corpus.scripts.script import to_latin
+from paznja.corpus.scripts.transliteration import to_latin
 from paznja.corpus.splitting import split
 
 

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property, partial
 from pathlib import Path
+from typing import Literal
 
 from paznja.config import ReadingConfig
 from paznja.corpus.book import Book, Unreadable
@@ -174,12 +175,16 @@ def in_one_script(books: Sequence[Book], config: ReadingConfig, store: Store | N
         else:
             left.append((number, book))
     processes = min(workers or os.cpu_count() or 1, len(left), sum(book.characters for _, book in left) // _CHARACTERS_WORTH_A_PROCESS)
-    work = partial(_convert, script=script, off=config.without, store=store)
-    side_by_side(work, left, processes, lambda item, book: results.__setitem__(item[0], book), lambda item: item[1])
+    work = partial(_convert, script="latin" if script == "latin" else "cyrillic", off=config.without, store=store)
+
+    def take(item: tuple[int, Book], book: Book) -> None:
+        results[item[0]] = book
+
+    side_by_side(work, left, processes, take, lambda item: item[1])
     return [results[number] for number in range(len(books))], script
 
 
-def _convert(item: tuple[int, Book], *, script: str, off: Iterable[str], store: Store | None) -> Book:
+def _convert(item: tuple[int, Book], *, script: Literal["cyrillic", "latin"], off: Iterable[str], store: Store | None) -> Book:
     book = item[1]
     ledger = Ledger(off)
     text = convert(book.text, script, ledger)

@@ -37,6 +37,7 @@ OnRead = Callable[[int, int, Path], None]
 """Called after each file with the number of files done, the number in all, and the file."""
 
 T = TypeVar("T")
+Item = TypeVar("Item")
 
 
 def read_files(
@@ -82,11 +83,7 @@ def refuse(unreadable: Sequence[Unreadable]) -> None:
 
 
 def side_by_side(
-    work: Callable[[Path], T] | Callable[[Book], T],
-    items: Sequence,
-    processes: int,
-    take: Callable[..., None],
-    crashed: Callable[..., T],
+    work: Callable[[Item], T], items: Sequence[Item], processes: int, take: Callable[[Item, T], None], crashed: Callable[[Item], T]
 ) -> None:
     """`take(item, work(item))` for every item, as they are done; in this process if `processes` is below 1 or none may be started.
 
@@ -100,7 +97,7 @@ def side_by_side(
     for alone in (False, True):
         for batch in [[item] for item in left] if alone else [left]:
             pool = ProcessPoolExecutor(min(processes, len(batch)), multiprocessing.get_context(_START_METHOD), _leave_interrupts_to_parent)
-            futures: dict[Future[T], object] = {}
+            futures: dict[Future[T], Item] = {}
             try:
                 futures = {pool.submit(work, item): item for item in batch}
                 for future in as_completed(futures):

@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from paznja.corpus.encodings.encoding import decode, decode_html
 from paznja.corpus.formats import read_book
 from paznja.corpus.ledger import Ledger
-from paznja.corpus.scripts.script import script_of, to_latin
+from paznja.corpus.scripts.script import script_of
+from paznja.corpus.scripts.transliteration import to_latin
 from paznja.errors import UnreadableBook
 
 TEXT = st.text(st.characters(exclude_categories=["Cs", "Cc", "Co", "Cn"], exclude_characters="\ufeff"))

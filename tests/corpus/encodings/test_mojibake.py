@@ -10,7 +10,7 @@ from paznja.corpus.encodings.encoding import decode
 from paznja.corpus.encodings.mojibake import mend_mojibake
 from paznja.corpus.formats import read_book
 from paznja.corpus.ledger import Ledger
-from paznja.corpus.scripts.script import to_latin
+from paznja.corpus.scripts.transliteration import to_latin
 
 CYRILLIC = [
     "Старац је седео крај прозора и гледао како ђаци трче низ улицу.",

@@ -127,7 +127,7 @@ def foreignness(word: str) -> int:
     """How much likelier a word in Latin script is in another language than in Serbian: a binary logarithm, between -10 and 14."""
     if _NUMERAL.fullmatch(word):
         return 0
-    word = word.lower()
+    word = word.lower().replace("ě", "e")  # ѣ in Latin script
     if _NEVER_SERBIAN.search(word):
         return _STRONGEST
     if word in _SERBIAN or _DRAWN_OUT.search(word):

@@ -13,7 +13,7 @@ _THING = "glava|deo|dio|knjiga|sveska|poglavlje|čin|pojava|pevanje|pjevanje|sli
 _THING_BEFORE = re.compile(rf"\b(?:{_THING}|broj) $", re.IGNORECASE)
 _THING_AFTER = re.compile(rf"\.? (?:(?:{_THING})[.:]?$|razred|sv(?:j?et)sk\w+ rat)", re.IGNORECASE)
 _NO_LETTERS = re.compile(r"[\W\d_]*")
-_HEADING = re.compile(r"(?:\.|\)| [—–-]) ?\w[^.!?:;…]{2,60}")
+_HEADING = re.compile(r"(?:\.|\)) ?\w[^.!?:;…]{2,60}[.:]?")
 _CAPITALS = re.compile(r"(?<![^\W\d_])[^\W\d_a-zčćšžđ]{2,}(?![^\W\d_])")
 _LAST_WORD = re.compile(r"([^\W\d_]+) $")
 
@@ -47,17 +47,17 @@ def _is_numeral(numeral: re.Match[str]) -> bool:
     at_the_beginning = not before.strip() and len(before) < 40
     if at_the_beginning and _NO_LETTERS.fullmatch(after):
         return True
+    if at_the_beginning and numeral[0] == "I" and _HEADING.fullmatch(after):
+        return True
     if _THING_BEFORE.search(before) or _THING_AFTER.match(after):
         return True
     if any(not _NUMERAL.fullmatch(word) for word in _CAPITALS.findall(before[-25:] + " " + after[:25])):
         return False
     if numeral[0] not in "IV":
         return True
-    if at_the_beginning:
-        return numeral[0] == "I" and _HEADING.fullmatch(after) is not None
     last = _LAST_WORD.search(before)
     if last is None or not last[1][0].isupper() or re.match(r" ?[-—–…]|\.\.", after):
         return False
-    if after.startswith((".", ",")):
-        return numeral[0] == "I" and re.match(r"[.,] [a-zčćšžđ]", after) is not None
-    return True
+    if after.startswith("."):
+        return numeral[0] == "I" and re.match(r"\. [a-zčćšžđ]", after) is not None
+    return numeral[0] == "I" or not after.startswith(",")
