@@ -381,6 +381,14 @@ def test_script_counts_the_words_that_survive_and_lists_those_that_do_not(benchm
     assert "инјекција (100)" in printed
 
 
+def test_large_shelf_prepares_made_up_books_and_watches_the_memory(benchmark_output):
+    printed = benchmark_output("large_shelf.py", "--gigabytes", "0.0004", "--book-megabytes", "0.02")
+    rows = rows_of(printed)
+    assert "20 files" in printed
+    assert rows["empty"][0] == rows["full"][0] == "20"
+    assert rows["empty"][1] == rows["full"][1] != "0"
+
+
 def dial_results(
     law: tuple[float, float, float, float, float], memory: str = "learned", seconds: float = 0.1
 ) -> list[dict[str, float | str]]:

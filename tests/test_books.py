@@ -144,3 +144,33 @@ def test_a_second_look_reads_only_what_is_new(books: Path, cache: Path, stories_
     second = paznja.read_shelf(books, cache=cache)
     assert read[5:] == ["new.txt"]
     assert {book.text for book in first.books} < {book.text for book in second.books}
+
+
+def test_what_can_be_fetched_is_listed_and_a_wrong_name_or_address_is_refused(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    def fetch(*arguments: object) -> tuple[int, str, str]:
+        with pytest.raises(SystemExit) as left:
+            main(["books", "fetch", *map(str, arguments)])
+        printed = capsys.readouterr()
+        return int(left.value.code or 0), printed.out, printed.err
+
+    code, out, err = fetch()
+    assert (code, err) == (0, "")
+    assert out.startswith("eltec-srp: ELTeC-srp: 100 Serbian novels")
+    assert fetch("moby-dick")[0] == 2
+    assert fetch("eltec-srp", "--from", "nowhere", "--into", tmp_path)[0] == 2
+    code, _, err = fetch("eltec-srp", "--from", "http://127.0.0.1:9/", "--into", tmp_path)
+    assert code == 1
+    assert "there is no connection to 127.0.0.1" in err
+
+
+def test_a_fetched_shelf_answers_to_its_name_unless_a_file_is_called_so(
+    books: Path, cache: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr("paznja.api.fetched_folder", lambda name: books if name == "eltec-srp" else None)
+    monkeypatch.chdir(tmp_path)
+    assert len(paznja.read_shelf("eltec-srp", cache=cache).books) == 5
+    with pytest.raises(NoBooks, match="eltec-eng does not exist"):
+        paznja.read_shelf("eltec-eng", cache=cache)
+    (tmp_path / "eltec-srp").mkdir()
+    shutil.copy(min(books.iterdir()), tmp_path / "eltec-srp" / "one.txt")
+    assert {book.path.name for book in paznja.read_shelf("eltec-srp", cache=cache).books} == {"one.txt"}
