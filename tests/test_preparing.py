@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from paznja import preparing
+from paznja.config import ReadingConfig
 from paznja.corpus.corpus import read_books, read_corpus
 from paznja.corpus.scripts.transliteration import to_latin
 from paznja.errors import NoBooks, WrongUse
@@ -183,7 +184,9 @@ def test_script_is_the_one_that_most_of_the_text_is_in(books: Path, cache: Path)
     for book in shelf[:3]:
         book.write_text(to_latin(book.read_text(encoding="utf-8")), encoding="utf-8")
     assert prepare([books], held_out=[shelf[3]], cache=cache).script == "latin"
-    assert prepare([books], held_out=[shelf[0], shelf[1]], cache=cache).script == "cyrillic"
+    kept = ReadingConfig(script="keep")
+    assert prepare([books], held_out=[shelf[3]], config=kept, cache=cache).script == "latin"
+    assert prepare([books], held_out=[shelf[0], shelf[1]], config=kept, cache=cache).script == "cyrillic"
 
 
 def test_nothing_to_learn_from_is_refused_and_leaves_nothing_in_the_cache(tmp_path: Path, books: Path, cache: Path):

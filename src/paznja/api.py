@@ -11,7 +11,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from itertools import count
+from itertools import chain, count
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -253,7 +253,7 @@ def write_texts(corpus: Corpus, folder: str | Path) -> int:
         folder.mkdir(parents=True, exist_ok=True)
         for book in corpus.books:
             stem = Path(book.file.replace("/", " - ")).stem + (f" ({book.part})" if book.part else "")
-            name = next(name for name in (stem, *(f"{stem} {number}" for number in count(2))) if name.casefold() not in taken)
+            name = next(name for name in chain([stem], (f"{stem} {number}" for number in count(2))) if name.casefold() not in taken)
             taken.add(name.casefold())
             (folder / f"{name}.txt").write_text(book.text, encoding="utf-8", newline="\n")
     return len(taken)
