@@ -83,7 +83,7 @@ def listed(words: Counter[tuple[str, str]]) -> str:
 def main(books: Path) -> None:
     count = Count()
     for path in find_files([books]):
-        text = read_book(path).text
+        text = read_book(path, off=["homoglyphs", "accents", "archaic"]).text
         if script_of(text) == "cyrillic":
             count.add(text)
     if not count.books:

@@ -266,7 +266,7 @@ def test_run_without_corpus_leaves_no_text_behind_when_training_fails(stopped: C
 
 def test_run_without_corpus_that_was_killed_forgets_the_text_when_it_goes_on(stopped: Callable[..., Run], cache: Path):
     run = stopped(with_corpus=False)
-    (entry,) = cache.iterdir()
+    (entry,) = (path.parent for path in cache.glob("*/prepared.json"))
     shutil.copy(entry / "corpus.bin", run.path)  # what kill -9 leaves
     assert paznja.resume(run, cache=cache).state == "finished"
     assert not text_in(run.path)
