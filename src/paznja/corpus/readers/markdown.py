@@ -32,7 +32,7 @@ _LINE_BLOCK = re.compile(r"^\|[ \t]+(?=\S)(?!.*\|[ \t]*$)(.*)$", re.MULTILINE)
 _SOFT_BREAK = "\x1f"
 _FULL, _WIDEST = 0.85, 120
 _FEWEST_LINKS = 3
-_MOST_BRACKETS = 200_000  # each costs the parser 30 microseconds where it opens no link
+_MOST_BRACKETS = 60_000  # each costs the parser 30 microseconds where it opens no link
 _SAID = re.compile(r"[^\W\d_].*[.!?…][\"“”»']?$", re.DOTALL)
 
 
