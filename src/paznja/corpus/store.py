@@ -59,13 +59,17 @@ class Store:
             (making / f"{number}.txt").write_text(book.text, encoding="utf-8", newline="\n")
             np.save(making / f"{number}.npy", book.sketch)
         records = [{name: getattr(book, name) for name in _KEPT} | {"changes": _plain(book.changes)} for book in books]
+        for record in records:
+            if not record["member"] and record["title"] == path.stem:
+                record["title"] = ""  # the file may have another name the next time
         whole = {"books": records, "unreadable": [(str(it.path.relative_to(path)), it.reason) for it in unreadable]}
         (making / "books.json").write_text(json.dumps(whole, ensure_ascii=False), encoding="utf-8")
         try:
             os.replace(making, self.folder / key)
-        except OSError:  # another process was quicker
-            if not (self.folder / key / "books.json").is_file():
-                raise
+        except OSError:  # another process was quicker, or what is there is damaged
+            if self.find(key, path) is None:
+                shutil.rmtree(self.folder / key, ignore_errors=True)
+                os.replace(making, self.folder / key)
             shutil.rmtree(making, ignore_errors=True)
         kept = [dataclasses.replace(book, held=self.folder / key / f"{number}.txt") for number, book in enumerate(books)]
         return [*kept, *unreadable]
