@@ -8,7 +8,7 @@ import pytest
 
 from paznja.corpus import duplicates
 from paznja.corpus.book import Book
-from paznja.corpus.duplicates import fold, groups, sharing_with, sketch_of, without_repeats
+from paznja.corpus.duplicates import fold, groups, shared_stretches, sharing_with, sketch_of, without_repeats
 from paznja.corpus.scripts.transliteration import to_latin
 from paznja.corpus.splitting import split
 
@@ -118,3 +118,14 @@ def test_a_crowd_of_copies_is_one_book() -> None:
     kept, same = without_repeats(books)
     assert names(kept) == ["000.txt"]
     assert len(same) == 99
+
+
+def test_books_compared_a_range_of_hashes_at_a_time_share_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    texts = [prose(1), prose(2), prose(1) + prose(3), prose(2)[:5_000] + prose(3), prose(1), "Кратко."]
+    sketches = [sketch_of(text) for text in texts]
+    whole = shared_stretches(sketches)
+    assert {(0, 2), (0, 4), (1, 3), (2, 3), (2, 4)} == set(whole)
+    for at_once in (10, 100, sum(map(len, sketches)) // 2):
+        monkeypatch.setattr(duplicates, "_AT_ONCE", at_once)
+        assert shared_stretches(sketches) == whole
+    assert shared_stretches([]) == shared_stretches([sketch_of("Кратко.")]) == {}

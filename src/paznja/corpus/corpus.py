@@ -7,13 +7,13 @@ where the files lie, so the same books give the same corpus on any machine.
 import hashlib
 import os
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property, partial
 from pathlib import Path
 from typing import Literal
 
 from paznja.config import ReadingConfig
-from paznja.corpus.book import Book, Unreadable
+from paznja.corpus.book import NO_SKETCH, Book, Unreadable
 from paznja.corpus.duplicates import Same, fold, groups, sharing_with, without_repeats
 from paznja.corpus.finding import find_files, once
 from paznja.corpus.formats import suffixes
@@ -173,12 +173,12 @@ def in_one_script(books: Sequence[Book], config: ReadingConfig, store: Store | N
         if found is not None:
             results[number] = found
         else:
-            left.append((number, book))
+            left.append((number, replace(book, sketch=NO_SKETCH)))  # which need not go to another process and back
     processes = min(workers or os.cpu_count() or 1, len(left), sum(book.characters for _, book in left) // _CHARACTERS_WORTH_A_PROCESS)
     work = partial(_convert, script="latin" if script == "latin" else "cyrillic", off=config.without, store=store)
 
     def take(item: tuple[int, Book], book: Book) -> None:
-        results[item[0]] = book
+        results[item[0]] = replace(book, sketch=books[item[0]].sketch)
 
     side_by_side(work, left, processes, take, lambda item: item[1])
     return [results[number] for number in range(len(books))], script

@@ -11,7 +11,7 @@ import unicodedata
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
-from itertools import combinations
+from itertools import combinations, repeat
 
 import numpy as np
 from numpy.typing import NDArray
@@ -39,6 +39,7 @@ BETTER_FORMATS = ("xml", "epub", "fb2", "docx", "odt", "html", "htm", "md", "rtf
 _PIECE = 1 << 20
 _MULTIPLIER = 0x9E3779B97F4A7C15
 _CROWD = 32
+_AT_ONCE = 1_000_000  # hashes of all books that are compared at once, so that a large shelf needs no more memory than a small one
 
 # In both scripts the same: j and ž are left out, so lj, nj and dž are as љ, њ and џ, and dj as ђ.
 _BARE = {
@@ -161,21 +162,29 @@ def shared_stretches(sketches: Sequence[Sketch]) -> dict[tuple[int, int], int]:
 
     Of a stretch that a crowd of books has, only the pairs with the first of them count.
     """
-    if not any(map(len, sketches)):
-        return {}
-    hashes = np.concatenate(sketches)
-    owners = np.repeat(np.arange(len(sketches)), [len(sketch) for sketch in sketches])
-    order = np.argsort(hashes, kind="stable")
-    hashes, owners = hashes[order], owners[order]
-    starts = np.flatnonzero(np.concatenate([[True], hashes[1:] != hashes[:-1]]))
-    lengths = np.diff(np.append(starts, len(hashes)))
-    twos = starts[lengths == 2]
-    pairs, times = np.unique(owners[twos] * len(sketches) + owners[twos + 1], return_counts=True)
-    shared = {divmod(pair, len(sketches)): count for pair, count in zip(pairs.tolist(), times.tolist(), strict=True)}
-    for start, length in zip(starts[lengths > 2].tolist(), lengths[lengths > 2].tolist(), strict=True):
-        for pair in _pairs(owners[start : start + length].tolist()):
-            shared[pair] = shared.get(pair, 0) + 1
+    shared: dict[tuple[int, int], int] = {}
+    edges = _edges(sum(map(len, sketches)))
+    for parts in zip(*(np.split(sketch, np.searchsorted(sketch, edges)) for sketch in sketches), strict=True):
+        hashes = np.concatenate(parts)
+        order = np.argsort(hashes, kind="stable")
+        owners = np.repeat(np.arange(len(parts)), [len(part) for part in parts])[order]
+        hashes = hashes[order]
+        starts = np.flatnonzero(np.concatenate([[len(hashes) > 0], hashes[1:] != hashes[:-1]]))
+        lengths = np.diff(np.append(starts, len(hashes)))
+        twos = starts[lengths == 2]
+        pairs, times = np.unique(owners[twos] * len(parts) + owners[twos + 1], return_counts=True)
+        for pair, count in zip(map(divmod, pairs.tolist(), repeat(len(parts))), times.tolist(), strict=True):
+            shared[pair] = shared.get(pair, 0) + count
+        for start, length in zip(starts[lengths > 2].tolist(), lengths[lengths > 2].tolist(), strict=True):
+            for pair in _pairs(owners[start : start + length].tolist()):
+                shared[pair] = shared.get(pair, 0) + 1
     return shared
+
+
+def _edges(num_hashes: int) -> NDArray[np.uint64]:
+    """The hashes at which a range ends and the next one begins, if each is to hold about `_AT_ONCE`."""
+    num_ranges = max(1, num_hashes // _AT_ONCE)
+    return np.array([2**64 // ONE_IN * number // num_ranges for number in range(1, num_ranges)], dtype=np.uint64)
 
 
 def _share(one: Sketch, other: Sketch) -> float:
