@@ -11,7 +11,7 @@ import unicodedata
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
-from itertools import combinations, repeat
+from itertools import combinations
 
 import numpy as np
 from numpy.typing import NDArray
@@ -148,21 +148,22 @@ def groups(books: Sequence[Book]) -> list[list[int]]:
 
 def _shares(books: Sequence[Book], least: float) -> dict[int, dict[int, float]]:
     """For each book the others that share at least so large a part with it, and how large it is of the smaller one's."""
+    pairs, counts = shared_stretches([book.sketch for book in books])
+    lengths = np.array([len(book.sketch) for book in books])
+    shares = counts / lengths[pairs].min(axis=1)
     found: dict[int, dict[int, float]] = {}
-    for (i, k), count in shared_stretches([book.sketch for book in books]).items():
-        share = count / min(len(books[i].sketch), len(books[k].sketch))
-        if share >= least:
-            found.setdefault(i, {})[k] = share
-            found.setdefault(k, {})[i] = share
+    for (i, k), share in zip(pairs[shares >= least].tolist(), shares[shares >= least].tolist(), strict=True):
+        found.setdefault(i, {})[k] = share
+        found.setdefault(k, {})[i] = share
     return found
 
 
-def shared_stretches(sketches: Sequence[Sketch]) -> dict[tuple[int, int], int]:
-    """How many chosen stretches two books share, for every pair that shares any; the lower number first.
+def shared_stretches(sketches: Sequence[Sketch]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """The pairs of books that share any of the chosen stretches (n, 2), the lower number first, in order; how many each pair shares (n).
 
     Of a stretch that a crowd of books has, only the pairs with the first of them count.
     """
-    shared: dict[tuple[int, int], int] = {}
+    pairs, counts = np.empty(0, dtype=np.int64), np.empty(0, dtype=np.int64)
     edges = _edges(sum(map(len, sketches)))
     for parts in zip(*(np.split(sketch, np.searchsorted(sketch, edges)) for sketch in sketches), strict=True):
         hashes = np.concatenate(parts)
@@ -172,13 +173,19 @@ def shared_stretches(sketches: Sequence[Sketch]) -> dict[tuple[int, int], int]:
         starts = np.flatnonzero(np.concatenate([[len(hashes) > 0], hashes[1:] != hashes[:-1]]))
         lengths = np.diff(np.append(starts, len(hashes)))
         twos = starts[lengths == 2]
-        pairs, times = np.unique(owners[twos] * len(parts) + owners[twos + 1], return_counts=True)
-        for pair, count in zip(map(divmod, pairs.tolist(), repeat(len(parts))), times.tolist(), strict=True):
-            shared[pair] = shared.get(pair, 0) + count
-        for start, length in zip(starts[lengths > 2].tolist(), lengths[lengths > 2].tolist(), strict=True):
-            for pair in _pairs(owners[start : start + length].tolist()):
-                shared[pair] = shared.get(pair, 0) + 1
-    return shared
+        several = zip(starts[lengths > 2].tolist(), lengths[lengths > 2].tolist(), strict=True)
+        of_several = [i * len(parts) + k for start, length in several for i, k in _pairs(owners[start : start + length].tolist())]
+        more = np.concatenate([owners[twos] * len(parts) + owners[twos + 1], np.array(of_several, dtype=np.int64)])
+        pairs, counts = _added_up(np.concatenate([pairs, more]), np.concatenate([counts, np.ones_like(more)]))
+    return np.stack(np.divmod(pairs, max(1, len(sketches))), axis=1), counts
+
+
+def _added_up(keys: NDArray[np.int64], counts: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Each key once, in order, and all that is counted of it."""
+    order = np.argsort(keys)
+    keys, counts = keys[order], counts[order]
+    starts = np.flatnonzero(np.concatenate([[len(keys) > 0], keys[1:] != keys[:-1]]))
+    return keys[starts], np.add.reduceat(counts, starts) if len(starts) else counts
 
 
 def _edges(num_hashes: int) -> NDArray[np.uint64]:
