@@ -10,7 +10,7 @@ import hashlib
 import json
 import os
 import shutil
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -22,6 +22,7 @@ from paznja.corpus.book import Book, Unreadable
 from paznja.corpus.corpus import Corpus, read_corpus
 from paznja.corpus.finding import file_fingerprints, find_files
 from paznja.corpus.ledger import check_rules
+from paznja.corpus.pieces import pieces
 from paznja.corpus.shelf import refuse
 from paznja.corpus.store import READING_VERSION, Store
 from paznja.run import BookRecord, read_books_json, write_atomically, write_books_json, writing_to
@@ -37,9 +38,6 @@ BOOKS = "books"
 """The folder in the cache with the books that were read, a file at a time."""
 
 _REMARKS_SHOWN = 10
-
-PIECE = 4_000_000
-"""Characters that are tokenized at once."""
 
 
 @dataclass(frozen=True)
@@ -186,7 +184,7 @@ def _write(folder: Path, corpus: Corpus, kind: str, fingerprint: str, files: lis
         for books, held_out in ((corpus.training, False), (corpus.held_out, True)):
             for book in books:
                 tokens = 0
-                for piece in _pieces(book.text):
+                for piece in pieces(book.text):
                     ids = tokenizer.encode(piece)
                     ids.tofile(file)
                     tokens += len(ids)
@@ -215,16 +213,6 @@ def _read(folder: Path, *, cached: bool) -> Prepared:
         remarks=tuple(about["remarks"]),
         cached=cached,
     )
-
-
-def _pieces(text: str) -> Iterator[str]:
-    """The text, in pieces that end with a line, so that no long book needs its ids and its text in memory several times over."""
-    start = 0
-    while start < len(text):
-        end = len(text) if len(text) - start <= PIECE else text.rfind("\n", start, start + PIECE) + 1 or start + PIECE
-        end = end if end > start else start + PIECE
-        yield text[start:end]
-        start = end
 
 
 def remarks_on(corpus: Corpus) -> list[str]:

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from paznja.corpus import duplicates
+from paznja.corpus import duplicates, pieces
 from paznja.corpus.book import Book
 from paznja.corpus.duplicates import fold, groups, shared_stretches, sharing_with, sketch_of, without_repeats
 from paznja.corpus.scripts.transliteration import to_latin
@@ -46,7 +46,7 @@ def test_a_text_in_the_other_script_with_other_lines_and_quotes_has_the_same_ske
 def test_a_sketch_is_the_same_in_pieces(monkeypatch: pytest.MonkeyPatch) -> None:
     text = prose(1)
     whole = sketch_of(text)
-    monkeypatch.setattr(duplicates, "_PIECE", 1000)
+    monkeypatch.setattr(pieces, "PIECE", 1000)
     assert np.array_equal(sketch_of(text), whole)
 
 

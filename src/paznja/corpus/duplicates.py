@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from paznja.corpus.book import NO_SKETCH, Book, Sketch
+from paznja.corpus.pieces import pieces
 
 WINDOW = 32
 """Letters in a stretch: about six words, which two books share by chance very seldom."""
@@ -36,7 +37,6 @@ ALIKE_IN_LENGTH = 0.95
 BETTER_FORMATS = ("xml", "epub", "fb2", "docx", "odt", "html", "htm", "md", "rtf", "txt", "text", "pdf")
 """In which paragraphs, notes and page furniture are known the better the earlier."""
 
-_PIECE = 1 << 20
 _MULTIPLIER = 0x9E3779B97F4A7C15
 _CROWD = 32
 _AT_ONCE = 1_000_000  # hashes of all books that are compared at once, so that a large shelf needs no more memory than a small one
@@ -66,13 +66,14 @@ class Same:
 
 def sketch_of(text: str) -> Sketch:
     """The hashes of the chosen stretches, sorted, each once; none of a text of fewer than `WINDOW` letters."""
-    letters = fold(text)
     chosen = [NO_SKETCH]
-    for start in range(0, max(1, len(letters)), _PIECE):
-        piece = letters[start : start + _PIECE + WINDOW - 1]
-        if len(piece) >= WINDOW:
-            hashes = _hash_stretches(piece)
+    letters = np.empty(0, dtype=np.uint16)
+    for piece in pieces(text):
+        letters = np.concatenate([letters, fold(piece)])
+        if len(letters) >= WINDOW:
+            hashes = _hash_stretches(letters)
             chosen.append(hashes[hashes < np.uint64(2**64 // ONE_IN)])
+            letters = letters[1 - WINDOW :]  # which the next piece's first stretches begin with
     return np.unique(np.concatenate(chosen))
 
 

@@ -42,7 +42,10 @@ def test_words_in_which_no_two_letters_look_like_one_survive_the_way_to_latin_an
     assert as_cyrillic(to_latin(word)) == word
 
 
-@given(st.lists(WORDS | CAPITALISED | st.sampled_from([cyrillic for cyrillic, _ in DIFFICULT]), min_size=1, max_size=8).map(" ".join))
+DIFFICULT_CYRILLIC = st.sampled_from([cyrillic for cyrillic, _ in DIFFICULT if not re.search("[A-Za-z]", cyrillic)])
+
+
+@given(st.lists(WORDS | CAPITALISED | DIFFICULT_CYRILLIC, min_size=1, max_size=8).map(" ".join))
 def test_what_is_not_left_alone_survives_the_way_to_latin_and_back(text: str) -> None:
     assume(not re.search("лј|нј|дж", text.lower()) and not spans_to_leave(to_latin(text)))
     assert to_cyrillic(to_latin(text)) == text

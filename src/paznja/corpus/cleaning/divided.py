@@ -7,6 +7,7 @@ import re
 from bisect import bisect_left
 
 from paznja.corpus.ledger import Ledger
+from paznja.corpus.pieces import different_words
 
 JOIN = "\x1f"
 """Stands for the end of a line between the two halves of what may be one word; the hyphen, if any, stands before it."""
@@ -47,7 +48,7 @@ def mend_broken(text: str, ledger: Ledger) -> str:
     broken = [match for place in _MAY_BE_BROKEN.finditer(text) if (match := _broken_at(text, place.start()))]
     if not broken or not ledger.applies("broken-words"):
         return text
-    known = frozenset(word.casefold() for word in _WORD.findall(_BROKEN.sub(" ", text)))
+    known = {word.casefold() for word in different_words(_WORD, _BROKEN.sub(" ", text))}
     pieces: list[str] = []
     position = 0
     for match in broken:
@@ -73,7 +74,7 @@ class _Hyphenation:
     """Which hyphens a book writes within its lines."""
 
     def __init__(self, text: str) -> None:
-        words = {word.casefold() for word in _WORD.findall(_DIVIDED.sub(" ", text))}
+        words = {word.casefold() for word in different_words(_WORD, _DIVIDED.sub(" ", text))}
         self._words = sorted(words)
         self._parts = {part for word in words if "-" in word for part in [word, *word.split("-")]} | words
 

@@ -5,10 +5,11 @@ counts only then.
 """
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Set
 from itertools import islice
 
 from paznja.corpus.ledger import Ledger
+from paznja.corpus.pieces import different_words
 
 _AROUND = 30
 _MOST_EXAMPLES = 3
@@ -50,7 +51,7 @@ def mend_digits(text: str, ledger: Ledger) -> str:
     digits = list(islice(_DIGIT.finditer(text), 10_000))
     if not digits or not ledger.applies("misread-digits"):
         return text
-    known: frozenset[str] | None = None
+    known: Set[str] | None = None
     pieces: list[str] = []
     position = 0
     for digit in digits:
@@ -59,7 +60,7 @@ def mend_digits(text: str, ledger: Ledger) -> str:
         after = _WORD.match(text, place + 1)
         if before is None or after is None or len(before[0]) + len(after[0]) < 2 or not _stands_alone(text, before.start(), after.end()):
             continue
-        known = frozenset(_WORD.findall(text)) if known is None else known
+        known = different_words(_WORD, text) if known is None else known
         begins = not before[0] and _SENTENCE_BEGINS.search(text[max(place - 3, 0) : place]) is not None
         letter = _letter(digit[0], before[0], after[0], begins, known)
         if not letter:
@@ -76,7 +77,7 @@ def mend_digits(text: str, ledger: Ledger) -> str:
     return "".join(pieces) + text[position:] if pieces else text
 
 
-def _letter(digit: str, before: str, after: str, begins_sentence: bool, known: frozenset[str]) -> str:
+def _letter(digit: str, before: str, after: str, begins_sentence: bool, known: Set[str]) -> str:
     """The letter that makes a word of the digit and what stands around it, in the case that fits; empty if none does."""
     capitals = (before + after).isupper() and len(before + after) > 1
     for letter in _MISREAD[digit]:

@@ -10,6 +10,8 @@ from collections.abc import Iterable
 from functools import cache, lru_cache
 from importlib import resources
 
+from paznja.corpus.pieces import different_words
+
 Span = tuple[int, int]
 """Where something begins and ends in a text, in characters."""
 
@@ -76,7 +78,7 @@ def foreign_spans(text: str) -> list[Span]:
     begin and to end one, and has to hold a word that no Serbian word can be. A letter that Serbian has not, such as w, is enough by
     itself.
     """
-    suspicious = {word for word in set(_WORD.findall(text)) if foreignness(word) >= _SUSPICIOUS}
+    suspicious = {word for word in different_words(_WORD, text) if foreignness(word) >= _SUSPICIOUS}
     if not suspicious:
         return []
     found = [word for word in _WORD.finditer(text) if word[0] in suspicious]

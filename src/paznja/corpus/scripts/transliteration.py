@@ -10,6 +10,7 @@ from functools import cache
 from importlib import resources
 
 from paznja.corpus.cleaning.cleaning import compose
+from paznja.corpus.pieces import different_words
 from paznja.corpus.scripts.foreign import Span, foreign_spans, merged
 from paznja.corpus.scripts.signs import sign_spans
 
@@ -99,7 +100,7 @@ def _capital_digraph(match: re.Match[str]) -> str:
 
 def _part(text: str, dj: bool) -> str:
     """The text with the first of two letters that are no digraph in Cyrillic, in the words of two_letters.txt."""
-    words = {word for word in set(_WORD.findall(text)) if _DIGRAPH.search(word.lower())}
+    words = {word for word in different_words(_WORD, text) if _DIGRAPH.search(word.lower())}
     parted = {word: new for word in words if (new := _parted(word, dj)) != word}
     if not parted:
         return text
