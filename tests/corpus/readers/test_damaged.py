@@ -1,20 +1,24 @@
-"""Damaged files of every format give a book or a reason, and never a crash or a long wait."""
+"""Damaged files of every format give a book or a reason, and never a crash, a long wait or a full memory."""
 
 import contextlib
 import io
+import sys
+import tempfile
 import time
 import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import psutil
 import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from tests.corpus.readers.made import docx, fb2, odt, p, zipped
 from tests.corpus.readers.story import markdown, plain_text
 
+from paznja.corpus.book import Unreadable
 from paznja.corpus.cleaning.cleaning import clean
-from paznja.corpus.formats import READERS, SUFFIXES, read_contents
+from paznja.corpus.formats import READERS, SUFFIXES, books_in, read_contents
 from paznja.corpus.ledger import Ledger
 from paznja.corpus.readers.archive import members
 from paznja.corpus.readers.kinds import kind_of
@@ -57,9 +61,33 @@ PACKED = {
 }
 
 
+@pytest.fixture(autouse=True, scope="module")
+def no_more_than_a_gigabyte() -> Iterator[None]:
+    """MemoryError for whatever wants so much more than this process has; nothing where the system cannot limit it (Windows, macOS)."""
+    if sys.platform != "linux":
+        yield
+        return
+    import resource
+
+    before = resource.getrlimit(resource.RLIMIT_AS)
+    resource.setrlimit(resource.RLIMIT_AS, (psutil.Process().memory_info().vms + 10**9, before[1]))
+    yield
+    resource.setrlimit(resource.RLIMIT_AS, before)
+
+
 def read(data: bytes, name: str) -> None:
-    with contextlib.suppress(UnreadableBook):
-        assert isinstance(clean(read_contents(data, name, Ledger()).text), str)
+    """The whole way of a book, from its bytes to its sketch."""
+    with tempfile.TemporaryDirectory() as folder, contextlib.suppress(UnreadableBook):
+        path = Path(folder) / name
+        path.write_bytes(data)
+        for found in books_in(path):
+            assert found.reason if isinstance(found, Unreadable) else found.text == clean(found.text) != ""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux limits a process's memory")
+def test_what_wants_more_than_a_gigabyte_would_be_noticed() -> None:
+    with pytest.raises(MemoryError):
+        bytearray(1_100_000_000)
 
 
 @st.composite
