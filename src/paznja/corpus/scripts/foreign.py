@@ -33,11 +33,13 @@ _FOREIGN = words(
     but her him she our yes very into about been who how my is it its miss lady death love good night morning dear mister great here
     der die das und ist nicht ich sie mit dem ein eine einen einer auf für von zu auch es wir ihr mein meine mich dich dir sich sind wie
     aber noch nach bei bin hast habe haben wenn kein keine herr herrn gott guten gute wo uns nichts sehr liebe lieber kinder ach
-    le les une est vous nous pour dans qui que quel pas sur avec tout toute mais mon votre elle ils sont suis ce cette mes ses dieu
+    le les une est vous nous pour dans qui que quel pas sur avec tout toute vie mais mon votre elle ils sont suis ce cette mes ses dieu
     moi toi oui monsieur madame mademoiselle mesdames chez sans cher chère amour coeur faire voir bonjour adieu enfants petit deux
     che non sono della delle gli come questo quella quando amore mia bene signor signora signore donna molto bella ogni perché
     et est cum sed ex quod quo hoc haec nec atque omnia mea mecum tua sua sunt esse deus nobis vobis non nihil semper bellum pax
     tempora mores mutantur corpus ipso facto vis nostra noster nostri gloria dominus homines sapienti
+    cogito ergo populi carpe diem nolens volens grata vivendi operandi gratia medias delicti libitum veritas
+    fugit verba volant manent dixit errare humanum caesar morituri salutant memento rerum novarum urbi orbi
     """
 )
 # Common words of Serbian without a letter of its own: no sign of a foreign passage, whatever letters they have.
@@ -47,6 +49,7 @@ _SERBIAN = words(
     vam ga ih njega njoj nego pred pod nad kod bez oko preko posle poslije opet tada sada ovde tamo gde neka neko niko alah alaha sine
     aha hm hej oh uh ah eh ih oj haj joj jao itd smo ste sami sama sad jer veoma vrlo dok ako celo ceo lep lepo lepa ima nema bude budu
     kad ta taj tom toga tome tim tih kog kome drugo druge drugi jedan jedna jedno dva tri dve dan dana gospodin gospodine brate pa te
+    profesor profesore profesora arhimandrit arhimandrita
     reče rekao rekla veli kaže kazao dobro zar evo eto gle dakle naš naša moj moja moje svoj svoje čovek bog boga bože madmoazel
     """
 )
@@ -181,7 +184,7 @@ def _certain(words: list[re.Match[str]]) -> Iterable[Span]:
     """The words as one passage without what is more likely Serbian at its ends, if there is something in it that cannot be Serbian."""
     while words and _may_be_at_home(words[-1][0]):
         words = words[:-1]
-    while words and _may_be_at_home(words[0][0]):
+    while words and _may_be_at_home(words[0][0]) and not (len(words) > 1 and _hangs_on(words[0], words[1])):
         words = words[1:]
     lower = {word[0].lower() for word in words if (len(word[0]) > 1 or word[0] == "à") and not _NUMERAL.fullmatch(word[0])}
     together = {word for word in lower if _NEVER_TOGETHER.search(word)}
@@ -202,6 +205,12 @@ def _certain(words: list[re.Match[str]]) -> Iterable[Span]:
 
 def _may_be_at_home(word: str) -> bool:
     return len(word) == 1 or word.lower() in _AT_HOME_IN_BOTH
+
+
+def _hangs_on(word: re.Match[str], following: re.Match[str]) -> bool:
+    """Whether the word is a letter that belongs to a foreign word after it: c'est, e-mail."""
+    between = word.string[word.end() : following.start()]
+    return len(word[0]) == 1 and between in ("'", "’", "-") and not _may_be_at_home(following[0])
 
 
 def _data(name: str) -> list[str]:
