@@ -400,6 +400,7 @@ def books(books: tuple[Path, ...], out: Path | None, show: str | None, as_json: 
     of it; then what was left out, and whether it is enough. Nothing is learnt, and your files are only read.
     """
     from paznja import api, books_table, terminal
+    from paznja.corpus.finding import passed_over
     from paznja.preparing import remarks_on
 
     options["script"] = options["script"] or "auto"
@@ -409,7 +410,7 @@ def books(books: tuple[Path, ...], out: Path | None, show: str | None, as_json: 
     if show is not None:
         books_table.print_book(corpus.find(show))
     else:
-        books_table.print_books(corpus, remarks_on(corpus), as_json=as_json)
+        books_table.print_books(corpus, [*passed_over(books), *remarks_on(corpus)], as_json=as_json)
     if out is not None:
         written = api.write_texts(corpus, out)
         click.echo(f"{written:,} {'file' if written == 1 else 'files'} written to {out}.", err=as_json)

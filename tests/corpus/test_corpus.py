@@ -19,7 +19,7 @@ from paznja.corpus import corpus as corpus_module
 from paznja.corpus import shelf as shelf_module
 from paznja.corpus.book import Book, Unreadable
 from paznja.corpus.corpus import read_corpus
-from paznja.corpus.finding import file_fingerprints, find_files
+from paznja.corpus.finding import file_fingerprints, find_files, passed_over
 from paznja.corpus.scripts.script import script_of
 from paznja.corpus.splitting import split
 from paznja.errors import NoBooks
@@ -59,6 +59,17 @@ def test_folders_are_searched_in_a_stable_order_and_unknown_and_hidden_files_are
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).write_text("x")
     assert find_files([tmp_path]) == [tmp_path / "a/k.xml", tmp_path / "a/z.EPUB", tmp_path / "b.txt"]
+
+
+def test_books_of_kinds_that_are_not_read_are_counted_with_what_to_do(tmp_path: Path) -> None:
+    (tmp_path / "in").mkdir()
+    for name in ("a.txt", "b.mobi", "in/c.MOBI", "in/d.doc", "photo.jpg"):
+        (tmp_path / name).write_text("x")
+    assert passed_over([tmp_path]) == [
+        "Passed over, since these kinds are not read: 1 .doc (open it in LibreOffice or Word and save it as .docx or .odt); "
+        "2 .mobi (convert it to EPUB with Calibre)."
+    ]
+    assert passed_over([tmp_path / "b.mobi"]) == passed_over([]) == []
 
 
 def test_a_file_named_outright_is_kept_whatever_its_name_and_each_file_is_found_once(tmp_path: Path) -> None:
@@ -139,6 +150,14 @@ def test_the_same_bytes_twice_are_one_book(library: Callable[..., Path]) -> None
     (folder / "again.txt").write_bytes((folder / "book 00.txt").read_bytes())
     corpus = read_corpus([folder])
     assert sorted(book.path.name for book in corpus.books) == ["again.txt", "book 01.txt"]
+    assert [it.sentence() for it in corpus.same] == ["book 00.txt is the same file as again.txt and is left out."]
+    (folder / "again.txt").rename(folder / "book 00 (copy).txt")
+    (folder / "in").mkdir()
+    (folder / "in" / "book 01.txt").write_bytes((folder / "book 01.txt").read_bytes())
+    assert [it.sentence() for it in read_corpus([folder]).same] == [
+        "book 00 (copy).txt is the same file as book 00.txt and is left out.",
+        f"{folder}/in/book 01.txt is the same file as {folder}/book 01.txt and is left out.",
+    ]
 
 
 def test_named_held_out_files_are_held_out_and_their_copies_do_not_train(library: Callable[..., Path], tmp_path: Path) -> None:
@@ -148,6 +167,11 @@ def test_named_held_out_files_are_held_out_and_their_copies_do_not_train(library
     held_out = [folder / ".." / "library" / "book 01.txt", tmp_path / "elsewhere.txt"]
     corpus = read_corpus([folder], held_out=held_out)
     assert [book.path.name for book in corpus.held_out] == ["book 01.txt", "elsewhere.txt"]
+    assert [book.path.name for book in corpus.training] == ["book 00.txt", "book 02.txt", "book 03.txt"]
+    assert [it.sentence() for it in corpus.same] == ["copy.txt is the same file as book 01.txt and is left out."]
+    (tmp_path / "its copy.txt").write_bytes((folder / "book 01.txt").read_bytes())
+    corpus = read_corpus([folder], held_out=[tmp_path / "its copy.txt"])
+    assert [book.path.name for book in corpus.held_out] == ["its copy.txt"]
     assert [book.path.name for book in corpus.training] == ["book 00.txt", "book 02.txt", "book 03.txt"]
 
 

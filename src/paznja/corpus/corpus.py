@@ -6,7 +6,7 @@ where the files lie, so the same books give the same corpus on any machine.
 
 import hashlib
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Sequence, Set
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
 from pathlib import Path
@@ -115,10 +115,12 @@ def read_corpus(
     check_rules(config.without)
     held_out_files = None if held_out is None else find_files(held_out)
     files = _files(places)
-    books, unreadable = _read(once(files + (held_out_files or [])), config, store, workers, on_read, strict=strict)
     kept_paths = {path.resolve() for path in held_out_files or ()}
+    every_file = once(files + (held_out_files or []))
+    books, copies, unreadable = _read(every_file, config, store, workers, on_read, strict=strict, first=kept_paths)
     apart = frozenset(book.sha256 for book in books if book.path.resolve() in kept_paths)  # a copy elsewhere must not train either
-    books, same = without_repeats(books, apart)
+    books, repeats = without_repeats(books, apart)
+    same = [*copies, *repeats]
     if held_out_files is None:
         _refuse_too_little(books, least)
     elif kept_paths and not apart:
@@ -154,7 +156,7 @@ def read_books(
     """
     config = config or ReadingConfig()
     check_rules(config.without)
-    books, unreadable = _read(_files(places), config, store, workers, on_read)
+    books, _, unreadable = _read(_files(places), config, store, workers, on_read)
     return in_order(in_one_script(books, config, store, workers)[0]), unreadable
 
 
@@ -208,15 +210,23 @@ def _read(
     on_read: OnRead | None,
     *,
     strict: bool = False,
-) -> tuple[list[Book], tuple[Unreadable, ...]]:
-    """The books of the files, those with the same bytes once (the first by name, then by place); and what could not be read."""
+    first: Set[Path] = frozenset(),
+) -> tuple[list[Book], list[Same], tuple[Unreadable, ...]]:
+    """The books of the files, the copies of theirs, and what could not be read. Of files with the same bytes one is a book.
+
+    It is the first by name without its suffix, then by place; but before any other one of those (resolved) that are in `first`.
+    """
     results = read_files(files, off=config.without, store=store, workers=workers, strict=strict, on_read=on_read)
     unreadable = tuple(sorted((it for it in results if isinstance(it, Unreadable)), key=lambda it: (it.path.name, it.path)))
-    by_place = sorted((it for it in results if isinstance(it, Book)), key=lambda book: (book.path.name, book.path), reverse=True)
-    books = list(in_order({book.sha256: book for book in by_place}.values()))
+    found = [it for it in results if isinstance(it, Book)]
+    found.sort(key=lambda book: (book.path.resolve() not in first, book.path.stem, book.path, book.member))
+    books: dict[str, Book] = {}
+    for book in found:
+        books.setdefault(book.sha256, book)
     if not books:
         raise NoBooks(f"none of the {len(files):,} files could be read: {_reasons(unreadable)}")
-    return books, unreadable
+    copies = [Same(book, books[book.sha256], 1.0) for book in found if book is not books[book.sha256]]
+    return list(in_order(books.values())), copies, unreadable
 
 
 def _reasons(unreadable: Sequence[Unreadable]) -> str:

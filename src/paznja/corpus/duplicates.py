@@ -59,6 +59,9 @@ class Same:
 
     def sentence(self) -> str:
         """For the user."""
+        if self.book.sha256 == self.of.sha256:
+            copy, kept = (it.file if self.book.file != self.of.file else str(it.path) for it in (self.book, self.of))
+            return f"{copy} is the same file as {kept} and is left out."
         if self.share >= SAME:
             return f"{self.book.file} is the same book as {self.of.file} ({self.share:.0%} of it is in both) and is left out."
         return f"{self.book.file} shares {self.share:.0%} with {self.of.file}, which is held out, and is left out."

@@ -6,10 +6,8 @@ from collections import Counter
 from collections.abc import Iterable
 from pathlib import Path
 
-from paznja.corpus.formats import SUFFIXES
+from paznja.corpus.formats import ADVICE, SUFFIXES
 from paznja.errors import NoBooks
-
-_KINDS_OF_BOOKS = {".doc", ".pages", ".wps", ".mobi", ".azw", ".azw3", ".kfx", ".prc", ".lit", ".djvu", ".djv", ".rar", ".7z"}
 
 
 def find_files(places: Iterable[Path]) -> list[Path]:
@@ -34,11 +32,15 @@ def find_files(places: Iterable[Path]) -> list[Path]:
     return once(found)
 
 
-def passed_over(places: Iterable[Path]) -> Counter[str]:
-    """How many files in these folders may be books but are of a kind that is not read, by suffix."""
+def passed_over(places: Iterable[Path]) -> list[str]:
+    """A sentence about the files in these folders that may be books but are of kinds that are not read; none if there are none."""
     folders = [place for place in places if place.is_dir()]
-    suffixes_found = (path.suffix.lower() for folder in folders for path in folder.rglob("*"))
-    return Counter(suffix for suffix in suffixes_found if suffix in _KINDS_OF_BOOKS)
+    found = (path.suffix.lower() for folder in folders for path in folder.rglob("*"))
+    kinds = Counter(suffix for suffix in found if suffix in ADVICE)
+    if not kinds:
+        return []
+    files = "; ".join(f"{number:,} {suffix} ({ADVICE[suffix]})" for suffix, number in sorted(kinds.items()))
+    return [f"Passed over, since these kinds are not read: {files}."]
 
 
 def file_fingerprints(paths: Iterable[Path]) -> list[tuple[Path, str]]:

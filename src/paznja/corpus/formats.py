@@ -34,7 +34,7 @@ from paznja.corpus.scripts.language import is_serbian
 from paznja.corpus.scripts.script import script_of
 from paznja.errors import UnreadableBook
 
-__all__ = ["READERS", "SUFFIXES", "Book", "Contents", "Reader", "books_in", "read_book", "read_contents", "suffixes"]
+__all__ = ["ADVICE", "READERS", "SUFFIXES", "Book", "Contents", "Reader", "books_in", "read_book", "read_contents", "suffixes"]
 
 READERS: dict[str, Reader] = {
     ".txt": read_plain_text,
@@ -62,14 +62,17 @@ MOST_TEXT_BYTES = 100 * 2**20
 MOST_BYTES = 500 * 2**20
 """In any other file: a thick book of scanned pages."""
 _ZIPPED = frozenset({".epub", ".docx", ".odt"})
-_ADVICE = {
+ADVICE = {
     ".doc": "open it in LibreOffice or Word and save it as .docx or .odt",
     ".pages": "export it from Pages as EPUB or Word",
     ".wps": "open it in LibreOffice and save it as .docx or .odt",
     ".djvu": "if it has a text layer, save that with djvutxt as plain text",
     ".djv": "if it has a text layer, save that with djvutxt as plain text",
+    ".rar": "unpack it",
+    ".7z": "unpack it",
     **dict.fromkeys((".mobi", ".azw", ".azw3", ".kfx", ".prc", ".pdb", ".lit", ".lrf", ".chm"), "convert it to EPUB with Calibre"),
 }
+"""Kinds of files that books come in and that are not read, and what to do."""
 
 
 def read_book(path: Path, off: Iterable[str] = ()) -> Book:
@@ -101,7 +104,7 @@ def books_in(path: Path, off: Iterable[str] = ()) -> list[Book | Unreadable]:
     if not _is_archive(data, path.name):
         return [_book(path, data, path.name, "", off)]
     results: list[Book | Unreadable] = []
-    for member in members(data, SUFFIXES | _ADVICE.keys()):
+    for member in members(data, SUFFIXES | ADVICE.keys()):
         try:
             if member.reason:
                 raise UnreadableBook(member.reason)
@@ -129,7 +132,7 @@ def read_contents(data: bytes, name: str, ledger: Ledger) -> Contents:
     if reader is None:
         named = kind or suffix
         what = f"a {named} file" if named else "a file without an ending such as .txt"
-        raise UnreadableBook(f"is {what}, which cannot be read; {_ADVICE.get(named, f'save it as one of {suffixes()}')}")
+        raise UnreadableBook(f"is {what}, which cannot be read; {ADVICE.get(named, f'save it as one of {suffixes()}')}")
     return reader(data, ledger)
 
 

@@ -92,7 +92,7 @@ def begin(
         on_read=lambda *seen: tell(Reading(*seen)),
     )
     settings, remarks = _complete(settings, prepared)
-    remarks = [*_passed_over(places), *prepared.remarks, *remarks]
+    remarks = [*passed_over(places), *prepared.remarks, *remarks]
     about = _about(settings, prepared, places, held_out, with_corpus=with_corpus)
     with writing_to(out, "--out"):
         run = Run.create(out, name or _default_name(out, places), about, prepared.folder, with_corpus=with_corpus)
@@ -178,15 +178,6 @@ def _memory_needed(settings: Settings) -> int:
     table = model.num_table_parameters()
     parameters = model.num_parameters() - table
     return training_memory(parameters, batch, model.context, model.width, model.hidden, model.layers, model.vocabulary, table)
-
-
-def _passed_over(places: list[Path]) -> list[str]:
-    """A sentence about the files in the folders that may be books but are of kinds that are not read yet."""
-    kinds = passed_over(places)
-    if not kinds:
-        return []
-    files = ", ".join(f"{number} {suffix}" for suffix, number in sorted(kinds.items()))
-    return [f"Passed over, since these kinds are not read yet: {files}. Saved as UTF-8 text (.txt) they would be."]
 
 
 def _about(settings: Settings, prepared: Prepared, places: list[Path], held_out: list[Path] | None, *, with_corpus: bool) -> dict[str, Any]:
