@@ -83,6 +83,9 @@ def test_a_page_with_other_books_goes_and_a_scene_with_the_same_words_stays() ->
     titles = ["Мост", "Река", "Воденица"]
     assert without(["Од истог писца", *titles, PAGE, *CHAPTERS]) == CHAPTERS
     assert without([*CHAPTERS, PAGE, "Also by Mileva Ristić:", *titles]) == CHAPTERS
+    order = [PAGE, "Iz iste edicije", *titles, "Naručite na www.obala.example ili pozovite 011/000-000."]
+    assert without([*CHAPTERS, *order]) == CHAPTERS
+    assert without([*CHAPTERS, *order, "Бродови су пловили низ реку све до мора."])[-1] == "Бродови су пловили низ реку све до мора."
     scene = ["Од истог писца", "— Шта још имате од њега?", "— Ништа, рекла је књижарка.", PAGE, *CHAPTERS]
     assert without(scene) == [line for line in scene if line != PAGE]
     assert without(["Од истог писца", *titles, *CHAPTERS]) == ["Од истог писца", *titles, *CHAPTERS]
@@ -95,6 +98,14 @@ def test_title_and_author_at_the_head_go_if_the_properties_name_them() -> None:
     assert without([*CHAPTERS, "Скела"], title="Скела") == [*CHAPTERS, "Скела"]
     assert without(["Скела.", *CHAPTERS], title="Скела") == ["Скела.", *CHAPTERS]
     assert without(["Скела"], title="Скела") == ["Скела"]
+
+
+def test_a_title_page_goes_whole_and_a_poem_of_the_same_name_stays() -> None:
+    page = ["СКЕЛА", "Милева Ристић", "Роман", "Обала", "Нови Сад, 2001", PAGE]
+    assert without([*page, *CHAPTERS], title="Скела", author="Милева Ристић") == CHAPTERS
+    assert without([*page[:-1], *CHAPTERS], title="Скела", author="Милева Ристић") == [*page[2:-1], *CHAPTERS]
+    poem = ["Тече вода испод скеле", "и носи ме тамо", "где ме нема"]
+    assert without(["СКЕЛА", *poem, PAGE, *CHAPTERS], title="Скела") == [*poem, *CHAPTERS]
 
 
 @given(

@@ -85,6 +85,15 @@ def test_indented_first_lines_begin_paragraphs_in_wrapped_text() -> None:
     assert [line.strip() for line in join_wrapped_lines(text).split("\n") if line] == PARAGRAPHS * 2
 
 
+def test_a_dash_at_the_margin_goes_on_with_its_paragraph_where_dialogue_is_indented() -> None:
+    speech = "— Грубо је млевено, али кокошке га хвале. — Она се осмехну, па ослушну. — А шта је оно тамо где се вода тако закашље и стане?"
+    texts = [wrapped([*PARAGRAPHS, speech], width, "    ").replace("\n\n", "\n") for width in range(50, 100)]
+    texts = [text for text in texts if "ослушну.\n— А шта" in text]
+    assert texts
+    for text in texts:
+        assert [line.strip() for line in join_wrapped_lines(text).split("\n") if line] == [*PARAGRAPHS, speech]
+
+
 def test_a_word_divided_at_the_end_of_a_line_is_put_together() -> None:
     lines = [
         "Ово је мост преко кога је прешао сваки станов-",

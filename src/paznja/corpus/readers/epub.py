@@ -4,6 +4,8 @@ Source: W3C, "EPUB 3.3", 2023; IDPF, "Open Packaging Format 2.0.1", 2010.
 """
 
 import posixpath
+import re
+from collections.abc import Iterator
 from typing import Any
 from urllib.parse import unquote
 
@@ -11,6 +13,7 @@ from paznja.corpus.ledger import Ledger
 from paznja.corpus.readers.contents import Contents
 from paznja.corpus.readers.front_matter import without_publishers_pages
 from paznja.corpus.readers.markup import PAGE, parse_html, parse_xml, plain
+from paznja.corpus.readers.note_links import NoteLinks, find_note_links
 from paznja.corpus.readers.web_page import page_text
 from paznja.corpus.readers.zipped import Zipped
 from paznja.errors import UnreadableBook
@@ -18,6 +21,7 @@ from paznja.errors import UnreadableBook
 _CONTAINER = "META-INF/container.xml"
 _OPF = "{http://www.idpf.org/2007/opf}"
 _PAGES = frozenset({"application/xhtml+xml", "text/html", "application/xml", "text/x-oeb1-document"})
+_LINK_TO_PLACE = re.compile(rb"""href\s*=\s*["'][^"'#]*#""")
 _RULE_OF_PAGE = {
     "toc": "contents-pages",
     "index": "contents-pages",
@@ -47,7 +51,8 @@ def read_epub(data: bytes, ledger: Ledger) -> Contents:
     _refuse_protected(archive, [path for path, _ in pages])
     paths = [(next((path for path in (quoted, unquote(quoted)) if path in archive.names), quoted), rule) for quoted, rule in pages]
     archive.refuse_too_much_text(path for path, _ in paths)
-    texts = [_page_text(archive, path, rule, ledger) for path, rule in paths]
+    links = find_note_links(_linked_pages(archive, [path for path, _ in paths]), _follow)
+    texts = [_page_text(archive, path, rule, links, ledger) for path, rule in paths]
     title, author, language = _first(package, "title"), _authors(package), _first(package, "language")
     return without_publishers_pages(Contents(f"\n{PAGE}\n".join(texts), title, author, language), ledger)
 
@@ -91,15 +96,31 @@ def _resolve(folder: str, href: str) -> str:
     return posixpath.normpath(posixpath.join(folder, href.partition("#")[0])).lstrip("/")
 
 
-def _page_text(archive: Zipped, path: str, rule: str | None, ledger: Ledger) -> str:
-    data = archive.read(path)
+def _linked_pages(archive: Zipped, paths: list[str]) -> Iterator[tuple[str, Any]]:
+    """All pages, one at a time, if any link leads to a place within one; else none."""
+    if any(_LINK_TO_PLACE.search(archive.read(path)) for path in paths):
+        yield from ((path, root) for path in paths if (root := _root(archive.read(path))) is not None)
+
+
+def _follow(page: str, href: str) -> tuple[str, str] | None:
+    before, _, identity = href.partition("#")
+    if not identity or "://" in before:
+        return None
+    return _resolve(posixpath.dirname(page), unquote(before)) if before else page, unquote(identity)
+
+
+def _root(data: bytes) -> Any:
     try:
-        root = parse_xml(data)
+        return parse_xml(data)
     except UnreadableBook:  # many publishers' pages are not well-formed, and every reading program forgives them
-        root = parse_html(data)
+        return parse_html(data)
+
+
+def _page_text(archive: Zipped, path: str, rule: str | None, links: NoteLinks, ledger: Ledger) -> str:
+    root = _root(archive.read(path))
     if root is None:
         return ""
-    text = page_text(root, ledger)
+    text = page_text(root, ledger, links, path)
     if rule is None or not ledger.applies(rule):
         return text
     if text:

@@ -2,13 +2,14 @@
 
 A page is what stands between two lines of `PAGE`; a file without any is one page. Nothing is taken out for one sign alone:
 
-- *title*: the first lines of the text, if they are the title or the author that the file names in its properties.
+- *title*: the first lines of the text, if they are the title or the author that the file names in its properties; with a few more short
+  lines (the kind of book, the publisher, the year) if they have a page of their own.
 - *contents*: the word for it, then three lines or more that each stand elsewhere in the book too, as a chapter's title, or
   end in a page's number after dots; without the word, four lines or more with dots and rising numbers.
 - *copyright*: two different signs close together (ISBN, ©, all rights reserved, library's catalogue record, ...), near the beginning or
   the end, among short lines.
 - *advertisements*: a heading that says so ("Од истог писца", "Also by") and the short lines after it on a page of its own, near
-  the beginning or the end.
+  the beginning or the end; of running text only what says how to order.
 """
 
 import re
@@ -72,14 +73,29 @@ _GAP = 3
 _ADVERTISEMENT = re.compile(
     r"(?:(?:друге|друга|остале|остала|још) )?(?:књиге |дела )?(?:од )?истог (?:писца|аутора)"
     r"|(?:(?:druge|druga|ostale|ostala|još) )?(?:knjige |dj?ela )?(?:od )?istog (?:pisca|autora)"
-    r"|(?:у|u) (?:истој|istoj) (?:библиотеци|едицији|biblioteci|ediciji)(?: (?:објављено|изашло|objavljeno|izašlo))?"
+    r"|(?:у|u) (?:истој|istoj) (?:библиотеци|едицији|biblioteci|ediciji)(?: (?:је )?(?:објављено|изашло|(?:je )?(?:objavljeno|izašlo)))?"
+    r"|(?:из|iz) (?:исте|iste|наше|naše) (?:библиотеке|едиције|продукције|понуде|biblioteke|edicije|produkcije|ponude)"
+    r"|(?:наша|naša|нова|nova|најновија|najnovija) (?:издања|izdanja)|(?:препоручујемо|preporučujemo)(?: (?:вам|vam|и|i))?"
     r"|(?:ускоро|uskoro) (?:из штампе|iz štampe|излази|izlazi)|(?:у припреми|u pripremi)"
     r"|(?:also|other (?:books|works|titles|novels)) (?:available )?(?:by|from) [\w .'-]{2,40}|by the same author"
     r"|coming soon(?: from [\w .'-]{2,40})?"
     r"|(?:другие книги автора|von demselben autor|du même auteur|del mismo autor)",
     re.IGNORECASE,
 )
+_ORDER = re.compile(
+    r"\bwww\.|https?:|\b[\w.]+@\w|(?:наруч|naruč|поруч|poruč)(?:ите|ite|ивањ|ivanj|ити|iti)|\b(?:тел|tel)\b\.?|\b(?:позовите|pozovite)\b"
+    r"|\b(?:order|buy|visit us|available (?:at|from))\b|\b(?:попуст|popust)",
+    re.IGNORECASE,
+)
 _LONGEST_TITLE = 100
+_TITLE_PAGE = re.compile(
+    r"\b(?:1[4-9]|20)\d\d\b|^(?:роман|roman|новела|novela|novel|приче|priče|приповетке|pripovetke|приповијетке|pripovijetke|песме|pesme|"
+    r"пјесме|pjesme|драма|drama|приповијест|pripovijest|мемоари|memoari|есеји|eseji|stories|poems)\b"
+    r"|^(?:београд|beograd|нови сад|novi sad|загреб|zagreb|сарајево|sarajevo|подгорица|podgorica|скопље|skoplje|љубљана|ljubljana)\b"
+    r"|\b(?:преве|preve|translated)|\b(?:издав|izdav|наклад|naklad|publish|press\b|verlag|éditions)",
+    re.IGNORECASE,
+)
+_LONGEST_TITLE_LINE, _MOST_TITLE_LINES = 60, 8
 _SPEECH = re.compile(r"[—–―„»\"“-]")
 _SENTENCE_END = (".", "!", "?", "…", ".”", ".“", "!“", "?“")
 
@@ -122,12 +138,21 @@ def _title_at_the_head(lines: list[str], contents: Contents) -> list[range]:
     start = end = 0
     for number, line in enumerate(lines):
         if line and line != PAGE and _words(line) not in names:
-            return [range(start, end)] if end else []
+            return [range(start, _end_of_title_page(lines, end))] if end else []
         if line and line != PAGE:
             end = number + 1
         elif not end:
             start = number + 1
     return []  # there is nothing else in the book
+
+
+def _end_of_title_page(lines: list[str], end: int) -> int:
+    """Where the page ends that the title is on, if only a few short lines that are no sentences follow there; else `end`."""
+    page = next((page for page in _pages(lines) if end - 1 in page), range(0))
+    rest = [lines[number] for number in page if number >= end and lines[number]]
+    short = all(len(line) <= _LONGEST_TITLE_LINE and not _SPEECH.match(line) and not line.endswith(_SENTENCE_END) for line in rest)
+    is_title_page = len(page) < len(lines) and len(rest) <= _MOST_TITLE_LINES and short and any(map(_TITLE_PAGE.search, rest))
+    return page.stop if is_title_page else end
 
 
 def _contents(lines: list[str], are_left_out_already: bool) -> list[range]:
@@ -252,7 +277,8 @@ def _advertisements(lines: list[str]) -> list[range]:
         if not filled or len(pages) == 1 or 3 <= number < len(pages) - 5:
             continue
         is_list = all(
-            len(lines[line]) <= _LONGEST_TITLE and not _SPEECH.match(lines[line]) and not lines[line].endswith(_SENTENCE_END)
+            _ORDER.search(lines[line])
+            or (len(lines[line]) <= _LONGEST_TITLE and not _SPEECH.match(lines[line]) and not lines[line].endswith(_SENTENCE_END))
             for line in filled[1:]
         )
         if _ADVERTISEMENT.fullmatch(lines[filled[0]].strip(" .:*")) and len(filled) > 1 and is_list:

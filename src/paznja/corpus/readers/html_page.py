@@ -5,12 +5,14 @@ Source: WHATWG, "HTML Living Standard", sections 4.2 (metadata) and 13 (syntax).
 
 import re
 from typing import Any
+from urllib.parse import unquote
 
 from paznja.corpus.encodings.encoding import decode_html
 from paznja.corpus.ledger import Ledger
 from paznja.corpus.readers.contents import Contents
 from paznja.corpus.readers.front_matter import without_publishers_pages
 from paznja.corpus.readers.markup import parse_html, plain
+from paznja.corpus.readers.note_links import find_note_links
 from paznja.corpus.readers.web_page import page_text
 from paznja.errors import UnreadableBook
 
@@ -32,12 +34,18 @@ def read_html(data: bytes, ledger: Ledger) -> Contents:
     meta = _meta(root)
     title = root.find(".//{*}head/{*}title")
     contents = Contents(
-        text=page_text(root, ledger, of_the_web=True),
+        text=page_text(root, ledger, find_note_links([("", root)], _follow), of_the_web=True),
         title=next((meta[name] for name in _TITLES if meta.get(name)), plain(title) if title is not None else ""),
         author=next((meta[name] for name in _AUTHORS if meta.get(name)), ""),
         language=root.get("lang") or next((meta[name] for name in _LANGUAGES if meta.get(name)), ""),
     )
     return without_publishers_pages(contents, ledger)
+
+
+def _follow(page: str, href: str) -> tuple[str, str] | None:
+    """Where a link on the page leads: its own address may stand before the #."""
+    before, _, identity = href.partition("#")
+    return (page, unquote(identity)) if identity and "://" not in before else None
 
 
 def _meta(root: Any) -> dict[str, str]:

@@ -13,6 +13,7 @@ from paznja.corpus.ledger import Ledger
 from paznja.corpus.readers.contents import Contents
 from paznja.corpus.readers.front_matter import without_publishers_pages
 from paznja.corpus.readers.markup import parse_html, plain
+from paznja.corpus.readers.note_links import NoteLinks
 from paznja.corpus.readers.plain_text import read_plain_text
 from paznja.corpus.readers.web_page import page_text
 
@@ -210,4 +211,4 @@ def _inline(token: "Token", ledger: Ledger) -> str:
 
 def _html(source: str, ledger: Ledger) -> str:
     root = parse_html(source.encode("utf-8", errors="replace"))
-    return "" if root is None or not plain(root) else page_text(root, ledger)
+    return "" if root is None or not plain(root) else page_text(root, ledger, NoteLinks())

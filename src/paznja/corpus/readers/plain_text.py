@@ -9,8 +9,9 @@ The rule, in two steps. A file is *wrapped* when all of this holds:
 - fewer than six in ten of those following lines begin with a capital: verse often gives every line one.
 
 In a wrapped file a line is joined with the next, by a space, when it is full and the next one does not look like a new
-paragraph: indented further, or a dash of dialogue after the end of a sentence. A word divided by a hyphen at the end of the line
-is put together. So a poem inside a wrapped novel keeps its lines. In any other file every line is kept as it is.
+paragraph: indented further, or a dash of dialogue after the end of a sentence (unless the file indents most of its dialogue).
+A word divided by a hyphen at the end of the line is put together. So a poem inside a wrapped novel keeps its lines. In any other
+file every line is kept as it is.
 
 Before that, what is left of printed pages is taken out (`printed.py`).
 """
@@ -28,6 +29,7 @@ _NARROWEST, _WIDEST = 45, 120
 _FULL_SHARE, _CAPITAL_SHARE = 0.75, 0.6
 _LEAST_INDENTED, _MOST_INDENTED = 0.03, 0.6
 _DEEPEST_INDENT = 10
+_INDENTED_SPEECHES = 0.6
 _LINE_END = re.compile(r"\r+\n?")
 _DIALOGUE = re.compile(r"(?:—|–|―|--|-)\s*\S")
 _SENTENCE_END = re.compile(r"[.!?…:;][\"“”’»«')\]]*$")
@@ -57,15 +59,24 @@ def join_wrapped_lines(text: str, ledger: Ledger | None = None) -> str:
     if width is None:
         return "\n".join(lines)
     margin = _margin([line for line in lines if line.strip()])
+    indented = margin is not None and _indents_speeches(lines, margin)
     pieces = [lines[0]]
     for line, following in pairwise(lines):
-        if not _is_continued(line, following, width, margin):
+        if not _is_continued(line, following, width, margin, speeches_indented=indented):
             pieces.append("\n" + following)
         elif _DIVIDED_WORD.search(line) and following.lstrip()[0].isalnum():
             pieces.append(JOIN + following.lstrip())
         else:
             pieces.append(" " + following.lstrip())
     return join_divided("".join(pieces), ledger)
+
+
+def _indents_speeches(lines: list[str], margin: int) -> bool:
+    """Whether most dashes after the end of a sentence begin an indented line."""
+    speeches = [
+        _indent(line) > margin for before, line in pairwise(lines) if _DIALOGUE.match(line.lstrip()) and _SENTENCE_END.search(before)
+    ]
+    return bool(speeches) and sum(speeches) >= _INDENTED_SPEECHES * len(speeches)
 
 
 def _wrap_width(lines: list[str]) -> int | None:
@@ -108,11 +119,11 @@ def _is_full(line: str, following: str, width: int) -> bool:
     return len(line) + 1 + len(following.split(maxsplit=1)[0]) > width
 
 
-def _is_continued(line: str, following: str, width: int, margin: int | None) -> bool:
+def _is_continued(line: str, following: str, width: int, margin: int | None, *, speeches_indented: bool) -> bool:
     if not line.strip() or not following.strip() or not _is_full(line, following, width) or _indent(following) > _indent(line):
         return False
     if not _SENTENCE_END.search(line):
         return True
     if margin is not None and _indent(following) > margin:  # both are first lines, or lines of a passage that is set off
         return following.lstrip()[0].islower()
-    return _DIALOGUE.match(following.lstrip()) is None
+    return speeches_indented or _DIALOGUE.match(following.lstrip()) is None

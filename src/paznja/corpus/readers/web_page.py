@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 from paznja.corpus.ledger import Ledger
 from paznja.corpus.readers.front_matter import is_contents_heading
 from paznja.corpus.readers.markup import Does, leave_out, local_name, plain, running_text, words
+from paznja.corpus.readers.note_links import NoteLinks
 
 _OPS_TYPE = "{http://www.idpf.org/2007/ops}type"
 
@@ -68,11 +69,13 @@ _LINKED_SHARE = 0.75
 _NO_LETTER = re.compile(r"[\W\d_]+")
 
 
-def page_text(root: Any, ledger: Ledger, *, of_the_web: bool = False) -> str:
+def page_text(root: Any, ledger: Ledger, links: NoteLinks, path: str = "", *, of_the_web: bool = False) -> str:
     """The running text of a page, `PAGE` where a style says that a new one begins.
 
-    `of_the_web`: it may have menus and a frame around the text, which are left out too.
+    `links`: the notes of the whole book, in which the page is known as `path`. `of_the_web`: it may have menus and a frame around the
+    text, which are left out too.
     """
+    notes = links.elements(path, root) if ledger.applies("notes") else frozenset()
     contents = _lists_of_links(root, of_the_web) if ledger.applies("contents-pages") else frozenset()
     for element in root.xpath("//*[contains(@style, 'break-before')]"):
         if _PAGE_BREAK.search(element.get("style")) and element.getparent() is not None:
@@ -82,6 +85,8 @@ def page_text(root: Any, ledger: Ledger, *, of_the_web: bool = False) -> str:
         if name in _NOT_TEXT or element.get("hidden") is not None:
             return Does.NOTHING
         rule = "contents-pages" if element in contents else _rule(element, name, of_the_web)
+        if rule is None and (element in notes or (name == "a" and links.is_mark(path, element))):
+            rule = "notes"
         if rule and leave_out(element, rule, ledger):
             return Does.NOTHING
         if name in _PARAGRAPHS:
