@@ -9,6 +9,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Iterator
+from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
@@ -226,18 +227,25 @@ def test_the_shelf_of_serbian_novels_is_known_and_fits_the_files(shelf: Path, tm
     assert len(novels.sha256) == 100
     assert novels.source.startswith("https://")
     assert "CC BY 4.0" in novels.licence
-    here = sorted(shelf.glob("*.xml"))
-    server = Server({path.name: path.read_bytes() for path in here[:3]})
-    server.trouble[here[1].name] = ("damage", 1)
-    monkeypatch.setattr(fetching, "known_shelf", lambda name: novels)
+    here = {path.name: path.read_bytes() for path in sorted(shelf.glob("*.xml"))}
+    assert len(here) == 92
+    assert here.keys() <= novels.sha256.keys()
+    server = Server(here)
+    first, second, third, *_ = here
+    server.trouble |= {first: ("hang up", 1), second: ("damage", 1), third: ("cut", 1)}
     threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}).start()
     try:
+        monkeypatch.setattr(fetching, "known_shelf", lambda name: novels)
         with pytest.raises(FetchFailed, match="is not there"):
             fetch("eltec-srp", base=server.base, folder=tmp_path)  # the eight that this machine has not
+        verified = {name: novels.sha256[name] for name in here}
+        monkeypatch.setattr(fetching, "known_shelf", lambda name: replace(novels, sha256=verified))
+        fetch("eltec-srp", base=server.base, folder=tmp_path)
     finally:
         server.shutdown()
         server.server_close()
-    assert books_in(tmp_path).keys() <= {path.name for path in here[:3]}
+    assert books_in(tmp_path) == here
+    assert all(server.asked[name] == 1 for name in here.keys() - {first, second, third})
 
 
 def test_an_unknown_shelf_is_refused_with_those_there_are() -> None:
