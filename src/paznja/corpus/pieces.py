@@ -1,4 +1,6 @@
-"""A long text a piece at a time, so that what is made of it (its words, its letters as numbers) never fills memory all at once."""
+"""Texts cut up: a long one a piece at a time, so that what is made of it (its words, its letters as numbers) never fills memory all at
+once; a list of words, as our tables write them, into the words.
+"""
 
 import re
 from collections.abc import Iterator
@@ -18,6 +20,11 @@ def different_words(words: re.Pattern[str], text: str) -> set[str]:
     for start, end in _bounds(text):
         found.update(words.findall(text, start, end))
     return found
+
+
+def words(line: str) -> frozenset[str]:
+    """The words in a line of them, or in several."""
+    return frozenset(line.split())
 
 
 def _bounds(text: str) -> Iterator[tuple[int, int]]:

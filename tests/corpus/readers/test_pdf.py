@@ -182,6 +182,21 @@ def test_captions_and_a_large_first_letter_are_understood() -> None:
     assert ledger.changes["captions"].examples[0].before == "Слика 3. Мост на реци"
 
 
+def test_a_heading_on_two_lines_is_one_and_two_headings_are_two() -> None:
+    out = io.BytesIO()
+    canvas = Canvas(out, pagesize=(420, 595))
+    canvas.setFont("DejaVuSerif", 16)
+    for y, line in ((540, "Глава прва"), (520, "О дугом путу у велики град и"), (500, "о повратку")):
+        canvas.drawCentredString(210, y, line)
+    canvas.setFont("DejaVuSerif", 10)
+    for number in range(20):
+        canvas.drawString(69 if number % 4 == 0 else 55, 460 - 14 * number, "Пошао је рано ујутру да стигне пре мрака, а стигао је ")
+    canvas.save()
+    got, _ = read(out.getvalue())
+    assert got[:2] == ["Глава прва", "О дугом путу у велики град и о повратку"]
+    assert len(got) == 7
+
+
 def pictures(num_pages: int, text: str = "") -> bytes:
     out = io.BytesIO()
     canvas = Canvas(out, pagesize=(420, 595))

@@ -7,7 +7,7 @@ import re
 from bisect import bisect_left
 
 from paznja.corpus.ledger import Ledger
-from paznja.corpus.pieces import different_words
+from paznja.corpus.pieces import different_words, words
 
 JOIN = "\x1f"
 """Stands for the end of a line between the two halves of what may be one word; the hyphen, if any, stands before it."""
@@ -18,6 +18,13 @@ _BROKEN = re.compile(r"(?<![-‐])\b([^\W\d_]{2,})- ([^\W\d_]{2,})\b(?![-‐])")
 _MAY_BE_BROKEN = re.compile(r"- (?<=[^\W\d_]{2}- )(?=[^\W\d_]{2})")  # begins with what is literal, which makes it quick
 _WORD = re.compile(r"[^\W_]+(?:[-‐][^\W_]+)*")
 _LETTERS_AT_END = re.compile(r"[^\W\d_]+\Z")
+# Two words that Serbian writes with a hyphen, whatever else the book has: about how many (два-три, дан-два), and sooner or later.
+_NUMBERS = words("два две двије три четири пет шест седам осам девет десет dva dve dvije tri četiri pet šest sedam osam devet deset")
+_COUNTED = _NUMBERS | words(
+    "један једна једну једно дан сат реч ријеч пут час минут месец мјесец недељу годину корак метар динар минуту "
+    "jedan jedna jednu jedno dan sat reč riječ put čas minut mesec mjesec nedelju godinu korak metar dinar minutu"
+)
+_PAIRS = frozenset({"кад-тад", "мање-више", "тамо-амо", "какав-такав", "kad-tad", "manje-više", "tamo-amo", "kakav-takav"})
 _LONGEST_PART = 40
 _STEM = 3  # letters that an ending can have
 _AROUND = 30
@@ -74,9 +81,9 @@ class _Hyphenation:
     """Which hyphens a book writes within its lines."""
 
     def __init__(self, text: str) -> None:
-        words = {word.casefold() for word in different_words(_WORD, _DIVIDED.sub(" ", text))}
-        self._words = sorted(words)
-        self._parts = {part for word in words if "-" in word for part in [word, *word.split("-")]} | words
+        known = {word.casefold() for word in different_words(_WORD, _DIVIDED.sub(" ", text))}
+        self._words = sorted(known)
+        self._parts = {part for word in known if "-" in word for part in [word, *word.split("-")]} | known
 
     def is_real(self, first: str, second: str) -> bool:
         """Whether the author writes a hyphen here."""
@@ -84,6 +91,8 @@ class _Hyphenation:
             return True
         first, second = first.casefold(), second.casefold()
         whole, apart = first + second, f"{first}-{second}"
+        if apart in _PAIRS or (first in _COUNTED and second in _NUMBERS) or (first == second and len(first) > 3):
+            return True
         for known in (self._knows, self._knows_stem):
             with_hyphen, without = known(apart, len(first) + 1), known(whole, len(first))
             if with_hyphen != without:

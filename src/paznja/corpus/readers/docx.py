@@ -9,9 +9,10 @@ from itertools import chain
 from typing import Any
 
 from paznja.corpus.ledger import Ledger
+from paznja.corpus.pieces import words
 from paznja.corpus.readers.contents import Contents
 from paznja.corpus.readers.front_matter import without_publishers_pages
-from paznja.corpus.readers.markup import Does, leave_out, local_name, plain, running_text, words
+from paznja.corpus.readers.markup import Does, leave_out, local_name, plain, running_text
 from paznja.corpus.readers.office import move_behind_paragraph, real_author, real_title
 from paznja.corpus.readers.zipped import Zipped
 from paznja.errors import UnreadableBook

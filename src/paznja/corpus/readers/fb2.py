@@ -7,9 +7,10 @@ import re
 from typing import Any
 
 from paznja.corpus.ledger import Ledger
+from paznja.corpus.pieces import words
 from paznja.corpus.readers.contents import Contents
 from paznja.corpus.readers.front_matter import without_publishers_pages
-from paznja.corpus.readers.markup import Does, leave_out, local_name, parse_xml, plain, running_text, words
+from paznja.corpus.readers.markup import Does, leave_out, local_name, parse_xml, plain, running_text
 from paznja.errors import UnreadableBook
 
 _DIVISIONS = words("FictionBook body section title epigraph cite poem stanza table annotation")

@@ -18,8 +18,9 @@ from collections.abc import Iterator
 from itertools import pairwise
 
 from paznja.corpus.ledger import Ledger
+from paznja.corpus.pieces import words
 from paznja.corpus.readers.contents import Contents
-from paznja.corpus.readers.markup import PAGE, words
+from paznja.corpus.readers.markup import PAGE
 
 _CONTENTS = words(
     "садржај sadržaj sadrzaj kazalo vsebina содржина съдържание содержание оглавление зміст contents inhalt inhaltsverzeichnis "

@@ -83,11 +83,6 @@ def parse_html(data: bytes) -> Any:
         return None
 
 
-def words(names: str) -> frozenset[str]:
-    """The names in a string of them."""
-    return frozenset(names.split())
-
-
 def local_name(element: Any) -> str:
     """The element's name without its namespace."""
     return element.tag.rpartition("}")[2]

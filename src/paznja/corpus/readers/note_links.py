@@ -7,7 +7,8 @@ from collections.abc import Callable, Iterable, Iterator
 from itertools import islice, takewhile
 from typing import Any, NamedTuple
 
-from paznja.corpus.readers.markup import local_name, plain, words
+from paznja.corpus.pieces import words
+from paznja.corpus.readers.markup import local_name, plain
 
 _MARK = re.compile(r"[\[({]?\s*(\d{1,4}|[*†‡§]{1,5}|[¹²³⁰⁴-⁹]{1,4}|[a-z]|[ivxl]{1,6})\s*[\])}]?\s*[.:)]?")
 _BEGINNING = re.compile(rf"{_MARK.pattern}(?![^\W_])")

@@ -101,6 +101,9 @@ class _Setting:
             return False
         if _DIVIDED.search(line.text) and following.text[0].islower():
             return True
+        if line.size > (1 + 2 * _SAME_SIZE) * self._size:  # a heading, which may be centred
+            room = margins.right - margins.left - (line.right - line.left)
+            return in_one_column and (following.text[0].islower() or _first_word_width(following) > room)
         indent, its_indent = line.left - margins.left, following.left - its_margins.left
         if not self._is_full(line, margins, following) or its_indent > max(indent, 0) + _INDENT * line.size:
             return False
@@ -116,9 +119,7 @@ class _Setting:
     def _is_full(self, line: Line, margins: _Margins, following: Line) -> bool:
         if self._justifies:
             return margins.right - line.right < 0.6 * line.size
-        word = following.text.split(maxsplit=1)[0]
-        width = (following.right - following.left) * (len(word) + 1) / max(len(following.text), 1)
-        return line.right + width + (1.5 if self._sets_off else 0.5) * line.size > margins.right
+        return line.right + _first_word_width(following) + (1.5 if self._sets_off else 0.5) * line.size > margins.right
 
     def _with_margins(self, pages: Sequence[Sequence[Sequence[Line]]]) -> list[tuple[_Margins, Sequence[Line]]]:
         """Every column with its margins: its own left one, else that of its like, and the right one of all its like."""
@@ -153,6 +154,12 @@ class _Setting:
             if bisect_right(lefts, left + 0.25 * self._size) - index >= enough:
                 return left
         return None
+
+
+def _first_word_width(line: Line) -> float:
+    """How wide its first word is, and a space before it."""
+    word = line.text.split(maxsplit=1)[0]
+    return (line.right - line.left) * (len(word) + 1) / max(len(line.text), 1)
 
 
 def _most_common(steps: Sequence[float]) -> float:

@@ -8,9 +8,10 @@ import re
 from dataclasses import dataclass, replace
 
 from paznja.corpus.ledger import Ledger
+from paznja.corpus.pieces import words
 from paznja.corpus.readers.contents import Contents
 from paznja.corpus.readers.front_matter import without_publishers_pages
-from paznja.corpus.readers.markup import PAGE, words
+from paznja.corpus.readers.markup import PAGE
 from paznja.corpus.readers.office import real_author, real_title
 from paznja.errors import UnreadableBook
 

@@ -7,8 +7,9 @@ import re
 from typing import Any
 
 from paznja.corpus.ledger import Ledger
+from paznja.corpus.pieces import words
 from paznja.corpus.readers.contents import Contents
-from paznja.corpus.readers.markup import Does, leave_out, local_name, parse_xml, plain, running_text, words
+from paznja.corpus.readers.markup import Does, leave_out, local_name, parse_xml, plain, running_text
 from paznja.errors import UnreadableBook
 
 _XML = "{http://www.w3.org/XML/1998/namespace}"

@@ -9,8 +9,9 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from paznja.corpus.ledger import Ledger
+from paznja.corpus.pieces import words
 from paznja.corpus.readers.front_matter import is_contents_heading
-from paznja.corpus.readers.markup import Does, leave_out, local_name, plain, running_text, words
+from paznja.corpus.readers.markup import Does, leave_out, local_name, plain, running_text
 from paznja.corpus.readers.note_links import NoteLinks
 
 _OPS_TYPE = "{http://www.idpf.org/2007/ops}type"

@@ -10,15 +10,10 @@ from collections.abc import Iterable
 from functools import cache, lru_cache
 from importlib import resources
 
-from paznja.corpus.pieces import different_words
+from paznja.corpus.pieces import different_words, words
 
 Span = tuple[int, int]
 """Where something begins and ends in a text, in characters."""
-
-
-def words(text: str) -> frozenset[str]:
-    """The words in a line of them."""
-    return frozenset(text.split())
 
 
 _WORD = re.compile(r"[^\W\d_]+")

@@ -3,7 +3,8 @@
 import re
 from collections import Counter
 
-from paznja.corpus.scripts.foreign import foreignness, words
+from paznja.corpus.pieces import words
+from paznja.corpus.scripts.foreign import foreignness
 from paznja.corpus.scripts.script import script_of
 
 _WORD = re.compile(r"[^\W\d_]+")
