@@ -295,3 +295,16 @@ def test_files_are_described_by_name_contents_and_use(books: Path, tmp_path: Pat
     assert describe_files([*reversed(shelf), books], [books / ".." / books.name / shelf[1].name]) == described
     with pytest.raises(NoBooks, match="does not exist"):
         describe_files([books, tmp_path / "nowhere"], None)
+
+
+def test_the_script_is_the_one_of_most_letters_also_where_a_book_has_both(some_stories: list[Path], tmp_path: Path) -> None:
+    books = tmp_path / "both"
+    books.mkdir()
+    first, second, third = (path.read_text(encoding="utf-8") for path in some_stories[:3])
+    (books / "both.txt").write_text(to_latin(first) + second[:2_500], encoding="utf-8")  # more Latin than Cyrillic
+    (books / "cyrillic.txt").write_text(third[:4_800], encoding="utf-8")
+    corpus = read_corpus([books])
+    assert {(book.path.name, book.script, book.converted_from) for book in corpus.books} == {
+        ("both.txt", "cyrillic", "latin"),
+        ("cyrillic.txt", "cyrillic", ""),
+    }

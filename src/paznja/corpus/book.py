@@ -34,6 +34,8 @@ class Book:
     characters: int
     script: str = "other"
     """ "cyrillic", "latin" or "other"."""
+    cyrillic: float = 0.0
+    """How much of its Latin and Cyrillic letters was Cyrillic when it was read."""
     serbian: bool = False
     """Whether it is in Serbian, so that its script can be changed."""
     converted_from: str = ""

@@ -164,8 +164,9 @@ def in_one_script(books: Sequence[Book], config: ReadingConfig, store: Store | N
     """The books in the script that the settings ask for, and which that is; "auto" is the one that most of the Serbian text is in."""
     script = config.script
     if script == "auto":
-        letters = {name: sum(book.characters for book in books if book.serbian and book.script == name) for name in ("cyrillic", "latin")}
-        script = max(letters, key=lambda name: letters[name]) if any(letters.values()) else "keep"
+        serbian = [book for book in books if book.serbian]
+        cyrillic = sum(book.characters * book.cyrillic for book in serbian)
+        script = ("cyrillic" if 2 * cyrillic >= sum(book.characters for book in serbian) else "latin") if serbian else "keep"
     if script == "keep":
         return list(books), script
     results: dict[int, Book] = {}

@@ -31,7 +31,7 @@ from paznja.corpus.readers.tei import read_tei
 from paznja.corpus.scripts.archaic import modernise
 from paznja.corpus.scripts.homoglyphs import mend_homoglyphs
 from paznja.corpus.scripts.language import is_serbian
-from paznja.corpus.scripts.script import script_of
+from paznja.corpus.scripts.script import cyrillic_share, script_of
 from paznja.errors import UnreadableBook
 
 __all__ = ["ADVICE", "READERS", "SUFFIXES", "Book", "Contents", "Reader", "books_in", "read_book", "read_contents", "suffixes"]
@@ -157,6 +157,7 @@ def _book(path: Path, data: bytes, name: str, member: str, off: frozenset[str]) 
         held=text,
         characters=len(text),
         script=script_of(text),
+        cyrillic=cyrillic_share(text),
         serbian=is_serbian(text),
         format=(kind_of(data) or _suffix(name)).removeprefix("."),
         member=member,

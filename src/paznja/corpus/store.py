@@ -23,7 +23,7 @@ from paznja.corpus.scripts.script import script_of
 READING_VERSION = 3
 """Raised whenever the same files would give another text: what was kept by another version is not used."""
 
-_KEPT = ("title", "author", "language", "sha256", "characters", "script", "serbian", "format", "member", "notices")
+_KEPT = ("title", "author", "language", "sha256", "characters", "script", "cyrillic", "serbian", "format", "member", "notices")
 
 
 class Store:

@@ -14,11 +14,22 @@ def script_of(text: str) -> Script:
 
     Of a text longer than a million characters about a million are looked at, evenly spaced.
     """
+    letters = _letters(text)
+    if letters["cyrillic"] > max(letters["latin"], letters["other"]):
+        return "cyrillic"
+    return "latin" if letters["latin"] > letters["other"] else "other"
+
+
+def cyrillic_share(text: str) -> float:
+    """How much of the text's Latin and Cyrillic letters is Cyrillic, of a long text as above; 0 where there are none."""
+    letters = _letters(text)
+    return letters["cyrillic"] / max(1, letters["cyrillic"] + letters["latin"])
+
+
+def _letters(text: str) -> dict[str, int]:
     letters = {"other": 0, "latin": 0, "cyrillic": 0}
     for character, count in Counter(text[:: 1 + len(text) // _LETTERS_LOOKED_AT]).items():
         if character.isalpha():
             name = unicodedata.name(character, "")
             letters["cyrillic" if name.startswith("CYRILLIC") else "latin" if name.startswith("LATIN") else "other"] += count
-    if letters["cyrillic"] > max(letters["latin"], letters["other"]):
-        return "cyrillic"
-    return "latin" if letters["latin"] > letters["other"] else "other"
+    return letters
