@@ -99,6 +99,14 @@ class Ledger:
             if example not in change.examples:
                 change.examples.append(example)
 
+    def note_in(
+        self, rule: str, text: str, span: tuple[int, int], after: str = "", *, before: str | None = None, around: int = 30, count: int = 1
+    ) -> None:
+        """`note` of what stands at a span of the text, with so many characters around it; `before` says it otherwise."""
+        start, end = span
+        left, right = text[max(start - around, 0) : start], text[end : end + around]
+        self.note(rule, text[start:end] if before is None else before, after, left=left, right=right, count=count)
+
     def say(self, notice: str) -> None:
         """Tell the user a sentence about this book."""
         if notice not in self.notices:

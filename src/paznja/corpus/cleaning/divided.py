@@ -27,7 +27,6 @@ _COUNTED = _NUMBERS | words(
 _PAIRS = frozenset({"кад-тад", "мање-више", "тамо-амо", "какав-такав", "kad-tad", "manje-više", "tamo-amo", "kakav-takav"})
 _LONGEST_PART = 40
 _STEM = 3  # letters that an ending can have
-_AROUND = 30
 
 
 def join_divided(text: str, ledger: Ledger) -> str:
@@ -42,9 +41,7 @@ def join_divided(text: str, ledger: Ledger) -> str:
         first, hyphen, second = match.groups()
         if hyphen in "-‐" and hyphenated.is_real(first, second):
             return f"{first}{hyphen}{second}"
-        start, end = match.span()
-        left, right = text[max(start - _AROUND, 0) : start], text[end : end + _AROUND]
-        ledger.note("divided-words", f"{first}{hyphen}\n{second}", first + second, left=left, right=right)
+        ledger.note_in("divided-words", text, match.span(), first + second, before=f"{first}{hyphen}\n{second}")
         return first + second
 
     return _ANY_JOIN.sub("", _DIVIDED.sub(join, text))
@@ -62,10 +59,9 @@ def mend_broken(text: str, ledger: Ledger) -> str:
         first, second = match.groups()
         if (first + second).casefold() not in known or (first.casefold() in known and second.casefold() in known):
             continue
-        start, end = match.span()
-        ledger.note("broken-words", match[0], first + second, left=text[max(start - _AROUND, 0) : start], right=text[end : end + _AROUND])
-        pieces += text[position:start], first, second
-        position = end
+        ledger.note_in("broken-words", text, match.span(), first + second)
+        pieces += text[position : match.start()], first, second
+        position = match.end()
     return "".join(pieces) + text[position:] if pieces else text
 
 

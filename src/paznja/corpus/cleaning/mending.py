@@ -11,7 +11,7 @@ from itertools import islice
 from paznja.corpus.ledger import Ledger
 from paznja.corpus.pieces import different_words
 
-_AROUND = 30
+_LONGEST_BEFORE = 30  # letters before a digit that are looked at
 _MOST_EXAMPLES = 3
 _LIGATURES = {"ﬀ": "ff", "ﬁ": "fi", "ﬂ": "fl", "ﬃ": "ffi", "ﬄ": "ffl", "ﬅ": "st", "ﬆ": "st"}
 _LIGATURE = re.compile("[ﬀ-ﬆ]")
@@ -35,8 +35,8 @@ def replace_signs(text: str, ledger: Ledger, rule: str, signs: re.Pattern[str], 
         count, position = text.count(sign), -1
         for number in range(min(count, _MOST_EXAMPLES)):
             position = text.index(sign, position + 1)
-            left, right = text[max(position - _AROUND, 0) : position], text[position + 1 : position + _AROUND]
-            ledger.note(rule, sign, instead(sign), left=left, right=right, count=count - number if number == _MOST_EXAMPLES - 1 else 1)
+            of_these = count - number if number == _MOST_EXAMPLES - 1 else 1
+            ledger.note_in(rule, text, (position, position + 1), instead(sign), count=of_these)
         text = text.replace(sign, instead(sign))
     return text
 
@@ -56,7 +56,7 @@ def mend_digits(text: str, ledger: Ledger) -> str:
     position = 0
     for digit in digits:
         place = digit.start()
-        before = _LETTERS_BEFORE.search(text, max(place - _AROUND, 0), place)
+        before = _LETTERS_BEFORE.search(text, max(place - _LONGEST_BEFORE, 0), place)
         after = _WORD.match(text, place + 1)
         if before is None or after is None or len(before[0]) + len(after[0]) < 2 or not _stands_alone(text, before.start(), after.end()):
             continue
@@ -65,13 +65,7 @@ def mend_digits(text: str, ledger: Ledger) -> str:
         letter = _letter(digit[0], before[0], after[0], begins, known)
         if not letter:
             continue
-        ledger.note(
-            "misread-digits",
-            text[before.start() : after.end()],
-            before[0] + letter + after[0],
-            left=text[max(before.start() - _AROUND, 0) : before.start()],
-            right=text[after.end() : after.end() + _AROUND],
-        )
+        ledger.note_in("misread-digits", text, (before.start(), after.end()), before[0] + letter + after[0])
         pieces += text[position:place], letter
         position = place + 1
     return "".join(pieces) + text[position:] if pieces else text
@@ -112,8 +106,7 @@ def remove_noise(text: str, ledger: Ledger) -> str:
     def leave_out(match: re.Match[str]) -> str:
         if len(set(match[0]) - {" "}) < 2 or not any(sign in match[0] for sign in _NOISE):
             return match[0]
-        start, end = match.span()
-        ledger.note("scan-noise", match[0], left=text[max(start - _AROUND, 0) : start], right=text[end : end + _AROUND])
+        ledger.note_in("scan-noise", text, match.span())
         return ""
 
     return _NOISE_RUN.sub(leave_out, text)
@@ -121,6 +114,5 @@ def remove_noise(text: str, ledger: Ledger) -> str:
 
 def _substitute(text: str, ledger: Ledger, rule: str, pattern: re.Pattern[str], instead: str) -> str:
     for match in pattern.finditer(text):
-        start, end = match.span()
-        ledger.note(rule, match[0], instead, left=text[max(start - _AROUND, 0) : start], right=text[end : end + _AROUND])
+        ledger.note_in(rule, text, match.span(), instead)
     return pattern.sub(instead, text)

@@ -46,7 +46,7 @@ def without_notices(text: str, ledger: Ledger) -> str:
     pieces: list[str] = []
     position = 0
     for first, last in spans:
-        ledger.note("library-notices", text[first:last], left=text[max(first - 60, 0) : first], right=text[last : last + 60])
+        ledger.note_in("library-notices", text, (first, last), around=60)
         pieces.append(text[position:first])
         position = last
     return "".join(pieces) + text[position:]

@@ -42,7 +42,6 @@ _TAKEN_FOR = (("cp1250", "cp1252"), ("cp1251", "cp1252"), ("cp1251", "cp1250"))
 _MUCH_BETTER, _FEWEST_MISREAD = 3.0, 20
 _SLICES, _SLICE = 5, 1_000
 _CYRILLIC = re.compile("[Ѐ-ӿ]")
-_AROUND = 20
 _MARKS = re.compile("[\x82\x84\x85\x8a\x8b\x8e\x91-\x97\x9a\x9b\x9e]")  # the same in Windows-1250 and 1252, and mostly in 1251
 _SURE_MARKS = "\x84\x93\x94\x96\x97"
 
@@ -106,8 +105,7 @@ def _read_again(text: str, code_page: str, taken_for: str) -> str | None:
 def _mend_marks(text: str, ledger: Ledger) -> str:
     def mark(match: re.Match[str]) -> str:
         after = match[0].encode("latin-1").decode("cp1252")
-        left, right = text[max(match.start() - _AROUND, 0) : match.start()], text[match.end() : match.end() + _AROUND]
-        ledger.note("mojibake", match[0], after, left=left, right=right)
+        ledger.note_in("mojibake", text, match.span(), after, around=20)
         return after
 
     ledger.say("Its quotation marks and dashes had been taken for control characters; they were put back.")

@@ -78,9 +78,7 @@ def _without_notes(source: str, ledger: Ledger) -> str:
         if "[^" not in source and "^[" not in source:
             break
         for match in pattern.finditer(source):
-            ledger.note(
-                "notes", match[0].strip(), left=source[max(0, match.start() - 40) : match.start()], right=source[match.end() :][:40]
-            )
+            ledger.note_in("notes", source, match.span(), before=match[0].strip(), around=40)
         source = pattern.sub("", source)
     return source
 

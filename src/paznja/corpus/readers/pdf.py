@@ -292,10 +292,9 @@ def _without_marks(text: str, ledger: Ledger) -> str:
     if ledger.applies("notes"):
 
         def leave_out(mark: re.Match[str]) -> str:
-            left, right = text[max(mark.start() - 30, 0) : mark.start()], text[mark.end() : mark.end() + 30]
-            if _UNIT.search(left):  # m²
+            if _UNIT.search(text[max(mark.start() - 30, 0) : mark.start()]):  # m²
                 return mark[0]
-            ledger.note("notes", mark[1] or mark[0], left=left, right=right)
+            ledger.note_in("notes", text, mark.span(), before=mark[1] or mark[0])
             return ""
 
         text = _MARK.sub(leave_out, text)

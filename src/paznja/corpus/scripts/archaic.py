@@ -21,7 +21,6 @@ _MARK = re.compile("(?<=[аеиоурaeiourАЕИОУРAEIOUR])[\u0300-\u0302\u0
 _WITHOUT_MARK = str.maketrans("ѐѝЀЍȁȃȅȇȉȋȍȏȑȓȕȗ", "еиЕИaaeeiioorruu", "\u0300\u0301\u0302\u0304\u030f\u0311") | {0x313: "’"}
 _CIRCUMFLEX = re.compile(r"[^\W\d_]*[âêîôûÂÊÎÔÛ][^\W\d_]*")
 _WITHOUT_CIRCUMFLEX = str.maketrans("âêîôûÂÊÎÔÛ", "aeiouAEIOU")
-_AROUND = 30
 _LINE = 400
 _FOREIGN = 6
 """Bits of evidence, of which the accent gives six, beyond which a word is foreign."""
@@ -54,7 +53,7 @@ def _replaced(text: str, pattern: re.Pattern[str], instead: Callable[[re.Match[s
             continue
         pieces += text[end : found.start()], new
         end = found.end()
-        ledger.note(rule, found[0], new, left=text[max(0, found.start() - _AROUND) : found.start()], right=text[end : end + _AROUND])
+        ledger.note_in(rule, text, found.span(), new)
     return "".join(pieces) + text[end:] if pieces else text
 
 
@@ -77,7 +76,7 @@ def _todays(text: str, ledger: Ledger) -> str:
             new = _TODAY.get(letter[0], "")
             pieces += text[end:start], new
             end = after
-            ledger.note("archaic", letter[0], new, left=text[max(0, start - _AROUND) : start], right=text[after : after + _AROUND])
+            ledger.note_in("archaic", text, (start, after), new)
     return "".join(pieces) + text[end:] if pieces else text
 
 

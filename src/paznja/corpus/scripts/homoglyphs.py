@@ -19,7 +19,6 @@ _WORD = re.compile("[A-Za-z\u00c0-\u024f\u0400-\u052f\u0300-\u036f]+")
 _RUN_TOGETHER = re.compile("[^\\W\\d_A-ZА-Ш][A-Z]")
 _NUMERAL = re.compile("[IVXLCDM]{2,}")
 _OF_OLD = re.compile("[ѣъьыэщяюй]")
-_AROUND = 30
 
 
 def mend_homoglyphs(text: str, ledger: Ledger) -> str:
@@ -41,8 +40,7 @@ def mend_homoglyphs(text: str, ledger: Ledger) -> str:
         if word and mended:
             pieces += text[end : word.start()], mended
             end = word.end()
-            left, right = text[max(0, word.start() - _AROUND) : word.start()], text[end : end + _AROUND]
-            ledger.note("homoglyphs", word[0], mended, left=left, right=right)
+            ledger.note_in("homoglyphs", text, word.span(), mended)
     return "".join(pieces) + text[end:] if pieces else text
 
 
