@@ -13,7 +13,7 @@ from paznja.corpus.pieces import words
 from paznja.corpus.readers.contents import Contents
 from paznja.corpus.readers.front_matter import without_publishers_pages
 from paznja.corpus.readers.markup import Does, leave_out, local_name, plain, running_text
-from paznja.corpus.readers.office import move_behind_paragraph, real_author, real_title
+from paznja.corpus.readers.office import PAGE_FIELD, move_behind_paragraph, real_author, real_title
 from paznja.corpus.readers.zipped import Zipped
 from paznja.errors import UnreadableBook
 
@@ -31,7 +31,6 @@ _SIGNIFICANT = words("t delText instrText delInstrText noBreakHyphen sym")
 _CONTENTS_STYLE = re.compile(r"toc (?:\d|heading)|tocheading|table of (?:figures|authorities)|index (?:\d|heading)|contents (?:\d|heading)")
 _CAPTION_STYLES = frozenset({"caption", "image caption", "table caption", "illustration", "figure caption"})
 _CONTENTS_FIELD = re.compile(r"\s*(?:TOC|INDEX|TOA|BIBLIOGRAPHY)\b")
-_PAGE_FIELD = re.compile(r"\s*(?:PAGE|NUMPAGES|SECTIONPAGES|PAGEREF)\b")
 _DEEPEST_FIELD = 20
 _OFF = frozenset({"0", "false", "off", "none"})
 
@@ -158,7 +157,7 @@ def _leave_out_fields(root: Any, ledger: Ledger) -> None:
 
 
 def _leave_out_result(instruction: str, results: list[Any], ledger: Ledger) -> None:
-    rule = "contents-pages" if _CONTENTS_FIELD.match(instruction) else "page-numbers" if _PAGE_FIELD.match(instruction) else None
+    rule = "contents-pages" if _CONTENTS_FIELD.match(instruction) else "page-numbers" if PAGE_FIELD.match(instruction) else None
     text = " ".join(element.text for element in results if element.text)
     if rule and text and ledger.applies(rule):
         ledger.note(rule, text)

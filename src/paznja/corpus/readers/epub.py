@@ -51,8 +51,9 @@ def read_epub(data: bytes, ledger: Ledger) -> Contents:
     _refuse_protected(archive, [path for path, _ in pages])
     paths = [(next((path for path in (quoted, unquote(quoted)) if path in archive.names), quoted), rule) for quoted, rule in pages]
     archive.refuse_too_much_text(path for path, _ in paths)
-    links = find_note_links(_linked_pages(archive, [path for path, _ in paths]), _follow)
-    texts = [_page_text(archive, path, rule, links, ledger) for path, rule in paths]
+    found = [(path, archive.read(path), rule) for path, rule in paths]
+    links = find_note_links(_linked_pages(found), _follow)
+    texts = [_page_text(path, data, rule, links, ledger) for path, data, rule in found]
     title, author, language = _first(package, "title"), _authors(package), _first(package, "language")
     return without_publishers_pages(Contents(f"\n{PAGE}\n".join(texts), title, author, language), ledger)
 
@@ -96,10 +97,10 @@ def _resolve(folder: str, href: str) -> str:
     return posixpath.normpath(posixpath.join(folder, href.partition("#")[0])).lstrip("/")
 
 
-def _linked_pages(archive: Zipped, paths: list[str]) -> Iterator[tuple[str, Any]]:
+def _linked_pages(pages: list[tuple[str, bytes, str | None]]) -> Iterator[tuple[str, Any]]:
     """All pages, one at a time, if any link leads to a place within one; else none."""
-    if any(_LINK_TO_PLACE.search(archive.read(path)) for path in paths):
-        yield from ((path, root) for path in paths if (root := _root(archive.read(path))) is not None)
+    if any(_LINK_TO_PLACE.search(data) for _, data, _ in pages):
+        yield from ((path, root) for path, data, _ in pages if (root := _root(data)) is not None)
 
 
 def _follow(page: str, href: str) -> tuple[str, str] | None:
@@ -116,8 +117,8 @@ def _root(data: bytes) -> Any:
         return parse_html(data)
 
 
-def _page_text(archive: Zipped, path: str, rule: str | None, links: NoteLinks, ledger: Ledger) -> str:
-    root = _root(archive.read(path))
+def _page_text(path: str, data: bytes, rule: str | None, links: NoteLinks, ledger: Ledger) -> str:
+    root = _root(data)
     if root is None:
         return ""
     text = page_text(root, ledger, links, path)

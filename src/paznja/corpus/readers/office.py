@@ -5,6 +5,9 @@ from typing import Any
 
 from paznja.corpus.readers.markup import local_name
 
+PAGE_FIELD = re.compile(r"\s*(?:PAGE|NUMPAGES|SECTIONPAGES|PAGEREF)\b")
+"""The instruction of a field that is a page's number, in Word's documents and in RTF."""
+
 _NO_TITLE = re.compile(
     r"Microsoft Word\b.*|.*\.(?:docx?|odt|rtf|txt)|(?:Untitled|Document|Dokument|Документ|Naslov|Наслов|Без имена|Bez imena)[\s_-]*\d*"
     r"|Normal|PowerPoint Presentation",

@@ -15,8 +15,10 @@ from typing import NamedTuple
 from paznja.corpus.cleaning.divided import JOIN
 from paznja.corpus.readers.pages import Line
 
-_DIALOGUE = re.compile(r"(?:—|–|―|--|-)\s*\S")
-_SENTENCE_END = re.compile(r"[.!?…:;][\"“”’»«')\]]*$")
+SPEECH = re.compile(r"(?:—|–|―|--|-)\s*\S")
+"""How what somebody says begins, at the start of a line."""
+SENTENCE_END = re.compile(r"[.!?…:;][\"“”’»«')\]]*$")
+
 _DIVIDED = re.compile(r"[\w][-‐¬\u00ad]$")
 _SAME_SIZE = 0.08
 _WIDER_GAP = 1.35
@@ -107,8 +109,8 @@ class _Setting:
         indent, its_indent = line.left - margins.left, following.left - its_margins.left
         if not self._is_full(line, margins, following) or its_indent > max(indent, 0) + _INDENT * line.size:
             return False
-        ended = _SENTENCE_END.search(line.text) is not None
-        speaks = _DIALOGUE.match(following.text) is not None
+        ended = SENTENCE_END.search(line.text) is not None
+        speaks = SPEECH.match(following.text) is not None
         if its_indent > _INDENT * line.size:  # two lines that are both indented: a block, or two short paragraphs
             return not (ended and (speaks or following.text[0].isupper() or following.text[0] in '„«»"“'))
         return not (ended and speaks and not self._sets_off)

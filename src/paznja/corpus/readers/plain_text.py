@@ -23,6 +23,7 @@ from paznja.corpus.cleaning.divided import JOIN, join_divided
 from paznja.corpus.encodings.encoding import decode
 from paznja.corpus.ledger import Ledger
 from paznja.corpus.readers.contents import Contents
+from paznja.corpus.readers.paragraphs import SENTENCE_END, SPEECH
 from paznja.corpus.readers.printed import without_pages
 
 _NARROWEST, _WIDEST = 45, 120
@@ -31,8 +32,6 @@ _LEAST_INDENTED, _MOST_INDENTED = 0.03, 0.6
 _DEEPEST_INDENT = 10
 _INDENTED_SPEECHES = 0.6
 _LINE_END = re.compile(r"\r+\n?")
-_DIALOGUE = re.compile(r"(?:—|–|―|--|-)\s*\S")
-_SENTENCE_END = re.compile(r"[.!?…:;][\"“”’»«')\]]*$")
 _DIVIDED_WORD = re.compile(r"[^\W_][-‐¬\u00ad]$")
 
 
@@ -73,9 +72,7 @@ def join_wrapped_lines(text: str, ledger: Ledger | None = None) -> str:
 
 def _indents_speeches(lines: list[str], margin: int) -> bool:
     """Whether most dashes after the end of a sentence begin an indented line."""
-    speeches = [
-        _indent(line) > margin for before, line in pairwise(lines) if _DIALOGUE.match(line.lstrip()) and _SENTENCE_END.search(before)
-    ]
+    speeches = [_indent(line) > margin for before, line in pairwise(lines) if SPEECH.match(line.lstrip()) and SENTENCE_END.search(before)]
     return bool(speeches) and sum(speeches) >= _INDENTED_SPEECHES * len(speeches)
 
 
@@ -122,8 +119,8 @@ def _is_full(line: str, following: str, width: int) -> bool:
 def _is_continued(line: str, following: str, width: int, margin: int | None, *, speeches_indented: bool) -> bool:
     if not line.strip() or not following.strip() or not _is_full(line, following, width) or _indent(following) > _indent(line):
         return False
-    if not _SENTENCE_END.search(line):
+    if not SENTENCE_END.search(line):
         return True
     if margin is not None and _indent(following) > margin:  # both are first lines, or lines of a passage that is set off
         return following.lstrip()[0].islower()
-    return speeches_indented or _DIALOGUE.match(following.lstrip()) is None
+    return speeches_indented or SPEECH.match(following.lstrip()) is None

@@ -12,7 +12,7 @@ from paznja.corpus.pieces import words
 from paznja.corpus.readers.contents import Contents
 from paznja.corpus.readers.front_matter import without_publishers_pages
 from paznja.corpus.readers.markup import PAGE
-from paznja.corpus.readers.office import real_author, real_title
+from paznja.corpus.readers.office import PAGE_FIELD, real_author, real_title
 from paznja.errors import UnreadableBook
 
 # A run of characters outside ASCII is one token, so that a book in Cyrillic is not read a letter at a time.
@@ -85,7 +85,6 @@ _CODE_PAGES = {
     255: "cp437",
 }
 _CONTENTS_FIELD = re.compile(r"\s*(?:TOC|INDEX|TOA)\b")
-_PAGE_FIELD = re.compile(r"\s*(?:PAGE|NUMPAGES|SECTIONPAGES|PAGEREF)\b")
 _CONTENTS_STYLE = re.compile(r"toc \d|toc heading|table of figures|index (?:\d|heading)|contents (?:\d|heading)", re.IGNORECASE)
 _CAPTION_STYLE = re.compile(r"caption|illustration|image caption|table caption", re.IGNORECASE)
 _ONE_CHARACTER = re.compile(rb"[\r\n]*(?:\\'[0-9a-fA-F]{2}|[^\\{}\r\n])")
@@ -315,7 +314,7 @@ class _Reader:
                 instruction = self.instruction.line()
                 if _CONTENTS_FIELD.match(instruction):
                     self._leave_out("contents-pages")
-                elif _PAGE_FIELD.match(instruction):
+                elif PAGE_FIELD.match(instruction):
                     self._leave_out("page-numbers")
             case "shptxt" | "dptxbxtext" if state.sink.of_the_book:
                 state.sink = _Sink(of_the_book=True)
