@@ -99,10 +99,9 @@ def books_in(path: Path, off: Iterable[str] = ()) -> list[Book | Unreadable]:
     """
     off = frozenset(off)
     data = _bytes(path)
-    if not data.strip():
-        raise UnreadableBook("is empty")
-    if not _is_archive(data, path.name):
-        return [_book(path, data, path.name, "", off)]
+    kind = _kind(data, path.name)
+    if kind not in ARCHIVES:
+        return [_book(path, data, path.name, kind, "", off)]
     results: list[Book | Unreadable] = []
     for member in members(data, SUFFIXES | ADVICE.keys()):
         try:
@@ -122,18 +121,7 @@ def read_contents(data: bytes, name: str, ledger: Ledger) -> Contents:
     Raises:
         UnreadableBook: the reason, without the file's name.
     """
-    if not data.strip():
-        raise UnreadableBook("is empty")
-    suffix = _suffix(name)
-    kind = kind_of(data)
-    if kind in ARCHIVES and suffix in _ZIPPED:
-        kind = suffix  # its reader says what is missing
-    reader = READERS.get(kind or suffix)
-    if reader is None:
-        named = kind or suffix
-        what = f"a {named} file" if named else "a file without an ending such as .txt"
-        raise UnreadableBook(f"is {what}, which cannot be read; {ADVICE.get(named, f'save it as one of {suffixes()}')}")
-    return reader(data, ledger)
+    return _contents(data, _kind(data, name), ledger)
 
 
 def suffixes() -> str:
@@ -141,9 +129,17 @@ def suffixes() -> str:
     return ", ".join(sorted(SUFFIXES))
 
 
-def _book(path: Path, data: bytes, name: str, member: str, off: frozenset[str]) -> Book:
+def _contents(data: bytes, kind: str, ledger: Ledger) -> Contents:
+    reader = READERS.get(kind)
+    if reader is None:
+        what = f"a {kind} file" if kind else "a file without an ending such as .txt"
+        raise UnreadableBook(f"is {what}, which cannot be read; {ADVICE.get(kind, f'save it as one of {suffixes()}')}")
+    return reader(data, ledger)
+
+
+def _book(path: Path, data: bytes, name: str, kind: str, member: str, off: frozenset[str]) -> Book:
     ledger = Ledger(off)
-    contents = read_contents(data, name, ledger)
+    contents = _contents(data, kind, ledger)
     text = clean_book(mend_mojibake(contents.text, ledger), ledger)
     text = modernise(mend_homoglyphs(text, ledger), ledger)
     if not text:
@@ -159,7 +155,7 @@ def _book(path: Path, data: bytes, name: str, member: str, off: frozenset[str]) 
         script=script_of(text),
         cyrillic=cyrillic_share(text),
         serbian=is_serbian(text),
-        format=(kind_of(data) or _suffix(name)).removeprefix("."),
+        format=kind.removeprefix("."),
         member=member,
         notices=tuple(ledger.notices),
         changes=ledger.changes,
@@ -167,24 +163,33 @@ def _book(path: Path, data: bytes, name: str, member: str, off: frozenset[str]) 
     )
 
 
-def _is_archive(data: bytes, name: str) -> bool:
-    return kind_of(data) in ARCHIVES and _suffix(name) not in _ZIPPED
+def _kind(data: bytes, name: str) -> str:
+    """The suffix of the format that a file is in, by what its bytes say, else by its name; a book in a zip is what its name says.
+
+    Raises:
+        UnreadableBook: it is empty, or is known to be no book.
+    """
+    if not data.strip():
+        raise UnreadableBook("is empty")
+    kind, suffix = kind_of(data), _suffix(name)
+    return suffix if kind is None or (kind in ARCHIVES and suffix in _ZIPPED) else kind  # the reader says what is missing in it
 
 
 def _suffix(name: str) -> str:
     return PurePosixPath(name).suffix.lower()
 
 
-def _only_member(data: bytes, name: str) -> tuple[bytes, str]:
-    """A book in an archive; one that is packed once more (FB2.ZIP) unpacked, but not an archive of several books."""
-    if not data.strip() or not _is_archive(data, name):
-        return data, name
+def _only_member(data: bytes, name: str) -> tuple[bytes, str, str]:
+    """A book in an archive, its name and its kind; one that is packed once more (FB2.ZIP) unpacked, but not an archive of several books."""
+    kind = _kind(data, name)
+    if kind not in ARCHIVES:
+        return data, name, kind
     inside = list(members(data, frozenset({".fb2"})))
     if len(inside) != 1:
         raise UnreadableBook("is an archive inside the archive; unpack it and give the folder")
     if inside[0].reason:
         raise UnreadableBook(inside[0].reason)
-    return inside[0].data, inside[0].name
+    return inside[0].data, inside[0].name, _kind(inside[0].data, inside[0].name)
 
 
 def _bytes(path: Path) -> bytes:
