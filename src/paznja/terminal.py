@@ -38,6 +38,8 @@ DRAWING_SECONDS = 0.1
 BLOG_ITERATIONS = 20_000
 """Of the run of 2023, whose time on this machine is said before the preset `blog` starts."""
 
+_FILES = "{task.completed}/{task.total}  {task.fields[file]}"  # behind a bar
+
 
 class Display:
     """Shows a training: give every event to `show`. A context manager, so that the terminal is left as it was found."""
@@ -302,37 +304,31 @@ def _run_row(run: Run) -> list[Text | str]:
 @contextmanager
 def scoring_bar(*, shown: bool) -> Iterator[Callable[[int, int], None] | None]:
     """A bar on standard error while text is scored; nothing where that is no terminal."""
-    console = Console(stderr=True)
-    if not shown or not console.is_terminal:
-        yield None
-        return
-    with Progress(TextColumn("Scoring"), BarColumn(), TextColumn("{task.percentage:.0f} %"), console=console, transient=True) as bar:
-        task = bar.add_task("")
-        yield lambda done, total: bar.update(task, completed=done, total=total)
+    with _bar("Scoring", "{task.percentage:.0f} %", shown=shown) as update:
+        yield None if update is None else lambda done, total: update(done, total, "")
 
 
 @contextmanager
 def reading_bar(*, shown: bool) -> Iterator[Callable[[int, int, Path], None] | None]:
     """A bar on standard error while files are read; nothing where that is no terminal."""
-    with _files_bar("Reading books", shown=shown) as update:
+    with _bar("Reading books", _FILES, shown=shown) as update:
         yield None if update is None else lambda done, total, path: update(done, total, path.name)
 
 
 @contextmanager
 def fetching_bar(*, shown: bool) -> Iterator[Callable[[int, int, str], None] | None]:
     """A bar on standard error while books are fetched; nothing where that is no terminal."""
-    with _files_bar("Fetching books", shown=shown) as update:
+    with _bar("Fetching books", _FILES, shown=shown) as update:
         yield update
 
 
 @contextmanager
-def _files_bar(title: str, *, shown: bool) -> Iterator[Callable[[int, int, str], None] | None]:
+def _bar(title: str, behind: str, *, shown: bool) -> Iterator[Callable[[int, int, str], None] | None]:
     console = Console(stderr=True)
     if not shown or not console.is_terminal:
         yield None
         return
-    columns = (TextColumn(title), BarColumn(), TextColumn("{task.completed}/{task.total}  {task.fields[file]}"))
-    with Progress(*columns, console=console, transient=True) as bar:
+    with Progress(TextColumn(title), BarColumn(), TextColumn(behind), console=console, transient=True) as bar:
         task = bar.add_task("", file="")
         yield lambda done, total, file: bar.update(task, completed=done, total=total, file=file)
 
