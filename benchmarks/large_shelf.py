@@ -1,8 +1,8 @@
 """A shelf far larger than memory should grow: made-up books, read and tokenized in a fresh process whose memory is watched.
 
-    python benchmarks/large_shelf.py [--gigabytes 2] [--book-megabytes 1] [--folder DIR]
+    python benchmarks/large_shelf.py [--gigabytes 2] [--book-megabytes 1] [--encoding utf-8] [--folder DIR]
 
-The books are plain text of made-up Cyrillic words, a shelf of so many gigabytes in UTF-8, made beforehand in a folder that goes away
+The books are plain text of made-up Cyrillic words, a shelf of so many gigabytes, made beforehand in a folder that goes away
 afterwards (the disk needs three times as much: the books, their cleaned text, their ids). Preparing is what `paznja train` does before
 it trains: finding, reading, cleaning, comparing, tokenizing; first with an empty cache, then again with the full one. Memory is the peak
 of the process alone, as the operating system counts it, and of all its processes together, seen every tenth of a second; what they
@@ -24,17 +24,17 @@ VOCABULARY = 100_000
 SENTENCE = 15
 
 
-def make_shelf(folder: Path, num_bytes: float, book_bytes: float) -> int:
+def make_shelf(folder: Path, num_bytes: float, book_bytes: float, encoding: str = "utf-8") -> int:
     """Books of about so many bytes, together about `num_bytes`; how many there are. The same for the same numbers."""
     draw = np.random.default_rng(1)
     syllables = np.array([a + b for a in "бвгдзклмнпрстч" for b in "аеиоу"])
     words = ["".join(syllables[draw.integers(len(syllables), size=draw.integers(1, 5))]) for _ in range(VOCABULARY)]
-    mean = 1 + sum(len(word.encode()) for word in words) / VOCABULARY
+    mean = 1 + sum(len(word.encode(encoding)) for word in words) / VOCABULARY
     num_books = max(2, round(num_bytes / book_bytes))
     for number in range(num_books):
         chosen = (VOCABULARY * draw.random(round(book_bytes / mean)) ** 3).astype(int).tolist()  # some words far oftener than others
         lines = [" ".join(words[i] for i in chosen[start : start + SENTENCE]) for start in range(0, len(chosen), SENTENCE)]
-        (folder / f"{number:06}.txt").write_text("".join(f"{line.capitalize()}.\n" for line in lines), encoding="utf-8")
+        (folder / f"{number:06}.txt").write_text("".join(f"{line.capitalize()}.\n" for line in lines), encoding=encoding)
     return num_books
 
 
@@ -52,14 +52,16 @@ def prepare_shelf(shelf: Path, cache: Path) -> dict[str, Any]:
 @click.command(help=__doc__)
 @click.option("--gigabytes", default=2.0, show_default=True, help="Of the whole shelf.")
 @click.option("--book-megabytes", default=1.0, show_default=True, help="Of a book.")
+@click.option("--encoding", default="utf-8", show_default=True, help="Of the files; in cp1251 each byte is a character.")
 @click.option("--folder", type=click.Path(exists=True, path_type=Path), help="Where there is room; the system's temporary one otherwise.")
-def main(gigabytes: float, book_megabytes: float, folder: Path | None) -> None:
+def main(gigabytes: float, book_megabytes: float, encoding: str, folder: Path | None) -> None:
     click.echo(f"{machine()}\n")
     rows = []
     with tempfile.TemporaryDirectory(dir=folder) as place:
         shelf = Path(place) / "shelf"
         shelf.mkdir()
-        num_books = make_shelf(shelf, 1e9 * gigabytes, 1e6 * book_megabytes)
+        # In a process of its own too: a process's peak counts what the one that started it had in memory then.
+        num_books, _ = in_fresh_process(make_shelf, shelf, 1e9 * gigabytes, 1e6 * book_megabytes, encoding)
         size = sum(path.stat().st_size for path in shelf.iterdir())
         for kind in ("empty", "full"):
             measured, peak_of_all = in_fresh_process(prepare_shelf, shelf, Path(place) / "cache")
