@@ -3,7 +3,12 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
+import signal
+import subprocess
+import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -175,3 +180,31 @@ def test_a_fetched_shelf_answers_to_its_name_unless_a_file_is_called_so(
     (tmp_path / "eltec-srp").mkdir()
     shutil.copy(min(books.iterdir()), tmp_path / "eltec-srp" / "one.txt")
     assert {book.path.name for book in paznja.read_shelf("eltec-srp", cache=cache).books} == {"one.txt"}
+
+
+def hear_interrupts() -> None:
+    """What a shell starts in the background is deaf to Ctrl-C."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+@pytest.mark.skipif(os.name != "posix", reason="signals are sent as POSIX has them")
+def test_two_ctrl_c_while_books_are_read_stop_it(stories_folder: Path, tmp_path: Path) -> None:
+    text = "".join(path.read_text(encoding="utf-8") for path in sorted(stories_folder.glob("*.txt")))
+    folder = tmp_path / "many"
+    folder.mkdir()
+    for number in range(40):
+        (folder / f"{number}.txt").write_text(f"{number} {text}", encoding="utf-8")
+    command = [sys.executable, "-m", "paznja", "books", str(folder), "--cache", str(tmp_path / "cache")]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, preexec_fn=hear_interrupts) as reading:
+        while not list((tmp_path / "cache").glob("books/*")):
+            assert reading.poll() is None
+            time.sleep(0.01)
+        reading.send_signal(signal.SIGINT)
+        time.sleep(0.02)
+        reading.send_signal(signal.SIGINT)
+        try:
+            said = reading.communicate(timeout=60)[1]  # before, it waited for itself forever
+        finally:
+            reading.kill()
+    assert (reading.returncode, said.strip()) == (130, "Stopped.")
+    assert 0 < len(list((tmp_path / "cache").glob("books/*"))) < 40

@@ -10,11 +10,14 @@ import multiprocessing
 import os
 import signal
 import sys
-from collections.abc import Callable, Iterable, Sequence
+import threading
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
+from types import FrameType
 from typing import TypeVar
 
 from paznja.corpus.book import Book, Unreadable
@@ -96,20 +99,47 @@ def side_by_side(
     left = list(items)
     for alone in (False, True):
         for batch in [[item] for item in left] if alone else [left]:
-            pool = ProcessPoolExecutor(min(processes, len(batch)), multiprocessing.get_context(_START_METHOD), _leave_interrupts_to_parent)
-            futures: dict[Future[T], Item] = {}
             try:
-                futures = {pool.submit(work, item): item for item in batch}
-                for future in as_completed(futures):
-                    take(futures[future], future.result())
-                    left.remove(futures[future])
+                with _pool(min(processes, len(batch))) as pool:
+                    futures: dict[Future[T], Item] = {pool.submit(work, item): item for item in batch}
+                    for future in as_completed(futures):
+                        take(futures[future], future.result())
+                        left.remove(futures[future])
             except BrokenProcessPool:
                 if alone:
                     take(batch[0], crashed(batch[0]))
-            finally:
-                pool.shutdown(wait=False, cancel_futures=True)
         if not left:
             return
+
+
+@contextmanager
+def _pool(processes: int) -> Iterator[ProcessPoolExecutor]:
+    """A pool whose processes are gone when what is done with it ends, whatever ended it: they finish what they are at, nothing more."""
+    pool = ProcessPoolExecutor(processes, multiprocessing.get_context(_START_METHOD), _leave_interrupts_to_parent)
+    with _one_interrupt():
+        try:
+            yield pool
+        finally:
+            pool.shutdown(cancel_futures=True)
+
+
+@contextmanager
+def _one_interrupt() -> Iterator[None]:
+    """Only the first Ctrl-C interrupts: a second one, while a pool is given up, would leave this process waiting for it forever."""
+    before = signal.getsignal(signal.SIGINT)
+    if threading.current_thread() is not threading.main_thread() or not callable(before):
+        yield
+        return
+
+    def interrupt(number: int, frame: FrameType | None) -> None:
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        before(number, frame)
+
+    signal.signal(signal.SIGINT, interrupt)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def _read(path: Path, *, off: frozenset[str], store: Store | None) -> Result:
