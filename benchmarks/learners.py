@@ -145,7 +145,7 @@ class Ours:
         return self._train(shelf, folder / "run", budget, None, self._getting_ready, seed)
 
     def _train(self, shelf: Shelf, folder: Path, budget: float | None, iterations: int | None, reserved: float, seed: int) -> Learnt:
-        from paznja.run import link_or_copy
+        from paznja.disk import link_or_copy
 
         # A cache of its own, with the books prepared and nothing else: whatever more a run keeps in it is made anew, on the clock.
         shutil.copytree(

@@ -99,7 +99,7 @@ def killed_everywhere(tmp_path: Path) -> Callable[..., list[Path]]:
     script = """
 import json, os, shutil, sys
 from pathlib import Path
-import paznja.run, paznja.preparing
+import paznja.disk, paznja.run, paznja.preparing
 source, copies, code = Path(sys.argv[1]), Path(sys.argv[2]), compile(sys.argv[3], "code", "exec")
 made = []
 WRITING = {"open", "write", "tofile", "fsync", "replace", "rename", "link", "unlink", "mkdir", "rmdir", "truncate", "ftruncate", "sendfile"}

@@ -22,9 +22,10 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
 from paznja.config import Settings, customise
+from paznja.disk import link_or_copy, write_atomically
 from paznja.errors import PaznjaError, RunError, WrongUse
 from paznja.preparing import prepare
-from paznja.run import COMMANDS, Run, all_runs, check_name, free_name, link_or_copy, write_atomically
+from paznja.run import COMMANDS, Run, all_runs, check_name, free_name
 
 MakeRun = Callable[..., Run]
 Killed = Callable[..., list[Path]]
@@ -454,7 +455,7 @@ def test_file_written_atomically_is_the_old_or_the_new_one_wherever_the_writer_i
     folder = tmp_path / "run"
     folder.mkdir()
     (folder / "file").write_bytes(b"old")
-    copies = killed_everywhere(folder, "paznja.run.write_atomically(folder / 'file', b'new' * 100_000)")
+    copies = killed_everywhere(folder, "paznja.disk.write_atomically(folder / 'file', b'new' * 100_000)")
     contents = [(copy / "file").read_bytes() for copy in copies]
     assert len(contents) >= 3
     assert contents[0] == b"old"

@@ -21,10 +21,11 @@ from paznja.corpus.book import Unreadable
 from paznja.corpus.corpus import Corpus, read_books, read_corpus
 from paznja.corpus.fetching import fetched_folder
 from paznja.corpus.shelf import OnRead
+from paznja.disk import writing_to
 from paznja.errors import RunError, WrongUse
 from paznja.generation import Choice, expected, fit_prompt, generate
 from paznja.preparing import default_cache, store_in
-from paznja.run import MEMORY, WEIGHTS, Run, writing_to
+from paznja.run import MEMORY, WEIGHTS, Run
 from paznja.table import markdown_table
 from paznja.tokenizers import Tokenizer, load_tokenizer
 from paznja.training import session

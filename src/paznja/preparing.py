@@ -25,7 +25,8 @@ from paznja.corpus.ledger import check_rules
 from paznja.corpus.pieces import pieces
 from paznja.corpus.shelf import refuse
 from paznja.corpus.store import READING_VERSION, Store
-from paznja.run import BookRecord, read_books_json, write_atomically, write_books_json, writing_to
+from paznja.disk import write_atomically, writing_to
+from paznja.run import BookRecord, read_books_json, write_books_json
 from paznja.tokenizers import learn_tokenizer
 
 PREPARING_VERSION = 2

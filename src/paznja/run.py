@@ -27,7 +27,8 @@ import tomli_w
 from numpy.typing import NDArray
 
 from paznja.config import Settings
-from paznja.errors import RunError, TrainingFailed, WrongUse
+from paznja.disk import flush_folder, link_or_copy, write_atomically
+from paznja.errors import RunError, WrongUse
 from paznja.table import markdown_table
 
 FORMAT = 1
@@ -248,7 +249,7 @@ class Run:
                 shutil.rmtree(folder)
             if not folder.exists():
                 os.replace(making, folder)
-                _flush_folder(self.path)
+                flush_folder(self.path)
         finally:
             shutil.rmtree(making, ignore_errors=True)
         sizes = {file: _flushed_size(self.path / file) for file in LOGS}
@@ -416,60 +417,11 @@ def _read_corpus_json(path: Path) -> dict[str, Any]:
         raise RunError(f"{path} is damaged ({error}).") from None
 
 
-def link_or_copy(source: Path, target: Path) -> None:
-    """A hard link where the file system has one, else a copy."""
-    try:
-        os.link(source, target)
-    except OSError:
-        shutil.copyfile(source, target)
-
-
-@contextmanager
-def writing_to(place: Path, option: str) -> Iterator[None]:
-    """TrainingFailed, with what to do, where the operating system lets nothing be written to a place that `option` names."""
-    try:
-        yield
-    except OSError as error:
-        if is_disk_full(error):
-            raise TrainingFailed(f"The disk with {place} is full: make room on it, or choose another place with {option}.") from error
-        raise TrainingFailed(f"{place} cannot be written to ({error.strerror}): choose another place with {option}.") from error
-
-
-def is_disk_full(error: OSError) -> bool:
-    """Whether there was no room, or no more of it allowed."""
-    return error.errno in (errno.ENOSPC, errno.EDQUOT)
-
-
-def write_atomically(path: Path, content: bytes) -> None:
-    """The whole file or, if anything fails, the previous one; on disk when this returns."""
-    beside = path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
-        with open(beside, "wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(beside, path)
-    except BaseException:
-        beside.unlink(missing_ok=True)
-        raise
-    _flush_folder(path.parent)
-
-
 def _flushed_size(path: Path) -> int:
     """The file's size, once all of it is on disk."""
     with open(path, "rb+") as file:
         os.fsync(file.fileno())
         return os.fstat(file.fileno()).st_size
-
-
-def _flush_folder(folder: Path) -> None:
-    if os.name != "posix":  # a folder cannot be opened for flushing elsewhere
-        return
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def _append_line(path: Path, line: Mapping[str, Any]) -> None:

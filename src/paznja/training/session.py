@@ -18,10 +18,11 @@ from typing import Any
 from paznja.config import DEFAULT_PROMPTS, Settings, with_budget
 from paznja.corpus.book import Unreadable
 from paznja.corpus.finding import passed_over
+from paznja.disk import is_disk_full, link_or_copy, writing_to
 from paznja.errors import BooksChanged, NoBooks, RunError, TrainingFailed
 from paznja.generation import fit_prompt
 from paznja.preparing import Prepared, describe_files, prepare
-from paznja.run import BookRecord, Run, check_free, free_name, is_disk_full, link_or_copy, writing_to
+from paznja.run import BookRecord, Run, check_free, free_name
 from paznja.tokenizers import load_tokenizer
 
 Tell = Callable[[Any], None]
