@@ -94,7 +94,7 @@ def test_killed_five_times_at_random_moments_and_resumed_it_ends_with_the_weight
     for file in ("model.safetensors", "optimizer.safetensors"):
         assert killed.read_checkpoint(file) == undisturbed.read_checkpoint(file)
     assert rows(killed) == rows(undisturbed)
-    assert [iteration for iteration, _, _ in rows(killed)] == [10, 20, 50, 100, 200, 500, 1000, ITERATIONS]
+    assert [iteration for iteration, _, _ in rows(killed)] == [1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, ITERATIONS]
     assert metrics(killed) == metrics(undisturbed)
     sampled = [sample["iteration"] for sample in killed.samples()]
     assert sampled == sorted(set(sampled))

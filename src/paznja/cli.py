@@ -38,7 +38,7 @@ paznja trains a small GPT on your own books, on this machine, and lets you watch
 
 DEMO_MINUTES = 2.0
 
-DEMO_ROWS = "1,5,10,20,50,100,200,300,500,1000,2000"
+DEMO_ROWS = "1,2,5,10,20,50,100,200,300,500,1000,2000"
 """Closer together than a longer run's, so that there is something to see all the time."""
 
 out_option = click.option(
@@ -115,7 +115,7 @@ def training_options(command: Callable[..., Any]) -> Callable[..., Any]:
             ),
             click.option(
                 "--sample-at",
-                help="Iterations with a row in the table, like 10,100,1000; by default 10, 20, 50, 100, 200, 500, ... (the demo has more).",
+                help="Iterations with a row in the table, like 10,100,1000; by default 1, 2, 5, 10, 20, 50, 100, ... (the demo has more).",
             ),
             click.option("--length", type=int, help="Characters in a row of the table.  [default: 200]"),
             click.option("--seed", type=int, help="Of the first weights, the order of the books' parts and the samples.  [default: 1]"),

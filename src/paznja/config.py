@@ -148,8 +148,10 @@ class TrainingConfig:
     checkpoint_seconds: float = 60.0
     """Time between two checkpoints."""
     scoring: str = "auto"
-    """"auto": a fixed part of the held-out books is scored with every row of the table, all of them at the end if that takes
+    """"auto": a fixed part of the held-out books is scored with the rows of the table, all of them at the end if that takes
     little of the run; "part": never more than the fixed part; "none": nothing, and the last weights are the run's."""
+    scored_tokens: int = 100_000
+    """Tokens of the held-out books' fixed part; a short run picks fewer."""
 
 
 @dataclass(frozen=True)
@@ -159,7 +161,7 @@ class SamplingConfig:
     prompts: tuple[str, ...] = ()
     """Each is continued at every row of the table; the first one also between the rows."""
     sample_at: tuple[int, ...] = ()
-    """Iterations of the table's rows; empty: 10, 20, 50, 100, 200, 500, ... The end is always a row."""
+    """Iterations of the table's rows; empty: 1, 2, 5, 10, 20, 50, 100, ... The end is always a row."""
     length: int = 200
     """Characters in a row of the table."""
     temperature: float = 0.8
@@ -177,6 +179,8 @@ class Settings:
     preset: str = "pocket"
     """The preset they were made from; "own" where layers or width were given and nothing else was."""
     tokenizer: str = "characters"
+    asked: tuple[str, ...] = ()
+    """The names of the settings that a person gave, whatever their values; all others may be picked."""
     reading: ReadingConfig = field(default_factory=ReadingConfig)
     model: ModelConfig = field(default_factory=ModelConfig)
     training: TrainingConfig = field(default_factory=TrainingConfig)
@@ -184,7 +188,7 @@ class Settings:
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values for TOML; what is None is left out."""
-        plain = dataclasses.asdict(self)
+        plain = {**dataclasses.asdict(self), "asked": list(self.asked)}
         for section in ("reading", "model", "training", "sampling"):
             plain[section] = {
                 name: list(value) if isinstance(value, tuple) else value for name, value in plain[section].items() if value is not None
@@ -255,6 +259,13 @@ def preset(name: str) -> Settings:
 
 
 def customise(settings: Settings, **changes: Any) -> Settings:
+    """`adjust`, for what a person asks for: nothing is picked in its place from then on."""
+    asked = {name for name, value in changes.items() if value is not None}
+    preset = "own" if settings.preset == "auto" and {"layers", "width"} & asked else settings.preset
+    return replace(adjust(settings, **changes), preset=preset, asked=tuple(sorted({*settings.asked, *asked})))
+
+
+def adjust(settings: Settings, **changes: Any) -> Settings:
     """The same settings with these fields, of whichever section, set; None leaves a field as it is. `seed` sets both seeds.
 
     WrongUse for a value that cannot be.
@@ -281,7 +292,6 @@ def customise(settings: Settings, **changes: Any) -> Settings:
         training = {**{name: getattr(settings.training, name) * ratio for name in others}, **training}
     changed = replace(
         settings,
-        preset="own" if settings.preset == "auto" and {"layers", "width"} & chosen.keys() else settings.preset,
         reading=replace(settings.reading, **reading),
         model=replace(settings.model, **model),
         training=replace(settings.training, **training),

@@ -38,7 +38,7 @@ SMALL = Settings(
         threads=1,
         checkpoint_seconds=1e6,
     ),
-    sampling=SamplingConfig(prompts=("Ово је ",), length=12, num_between=0),
+    sampling=SamplingConfig(prompts=("Ово је ",), sample_at=(10, 20, 50), length=12, num_between=0),
 )
 """Whatever the presets become, the tests stand on this."""
 

@@ -72,6 +72,13 @@ def test_the_shapes_run_from_the_smallest_to_larger_ones_as_there_is_time():
     assert len(set(shapes)) >= 4
 
 
+def test_a_batch_that_was_asked_for_stays_though_it_is_the_default():
+    default = AUTO.training.batch
+    asked = choose(customise(AUTO, batch=default), 60_000, PACE, 20_000_000)
+    assert asked.settings.training.batch == default
+    assert chosen(1000).settings.training.batch != default
+
+
 def test_a_faster_machine_is_as_good_as_more_time():
     slow, fast = chosen(20, PACE), chosen(10, Pace(1e-11, 1e-5))
     assert slow.settings == fast.settings

@@ -50,7 +50,7 @@ def test_a_precision_can_be_asked_for_on_any_device(precision):
 def test_on_a_cpu_bfloat16_is_picked_only_where_the_processor_has_it():
     try:
         with open("/proc/cpuinfo", encoding="utf-8") as file:
-            native = any(unit in file.read().split() for unit in ("amx_bf16", "avx512_bf16"))
+            native = not {"amx_bf16", "avx512_bf16"}.isdisjoint(file.read().split())
     except OSError:
         native = False
     assert resolve(TrainingConfig(device="cpu"), ModelConfig()).precision == ("bfloat16" if native else "float32")

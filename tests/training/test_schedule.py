@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from paznja.training import schedule
-from paznja.training.schedule import Budget, Clock, SamplesBetween, default_rows, is_row, learning_rate_factor
+from paznja.training.schedule import Budget, Clock, SamplesBetween, default_rows, is_row, is_scored, learning_rate_factor
 
 fractions = st.floats(0, 1)
 warm_ups = st.integers(0, 50)
@@ -77,15 +77,23 @@ def test_a_clock_goes_on_from_where_the_run_was_and_stands_still_while_stopped(m
 # --- rows -----------------------------------------------------------------------------------------------------------------------------
 
 
-def test_rows_come_at_10_20_50_100_and_so_on():
-    wanted = [10, 20, 50, 100, 200, 500, 1000, 2000, 5000, 10_000]
-    assert list(itertools.islice(default_rows(), 10)) == wanted
+def test_rows_come_at_1_2_5_10_20_50_100_and_so_on():
+    wanted = [1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000, 10_000]
+    assert list(itertools.islice(default_rows(), len(wanted))) == wanted
     assert [iteration for iteration in range(1, 10_001) if is_row(iteration, ())] == wanted
 
 
 @given(st.sets(st.integers(1, 200), min_size=1))
 def test_rows_come_at_the_asked_iterations_and_no_others(asked):
     assert {iteration for iteration in range(1, 201) if is_row(iteration, tuple(asked))} == asked
+
+
+def test_scoring_at_the_rows_takes_a_twentieth_of_the_minutes_at_most():
+    assert not is_scored(5, (), 0.0, 0.0, 60.0)
+    assert is_scored(5, (5,), 0.0, 0.0, 60.0)
+    assert is_scored(50, (), 2.0, 1.0, 60.0)
+    assert not is_scored(50, (), 2.1, 1.0, 60.0)
+    assert is_scored(50, (), 1e6, 1e6, None)
 
 
 # --- samples between the rows ---------------------------------------------------------------------------------------------------------

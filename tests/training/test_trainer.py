@@ -16,7 +16,7 @@ from paznja.generation import Choice, continuation
 from paznja.model.decoder import Decoder
 from paznja.run import Run
 from paznja.tokenizers import load_tokenizer
-from paznja.training import material, schedule, trainer
+from paznja.training import schedule, trainer
 from paznja.training.checkpoint import WEIGHTS, header, load_model, unpack
 from paznja.training.events import Evaluated, Event, Finished, Paused, Progress, Sampled, Saved, Scoring
 from paznja.training.trainer import Trainer
@@ -86,9 +86,10 @@ def test_events_come_in_order_with_rows_at_the_asked_iterations(begin, trainer_o
     assert events[-1] == Finished(8, of_kind(Finished, events)[0].seconds, True, min(e.held_out for e in of_kind(Evaluated, events)), True)
 
 
-def test_rows_come_at_10_20_and_the_end_where_none_are_asked_for(begin, trainer_of):
-    events = list(trainer_of(begin(iterations=23)).events())
-    assert [event.iteration for event in of_kind(Sampled, events)] == [10, 20, 23]
+def test_rows_begin_with_the_first_iteration_and_scores_with_the_tenth_where_none_are_asked_for(begin, trainer_of):
+    events = list(trainer_of(begin(iterations=23, sample_at=())).events())
+    assert [event.iteration for event in of_kind(Sampled, events)] == [1, 2, 5, 10, 20, 23]
+    assert [event.iteration for event in of_kind(Evaluated, events)] == [10, 20, 23]
 
 
 def test_a_row_asked_for_at_the_last_iteration_comes_once(begin, trainer_of):
@@ -185,9 +186,9 @@ def test_the_smoothed_loss_is_in_bits_per_character(begin, trainer_of):
 
 
 def test_the_best_weights_are_kept_though_later_ones_are_worse(begin, trainer_of, worse_after, monkeypatch):
-    monkeypatch.setattr(material, "HELD_OUT_TOKENS", 500)  # less than there is, so all of it is scored at the end
+    monkeypatch.setattr(trainer, "SCORING_SHARE", 1e9)  # not for want of time
     worse_after(3)
-    run = begin(iterations=6, sample_at=(1, 2, 3, 4, 5))
+    run = begin(iterations=6, sample_at=(1, 2, 3, 4, 5), scored_tokens=500)  # less than there is, so all of it is scored at the end
     events = list(trainer_of(run).events())
     *fixed, whole = of_kind(Evaluated, events)
     best = min(fixed, key=lambda event: event.held_out)
@@ -212,22 +213,20 @@ def test_the_best_weights_are_kept_though_later_ones_are_worse(begin, trainer_of
 
 
 def test_where_scoring_all_held_out_books_would_take_too_long_the_fixed_part_stands(begin, trainer_of, monkeypatch):
-    monkeypatch.setattr(material, "HELD_OUT_TOKENS", 500)
     Time(monkeypatch, iteration=0.01, scoring=100.0)
-    events = list(trainer_of(begin(iterations=4)).events())
+    events = list(trainer_of(begin(iterations=4, scored_tokens=500)).events())
     (evaluated,), finished = of_kind(Evaluated, events), events[-1]
     assert isinstance(finished, Finished)
     assert (finished.whole, finished.held_out) == (False, evaluated.held_out)
 
 
 def test_with_the_part_alone_scoring_all_held_out_books_is_left_away(begin, trainer_of, monkeypatch):
-    monkeypatch.setattr(material, "HELD_OUT_TOKENS", 500)
-    monkeypatch.setattr(trainer, "WHOLE_SHARE", 1e9)  # not for want of time
-    events = list(trainer_of(begin(iterations=4, scoring="part")).events())
+    monkeypatch.setattr(trainer, "SCORING_SHARE", 1e9)  # not for want of time
+    events = list(trainer_of(begin(iterations=4, scoring="part", scored_tokens=500)).events())
     (evaluated,), finished = of_kind(Evaluated, events), events[-1]
     assert isinstance(finished, Finished)
     assert (finished.whole, finished.held_out) == (False, evaluated.held_out)
-    assert told(list(trainer_of(begin("auto", iterations=4)).events())).endswith("REESF")
+    assert told(list(trainer_of(begin("auto", iterations=4, scored_tokens=500)).events())).endswith("REESF")
 
 
 def test_without_scoring_it_learns_the_same_and_the_last_weights_are_the_runs(begin, trainer_of):

@@ -8,7 +8,7 @@ import pytest
 
 from paznja.config import with_budget
 from paznja.run import Run
-from paznja.training import material, trainer
+from paznja.training import trainer
 from paznja.training.checkpoint import OPTIMIZER, WEIGHTS
 from paznja.training.events import Evaluated, Event, Finished, Paused, Progress, Sampled, Saved, Scoring
 from paznja.training.trainer import Trainer
@@ -21,7 +21,16 @@ def outcome(run: Run) -> dict[str, Any]:
     """Everything that may not depend on the clock: both sets of weights, the optimizer's state, rows, figures, the position."""
     position = run.position()
     assert position is not None
-    of_the_clock = {"seconds", "sampling_seconds", "scoring_speed", "sizes", "sampled_between", "sampled_last", "peak_memory_bytes"}
+    of_the_clock = {
+        "seconds",
+        "sampling_seconds",
+        "scoring_speed",
+        "scoring_seconds",
+        "sizes",
+        "sampled_between",
+        "sampled_last",
+        "peak_memory_bytes",
+    }
 
     def timeless(line: dict[str, Any]) -> dict[str, Any]:
         return {name: value for name, value in line.items() if name not in of_the_clock}
@@ -124,12 +133,11 @@ def test_a_stop_while_scoring_saves_and_the_scoring_is_made_up_for(small, traine
 
 
 def test_a_stop_while_all_held_out_books_are_scored_is_made_up_for(small, trainer_of, monkeypatch):
-    monkeypatch.setattr(material, "HELD_OUT_TOKENS", 500)
-    monkeypatch.setattr(trainer, "WHOLE_SHARE", 1e9)
-    whole = small("whole")
+    monkeypatch.setattr(trainer, "SCORING_SHARE", 1e9)
+    whole = small("whole", scored_tokens=500)
     list(trainer_of(whole).events())
     assert outcome(whole)["metrics"][-1]["held_out_whole"] is not None
-    run = small("scoring")
+    run = small("scoring", scored_tokens=500)
     evaluated: list[int] = []
 
     def while_scoring_all(event: Event) -> bool:

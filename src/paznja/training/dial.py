@@ -17,7 +17,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from paznja.config import PRESETS, ModelConfig, Settings, customise
+from paznja.config import ModelConfig, Settings, adjust
 
 if TYPE_CHECKING:
     from paznja.training.pace import Pace
@@ -44,6 +44,11 @@ nothing of other books."""
 
 WEIGHTS_A_CHARACTER = 4.0
 """A network has at most so many multiplied weights for each character of the books."""
+
+SCORED_SHARE = 0.01
+"""Of what a run reads, as much is scored at a row of the table, but not fewer tokens than
+"""
+LEAST_SCORED = 10_000
 
 MEASURED_MINUTES = 60.0
 """Beyond it nothing was measured, and the laws are extrapolated."""
@@ -98,24 +103,25 @@ def choose(settings: Settings, seconds: float, pace: Pace, characters: int, laws
     """
     laws = laws or LAWS
     law = laws.get(settings.model.memory, laws["learned"])
-    defaults = PRESETS["auto"]
-    if settings.model.memory_order == defaults.model.memory_order:
-        settings = customise(settings, memory_order=next(order for most, order in ORDERS if characters <= most))
+    if "memory_order" not in settings.asked:
+        settings = adjust(settings, memory_order=next(order for most, order in ORDERS if characters <= most))
     candidates: list[Chosen] = []
     for layers, width in SHAPES:
-        shaped = customise(settings, layers=layers, width=width)
+        shaped = adjust(settings, layers=layers, width=width)
         weights = multiplied_weights(shaped.model)
         if candidates and weights > WEIGHTS_A_CHARACTER * characters:
             break
         in_time = LEARNING_SHARE * seconds / pace.seconds(shaped.model, 1)
         of_use = most_readings(weights, characters) * characters
         read, enough = min(in_time, of_use), of_use < in_time
-        if settings.training.batch == defaults.training.batch:
-            shaped = customise(shaped, batch=batch_for(read))
+        if "batch" not in settings.asked:
+            shaped = adjust(shaped, batch=batch_for(read))
         if enough:
             iterations = math.ceil(read / (shaped.training.batch * shaped.model.context))
             shaped = replace(shaped, training=replace(shaped.training, minutes=None, iterations=iterations))
-        shaped = replace(shaped, preset=settings.preset)
+        if "scored_tokens" not in settings.asked:
+            most = settings.training.scored_tokens
+            shaped = adjust(shaped, scored_tokens=min(most, max(LEAST_SCORED, int(SCORED_SHARE * read))))
         candidates.append(Chosen(shaped, law.loss(weights, worth(read, characters)), read, read / characters, enough))
     return min(candidates, key=lambda chosen: chosen.loss)
 

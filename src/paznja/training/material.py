@@ -25,11 +25,8 @@ if TYPE_CHECKING:
     from paznja.memory.evidence import Evidence
     from paznja.memory.remembered import Remembered
 
-HELD_OUT_TOKENS = 100_000
-"""Of the held-out books, the fixed part that is scored while training."""
-
-TRAINING_TOKENS = 25_000
-"""Of the training books, the fixed part that is scored beside it."""
+TRAINING_SHARE = 4
+"""The fixed part of the training books that is scored beside the held-out one is so many times smaller."""
 
 
 class Lesson(NamedTuple):
@@ -50,8 +47,8 @@ class Material:
     def __init__(self, run: Run, settings: Settings) -> None:
         model, training = settings.model, settings.training
         self.held_out = run.held_out_ids()
-        self.held_out_part = spread(self.held_out, HELD_OUT_TOKENS)
-        self.training_part: list[Piece] = spread([run.training_ids()], TRAINING_TOKENS)
+        self.held_out_part = spread(self.held_out, training.scored_tokens)
+        self.training_part: list[Piece] = spread([run.training_ids()], training.scored_tokens // TRAINING_SHARE)
         self._batches = Batches(run.training_ids(), model.context, training.batch, training.seed)
 
     @property
@@ -85,8 +82,9 @@ class CountedMaterial(Material):
 
         model, training = settings.model, settings.training
         self._run, self._newline, self._threads = run, tokenizer.newline, training.threads
+        self._scored_tokens = training.scored_tokens
         self.held_out = run.held_out_ids()
-        self._places = places_spread([len(book) for book in self.held_out], HELD_OUT_TOKENS)
+        self._places = places_spread([len(book) for book in self.held_out], training.scored_tokens)
         self.held_out_part = [self.held_out[book][start:stop] for book, start, stop in self._places]
         lengths = [book.tokens for book in run.books() if not book.held_out]
         lettering = Lettering.of(tokenizer)
@@ -139,7 +137,7 @@ class CountedMaterial(Material):
         if self._turns.prepare():
             self.memory = self._turns.memory
             self._training_text = self._turns.set_aside.ids
-            self._training_places = places_spread([len(self._training_text)], TRAINING_TOKENS)
+            self._training_places = places_spread([len(self._training_text)], self._scored_tokens // TRAINING_SHARE)
             self.training_part = [self._training_text[start:stop] for _, start, stop in self._training_places]
             self._remembered = None
 

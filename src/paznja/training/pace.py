@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import torch
 
-from paznja.config import ModelConfig, Settings, customise
+from paznja.config import ModelConfig, Settings, adjust
 from paznja.training.machine import PRECISIONS, set_threads
 
 PROBES = ((2, 128), (4, 192))
@@ -38,7 +38,7 @@ def measure_pace(settings: Settings) -> Pace:
     points: list[tuple[float, float]] = []
     for layers, width in PROBES:
         memory = "none" if settings.model.memory == "none" else "learned"
-        probe = customise(settings, layers=layers, width=width, memory=memory)
+        probe = adjust(settings, layers=layers, width=width, memory=memory)
         points.append((float(probe.model.operations()), _seconds(probe) / positions))
     (few, short), (many, long) = points
     slope = max((long - short) / (many - few), 0.1 * long / many)  # on a busy machine the smaller one may be the slower

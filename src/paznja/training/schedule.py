@@ -100,11 +100,29 @@ def learning_rate_factor(iteration: int, fraction: float, warm_up: int, decay: f
 
 
 def default_rows() -> Iterator[int]:
-    """10, 20, 50, 100, 200, 500, ... without end."""
-    power = 10
+    """1, 2, 5, 10, 20, 50, ... without end: the first iterations still write random letters."""
+    power = 1
     while True:
         yield from (power, 2 * power, 5 * power)
         power *= 10
+
+
+FIRST_SCORED = 10
+"""Before this iteration the rows show letters, and measuring them would take longer than making them."""
+
+ROWS_SCORING_SHARE = 0.05
+"""Of a budget of minutes, what the scoring at the rows may take; the end comes on top."""
+
+
+def is_scored(iteration: int, sample_at: tuple[int, ...], spent: float, cost: float, planned: float | None) -> bool:
+    """Whether a row of the table is scored, not being the last one, which always is.
+
+    `spent`: seconds that scoring has taken; `cost`: what it takes once more; `planned`: seconds of the run, None for a budget of
+    iterations, where the clock decides nothing.
+    """
+    if not sample_at and iteration < FIRST_SCORED:
+        return False
+    return planned is None or spent == 0.0 or spent + cost <= ROWS_SCORING_SHARE * planned
 
 
 def is_row(iteration: int, sample_at: tuple[int, ...]) -> bool:

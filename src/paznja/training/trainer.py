@@ -26,10 +26,10 @@ from paznja.training.events import Evaluated, Event, Finished, Paused, Progress,
 from paznja.training.machine import PRECISIONS, peak_memory
 from paznja.training.material import material_for
 from paznja.training.optimizers import Optimizers
-from paznja.training.schedule import Budget, Clock, SamplesBetween, is_row, learning_rate_factor
+from paznja.training.schedule import Budget, Clock, SamplesBetween, is_row, is_scored, learning_rate_factor
 
-WHOLE_SHARE = 0.15
-"""All of the held-out books are scored at the end if that takes at most this share of the run; else the fixed part stands."""
+SCORING_SHARE = 0.1
+"""All of the held-out books are scored at the end if scoring then takes at most this share of the run; else the fixed part stands."""
 
 SAVING_SHARE = 0.05
 """Checkpoints take at most this share of the time."""
@@ -51,6 +51,8 @@ class Position:
     """The last iteration that was scored."""
     scoring_speed: float | None = None
     """Tokens a second, when it last was."""
+    scoring_seconds: float = 0.0
+    """What the scoring at the rows has cost."""
     sampled_between: int = 0
     """How many samples were written between the rows, and
     """
@@ -97,7 +99,8 @@ class Trainer:
         speeds: list[tuple[float, int]] = [(position.seconds, position.characters_seen)]
         if self._has_row():  # a stop, a pause or a crash may have come before all of it was there
             yield from self._row()
-            yield from self._evaluate()
+            if self._is_scored():
+                yield from self._evaluate()
         while not self._stopping and not self._spent():
             factor = learning_rate_factor(
                 position.iteration + 1 - self.budget.from_iteration, self._fraction(), config.warm_up, config.decay
@@ -109,7 +112,8 @@ class Trainer:
             asked = yield from self._obey()
             if self._has_row():
                 yield from self._row()
-                yield from self._evaluate()
+                if self._is_scored():
+                    yield from self._evaluate()
             elif asked:
                 yield from self._row()
             elif not self._spent():  # the end is a row
@@ -211,7 +215,7 @@ class Trainer:
             return 0.0
         seconds = 2 * self._slowest_save
         if self.position.scoring_speed is not None:
-            tokens = sum(map(len, self.material.held_out_part)) + sum(map(len, self.material.training_part)) + (self._whole_tokens() or 0)
+            tokens = self._part_tokens() + (self._whole_tokens() or 0)
             seconds += tokens / self.position.scoring_speed
         return min(0.5 * self.budget.seconds, seconds)
 
@@ -230,7 +234,7 @@ class Trainer:
         segment = self.position.seconds - self.budget.from_seconds
         planned = self.budget.seconds if self.budget.seconds is not None else segment
         speed = self.position.scoring_speed
-        return tokens if speed and tokens / speed <= WHOLE_SHARE * planned else None
+        return tokens if speed and self.position.scoring_seconds + tokens / speed <= SCORING_SHARE * planned else None
 
     # --- what it shows --------------------------------------------------------------------------------------------------------------
 
@@ -238,6 +242,18 @@ class Trainer:
         """Whether this iteration has a row in the table, and not as the last one."""
         counted_alone = self.material.memory is not None and self.position.iteration == 0
         return (counted_alone or is_row(self.position.iteration, self.settings.sampling.sample_at)) and not self._spent()
+
+    def _is_scored(self) -> bool:
+        """Whether this row is, not being the last one."""
+        position = self.position
+        cost = self._part_tokens() / position.scoring_speed if position.scoring_speed else 0.0
+        counted_alone = self.material.memory is not None and position.iteration == 0
+        sample_at = (0,) if counted_alone else self.settings.sampling.sample_at
+        return is_scored(position.iteration, sample_at, position.scoring_seconds, cost, self.budget.seconds)
+
+    def _part_tokens(self) -> int:
+        """How many tokens a row's scoring takes."""
+        return sum(map(len, self.material.held_out_part)) + sum(map(len, self.material.training_part))
 
     def _row(self) -> Iterator[Event]:
         """A row of the table for every prompt, once an iteration."""
@@ -289,7 +305,9 @@ class Trainer:
         if bits is None:
             return
         tokens = sum(map(len, pieces))
-        position.scoring_speed = tokens / (time.perf_counter() - start)
+        took = time.perf_counter() - start
+        position.scoring_speed = tokens / took
+        position.scoring_seconds += took
         parts = len(self.material.held_out_part)
         held_out = sum(bits[:parts]) / self._characters(self.material.held_out_part)
         training = sum(bits[parts:]) / self._characters(self.material.training_part)
@@ -379,10 +397,12 @@ class Trainer:
         stored = self.run.position()
         if stored is None:
             return
-        self.position = Position(**{name: stored[name] for name in asdict(self.position)})
+        # An older run lacks what later versions remember besides.
+        self.position = Position(**{name: stored[name] for name in asdict(self.position) if name in stored})
         if self.position.iteration == self.settings.training.from_iteration:
             # Another stretch has samples between its rows as if it were a run of its own.
             self.position.sampled_between, self.position.sampled_last, self.position.sampling_seconds = 0, 0.0, 0.0
+            self.position.scoring_seconds = 0.0
         self.model.load_exported(checkpoint.unpack(self.run.read_checkpoint(checkpoint.WEIGHTS), checkpoint.WEIGHTS))
         self.optimizers.load_state_tensors(checkpoint.unpack(self.run.read_checkpoint(checkpoint.OPTIMIZER), checkpoint.OPTIMIZER))
         self.material.windows_drawn = self.position.windows_drawn
