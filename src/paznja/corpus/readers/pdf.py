@@ -8,6 +8,7 @@ Source: ISO 32000-1, "Portable document format", 2008, chapters 9 and 14.
 
 import contextlib
 import json
+import os
 import queue
 import re
 import subprocess
@@ -132,7 +133,7 @@ def _refuse(about: dict[str, Any]) -> None:
 
 def _lines_of_child(data: bytes) -> Iterator[dict[str, Any]]:
     """What the child prints, line by line, as long as it shows signs of life."""
-    command = [sys.executable, "-P", str(_CHILD)]
+    command = [sys.executable, "-P", str(_CHILD), str(os.getpid())]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as child:
         printed: queue.SimpleQueue[bytes] = queue.SimpleQueue()
         threads = [
