@@ -108,7 +108,8 @@ def _extract(data: bytes) -> _File:
     pages: list[_Page] = []
     characters = num_pieces = num_pictures = num_damaged = 0
     for page in lines:
-        pieces = [Line(text.replace("\x02", "-"), *place) for text, *place in page.get("pieces", [])]
+        # To PDFium two wide spaces are a word; what reads lines counts on there being one.
+        pieces = [Line(text.replace("\x02", "-"), *place) for text, *place in page.get("pieces", []) if text.strip()]
         pages.append(_Page(pieces, page.get("rules", [])))
         num_pictures += page.get("picture", False)
         num_damaged += page.get("damaged", False)
