@@ -125,16 +125,51 @@ def test_what_has_been_fetched_is_not_fetched_again(server: Server, tmp_path: Pa
     assert set(server.asked.values()) == {1}
 
 
-def test_it_goes_on_at_the_books_that_are_missing_damaged_or_cut_short(server: Server, tmp_path: Path) -> None:
+def test_it_goes_on_at_the_books_that_are_missing_and_removes_the_pieces_it_left_when_killed(server: Server, tmp_path: Path) -> None:
     names = sorted(BOOKS)
     for name in names[:5]:
         (tmp_path / name).write_bytes(BOOKS[name])
-    (tmp_path / names[5]).write_bytes(BOOKS[names[5]][:700])
-    (tmp_path / names[6]).write_bytes(b"x" + BOOKS[names[6]][1:])
-    (tmp_path / "tmp0a1b2c").write_bytes(b"half a book, from a time when it was killed")
+    (tmp_path / f".{names[5]}.paznja-part").write_bytes(BOOKS[names[5]][:700])
     fetch(SHELF.name, base=server.base, folder=tmp_path)
     assert books_in(tmp_path) == BOOKS
     assert sorted(server.asked) == names[5:]
+    assert not list(tmp_path.glob(".*part"))
+
+
+def test_files_of_other_names_stay_whatever_they_are_called(server: Server, tmp_path: Path) -> None:
+    names = ("tmp0a1b2c", "tmpovi i druge price.docx", ".Dnevnik.xml.paznja-part", ".lock", "Knjiga-03.xml.paznja-part")
+    for name in names:
+        (tmp_path / name).write_text(f"A person's own {name}", encoding="utf-8")
+    fetch(SHELF.name, base=server.base, folder=tmp_path)
+    assert {name: (tmp_path / name).read_text(encoding="utf-8") for name in names} == {name: f"A person's own {name}" for name in names}
+
+
+def test_a_file_with_a_books_name_and_other_contents_stays_and_is_named(server: Server, tmp_path: Path) -> None:
+    own = {"Knjiga-03.xml": b"my own notes on the third book", "Knjiga-07.xml": BOOKS["Knjiga-07.xml"][:700]}
+    for name, data in own.items():
+        (tmp_path / name).write_bytes(data)
+    with pytest.raises(
+        FetchFailed, match=r"^38 of 40 .*: Knjiga-03.xml, Knjiga-07.xml in .* have other contents .*; move them away"
+    ) as told:
+        fetch(SHELF.name, base=server.base, folder=tmp_path)
+    assert "later" not in str(told.value)
+    assert books_in(tmp_path) == BOOKS | own
+    assert not server.asked.keys() & own.keys()
+    for name in own:
+        (tmp_path / name).rename(tmp_path / f"my {name}")
+    fetch(SHELF.name, base=server.base, folder=tmp_path)
+    assert books_in(tmp_path) == BOOKS | {f"my {name}": data for name, data in own.items()}
+
+
+def test_a_file_that_appears_under_a_books_name_meanwhile_stays(server: Server, tmp_path: Path) -> None:
+    server.trouble["Knjiga-03.xml"] = ("slow", 1)
+
+    def write_own(done: int, total: int, file: str) -> None:
+        (tmp_path / "Knjiga-03.xml").write_text("my own")
+
+    with pytest.raises(FetchFailed, match=r"Knjiga-03.xml has been put into the folder meanwhile"):
+        fetch(SHELF.name, base=server.base, folder=tmp_path, on_progress=write_own)
+    assert (tmp_path / "Knjiga-03.xml").read_text() == "my own"
 
 
 @pytest.mark.parametrize("trouble", ["cut", "damage", "hang up", "503", "stall", "slow"])
@@ -210,7 +245,7 @@ def test_a_folder_that_cannot_be_is_said_so(server: Server, tmp_path: Path) -> N
 
 
 def test_two_at_once_do_not_meet(server: Server, tmp_path: Path) -> None:
-    with fetching.FileLock(tmp_path / ".lock"), pytest.raises(FetchFailed, match="another paznja is fetching"):
+    with fetching.FileLock(tmp_path / fetching.LOCK), pytest.raises(FetchFailed, match="another paznja is fetching"):
         fetch(SHELF.name, base=server.base, folder=tmp_path)
 
 

@@ -1,20 +1,22 @@
 """Shelves of free books that can be downloaded: each file verified, and going on where the last time stopped.
 
-A file gets its name only when it is whole and its SHA-256 is right, so what lies in the folder of a shelf can be trusted.
+A file gets its name only when it is whole and its SHA-256 is right. Until then it is called `.NAME.paznja-part`, and only files of
+those names are ever removed: whatever else lies in the folder stays, also where it has the name of a book and other contents.
 """
 
 from __future__ import annotations
 
 import errno
+import hashlib
 import os
 import time
 import tomllib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, as_completed
 from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 import platformdirs
@@ -23,13 +25,16 @@ from filelock import FileLock, Timeout
 from paznja.errors import FetchFailed, WrongUse
 
 if TYPE_CHECKING:
-    from pooch import Pooch
+    from pooch import HTTPDownloader
+
+LOCK = ".paznja-fetch.lock"
+"""Held while books are fetched into a folder."""
 
 _AT_A_TIME = 4
 _TIMEOUT = 30.0  # seconds in which a server must begin to answer, and go on
 _PAUSES = (0.0, 1.0, 3.0)  # seconds before each try
 _MOST_FAILURES = 8
-_FAILURES_NAMED = 3
+_NAMED = 3
 _NO_CONNECTION = "cannot be asked for"
 
 OnProgress = Callable[[int, int, str], None]
@@ -60,15 +65,16 @@ def fetch(name: str, *, base: str | None = None, folder: Path | None = None, on_
 
     Raises:
         WrongUse: there is no such shelf, or the address is none.
-        FetchFailed: not every book could be fetched; those that could be stay, and the next time it goes on from there.
+        FetchFailed: not every book could be fetched, or another file has the name of one; the books that are there stay, and the
+            next time it goes on from there.
     """
     shelf = known_shelf(name)
     base = _address(base or shelf.source)
     folder = folder or shelf_folder(name)
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        with FileLock(folder / ".lock", timeout=0):
-            _leave_no_pieces(folder, shelf)
+        with FileLock(folder / LOCK, timeout=0):
+            _remove_pieces(folder, shelf)
             _fetch_all(shelf, base, folder, on_progress)
     except Timeout:
         raise FetchFailed(f"another paznja is fetching {name} into {folder} just now; wait until it is done") from None
@@ -114,62 +120,100 @@ def _address(base: str) -> str:
     return base.rstrip("/") + "/"
 
 
-def _leave_no_pieces(folder: Path, shelf: Shelf) -> None:
-    # A download is written to a file tmp... beside its place; one that was killed leaves it there.
-    for path in folder.glob("tmp*"):
-        if path.name not in shelf.sha256:
-            path.unlink(missing_ok=True)
+def _piece(folder: Path, file: str) -> Path:
+    """Where a book is written to until it is whole."""
+    return folder / f".{file}.paznja-part"
+
+
+def _remove_pieces(folder: Path, shelf: Shelf) -> None:
+    """What a fetching that was killed left behind."""
+    for file in shelf.sha256:
+        _piece(folder, file).unlink(missing_ok=True)
 
 
 def _fetch_all(shelf: Shelf, base: str, folder: Path, on_progress: OnProgress | None) -> None:
-    import pooch
+    from pooch import HTTPDownloader
 
-    pooch.get_logger().setLevel("ERROR")  # it tells of each file
-    registry = {file: f"sha256:{digest}" for file, digest in shelf.sha256.items()}
-    store = pooch.create(path=folder, base_url=base, registry=registry)
+    downloader = HTTPDownloader(timeout=_TIMEOUT)
+    there = {file for file in shelf.sha256 if os.path.lexists(folder / file)}
+    others = sorted(file for file in there if _sha256(folder / file) != shelf.sha256[file])
     failures: list[str] = []
     done = 0
+
+    def tell(file: str) -> None:
+        nonlocal done
+        done += 1
+        if on_progress is not None:
+            on_progress(done, len(shelf.sha256), file)
+
+    for file in sorted(there.difference(others)):
+        tell(file)
     pool = ThreadPoolExecutor(_AT_A_TIME)
     try:
-        files: dict[Future[str | None], str] = {pool.submit(_fetch_file, store, file): file for file in sorted(shelf.sha256)}
+        files: dict[Future[str | None], str] = {
+            pool.submit(_fetch_file, downloader, base, folder, file, shelf.sha256[file]): file
+            for file in sorted(shelf.sha256)
+            if file not in there
+        }
         for future in as_completed(files):
             failure = future.result()
             if failure is None:
-                done += 1
-                if on_progress is not None:
-                    on_progress(done, len(files), files[future])
+                tell(files[future])
                 continue
             failures.append(f"{files[future]} {failure}")
             if len(failures) == _MOST_FAILURES:
                 break
     finally:
         pool.shutdown(cancel_futures=True)
+    missing: list[str] = []
     if failures:
-        named = "; ".join(sorted(failures)[:_FAILURES_NAMED]) + ("; and others" if len(failures) > _FAILURES_NAMED else "")
-        raise FetchFailed(
-            f"{done:,} of {len(files):,} books have been fetched from {base}, but not all: {named}; "
-            "run it again later, and it goes on where it stopped"
+        missing.append(f"{_named(failures, '; ')}; run it again later, and it goes on where it stopped")
+    if others:
+        one = len(others) == 1
+        missing.append(
+            f"{_named(others, ', ')} in {folder} {'has' if one else 'have'} other contents than the {'book' if one else 'books'} of that "
+            f"name, and {'stays' if one else 'stay'} as {'it is' if one else 'they are'}; move {'it' if one else 'them'} away and run it "
+            f"again to fetch the {'book' if one else 'books'}"
         )
+    if missing:
+        raise FetchFailed(f"{done:,} of {len(shelf.sha256):,} books have been fetched from {base}, but not all: {'. '.join(missing)}")
 
 
-def _fetch_file(store: Pooch, file: str) -> str | None:
+def _named(items: Sequence[str], separator: str) -> str:
+    return separator.join(sorted(items)[:_NAMED]) + (f"{separator}and others" if len(items) > _NAMED else "")
+
+
+def _sha256(path: Path) -> str:
+    """In hexadecimal; empty for what is no file."""
+    if not path.is_file():
+        return ""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _fetch_file(downloader: HTTPDownloader, base: str, folder: Path, file: str, sha256: str) -> str | None:
     """None once the file is there and whole, else what is wrong with it.
 
     Raises:
         FetchFailed: no other file can be fetched either.
         OSError: of the disk.
     """
-    import pooch
     import requests
     import urllib3
 
-    downloader: Any = pooch.HTTPDownloader(timeout=_TIMEOUT)  # pooch's own protocol names other parameters than it has
+    piece = _piece(folder, file)
     failure = None
     for pause in _PAUSES:
         time.sleep(pause)
         try:
-            store.fetch(file, downloader=downloader)
-            return None
+            with piece.open("xb") as written:
+                downloader(base + file, written, None)
+            if os.path.lexists(folder / file):
+                return "has been put into the folder meanwhile by something else"
+            if _sha256(piece) == sha256:
+                os.replace(piece, folder / file)
+                return None
+            failure = "arrived damaged (its SHA-256 is another)"
         except requests.HTTPError as error:
             status = error.response.status_code  # pyright: ignore[reportOptionalMemberAccess]  (an answer is what raised it)
             if status < 500:
@@ -184,12 +228,12 @@ def _fetch_file(store: Pooch, file: str) -> str | None:
             failure = "does not come (the server is silent)"
         except requests.RequestException as error:
             return f"cannot be fetched ({type(error).__name__})"
-        except ValueError:  # what pooch raises for another sum
-            failure = "arrived damaged (its SHA-256 is another)"
+        finally:
+            piece.unlink(missing_ok=True)
     if failure == _NO_CONNECTION:
-        host = urlsplit(store.base_url).hostname
         raise FetchFailed(
-            f"there is no connection to {host}; check that this computer is online and run it again: what has been fetched stays"
+            f"there is no connection to {urlsplit(base).hostname}; check that this computer is online and run it again: "
+            "what has been fetched stays"
         )
     return failure
 

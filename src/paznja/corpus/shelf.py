@@ -16,6 +16,7 @@ from concurrent.futures import Future, ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from functools import partial
+from multiprocessing import connection
 from pathlib import Path
 from types import FrameType
 from typing import TypeVar
@@ -31,6 +32,7 @@ LARGE_FILE = 16_000_000
 _BYTES_WORTH_A_PROCESS = 4_000_000  # a process starts in about 0.2 s, in which this one reads as much
 _MAY_CRASH = frozenset({".pdf"})
 """Read by a library in C."""
+_SECONDS_BETWEEN_LOOKS = 0.5
 _START_METHOD = "fork" if sys.platform == "linux" else "spawn"
 
 Result = list[Book | Unreadable]
@@ -115,7 +117,7 @@ def side_by_side(
 @contextmanager
 def _pool(processes: int) -> Iterator[ProcessPoolExecutor]:
     """A pool whose processes are gone when what is done with it ends, whatever ended it: they finish what they are at, nothing more."""
-    pool = ProcessPoolExecutor(processes, multiprocessing.get_context(_START_METHOD), _leave_interrupts_to_parent)
+    pool = ProcessPoolExecutor(processes, multiprocessing.get_context(_START_METHOD), _begin)
     with _one_interrupt():
         try:
             yield pool
@@ -182,5 +184,16 @@ def _may_start_processes() -> bool:
         return False
 
 
-def _leave_interrupts_to_parent() -> None:
+def _begin() -> None:
+    """What each process of a pool does first: it leaves Ctrl-C to its parent, and ends when that is gone, whatever ended it."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+
+
+def _end_with_parent() -> None:
+    parent = multiprocessing.parent_process()
+    assert parent is not None
+    # A forked process holds its elder siblings' ends of the pipe behind the sentinel, so there the parent's number has to be asked for.
+    while not connection.wait([parent.sentinel], _SECONDS_BETWEEN_LOOKS) and (os.name != "posix" or os.getppid() == parent.pid):
+        pass
+    os._exit(1)

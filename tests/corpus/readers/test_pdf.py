@@ -227,6 +227,13 @@ def test_what_is_no_pdf_or_half_of_one_is_called_so(book: list[str]) -> None:
     assert "damaged" in reason(b"%PDF-1.4\n" + b"x" * 3000)
 
 
+@pytest.mark.parametrize("blank", ["\u2002\u2002", "\u2003\u2003\u2003"])
+def test_lines_of_white_space_alone_are_no_lines(blank: str, book: list[str]) -> None:
+    paragraphs = [it for paragraph in book[:12] for it in (paragraph, blank)]
+    got, _ = read(make_pdf(paragraphs, Layout(justified=False, hyphenated=False)))
+    assert letters_alike(plain(book[:12]), got) >= 0.999
+
+
 BEGINS = 'import os\nprint(\'{"pages": 9, "title": "", "author": ""}\', flush=True)\n'
 CHILDREN = {
     "endless": ("while True: pass", "does not come to an end"),

@@ -8,6 +8,7 @@ Source: ISO 32000-1, "Portable document format", 2008, chapters 9 and 14.
 
 import contextlib
 import json
+import os
 import queue
 import re
 import subprocess
@@ -107,7 +108,8 @@ def _extract(data: bytes) -> _File:
     pages: list[_Page] = []
     characters = num_pieces = num_pictures = num_damaged = 0
     for page in lines:
-        pieces = [Line(text.replace("\x02", "-"), *place) for text, *place in page.get("pieces", [])]
+        # To PDFium two wide spaces are a word; what reads lines counts on there being one.
+        pieces = [Line(text.replace("\x02", "-"), *place) for text, *place in page.get("pieces", []) if text.strip()]
         pages.append(_Page(pieces, page.get("rules", [])))
         num_pictures += page.get("picture", False)
         num_damaged += page.get("damaged", False)
@@ -132,7 +134,7 @@ def _refuse(about: dict[str, Any]) -> None:
 
 def _lines_of_child(data: bytes) -> Iterator[dict[str, Any]]:
     """What the child prints, line by line, as long as it shows signs of life."""
-    command = [sys.executable, "-P", str(_CHILD)]
+    command = [sys.executable, "-P", str(_CHILD), str(os.getpid())]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as child:
         printed: queue.SimpleQueue[bytes] = queue.SimpleQueue()
         threads = [

@@ -1,17 +1,21 @@
 """What runs in a process of its own for each PDF: every page's pieces of lines, where they stand and how large they are.
 
-    python pdf_child.py < book.pdf
+    python pdf_child.py PARENT < book.pdf
 
 PDFium is written in C++ and reads what anybody may have damaged: should it break down, run without end or ask for all memory,
 only this process goes. It prints a line of JSON for the whole book (pages, title, author, or error) and then one for each page.
+When the process with the number PARENT is gone, it ends too, whatever PDFium is at.
 It knows nothing of paznja, whose modules it would take time to import.
 """
 
 import ctypes
 import json
 import math
+import os
 import re
 import sys
+import threading
+import time
 from collections import Counter
 from collections.abc import Iterator
 from itertools import islice
@@ -21,6 +25,8 @@ MOST_BYTES_OF_MEMORY = 2**30
 MARK_BEGINS, MARK_ENDS = "\x0e", "\x0f"
 """Around a number or a star that is smaller than the word it stands at: the mark of a note, in all likelihood."""
 
+_SECONDS_BETWEEN_LOOKS = 0.5
+_SYNCHRONIZE, _FOREVER = 0x00100000, 0xFFFFFFFF  # as Windows calls them
 _GAP = 1.0  # in font sizes: what is wider may be the space between two columns
 _SMALLER = 0.93
 _MOST_OBJECTS = 3_000
@@ -35,6 +41,7 @@ Piece = tuple[str, float, float, float, float, float]
 
 def main() -> None:
     """Standard input to standard output."""
+    threading.Thread(target=_end_with, args=(int(sys.argv[1]),), daemon=True).start()
     _limit_resources()
     import pypdfium2
     import pypdfium2.raw as pdfium
@@ -54,6 +61,19 @@ def main() -> None:
         _print(_read_page(pdfium, page) if page else {"damaged": True})
         if page:
             pdfium.FPDF_ClosePage(page)
+
+
+def _end_with(parent: int) -> None:
+    if sys.platform == "win32":
+        kernel = ctypes.WinDLL("kernel32")
+        kernel.OpenProcess.restype = ctypes.c_void_p
+        process = kernel.OpenProcess(_SYNCHRONIZE, False, parent)
+        if process:
+            kernel.WaitForSingleObject(ctypes.c_void_p(process), _FOREVER)
+    else:
+        while os.getppid() == parent:
+            time.sleep(_SECONDS_BETWEEN_LOOKS)
+    os._exit(1)
 
 
 def _print(value: dict[str, Any]) -> None:
