@@ -161,10 +161,7 @@ class Display:
             self._console.print(Text(f"  {program()} {command}"))
 
     def _show_row(self, prompt: str, text: str, iteration: int, seconds: float) -> None:
-        shown = Text(one_line(prompt), style="dim")
-        whole = one_line(prompt + text)
-        shown.append(whole[len(one_line(prompt)) :], style="default")
-        self._print_row(shown, f"{iteration:,}", duration(seconds))
+        self._print_row(prompt_and_text(prompt, text), f"{iteration:,}", duration(seconds))
 
     def _print_row(self, text: Text, iteration: str, seconds: str) -> None:
         if not self._console.is_terminal:
@@ -176,6 +173,15 @@ class Display:
         grid.add_column(justify="right", min_width=12, no_wrap=True)
         grid.add_row(text, iteration, seconds)
         self._console.print(grid)
+
+
+def prompt_and_text(prompt: str, text: str) -> Text:
+    """A sample on one line: the prompt dim, what the model wrote as the terminal writes everything."""
+    whole = one_line(prompt + text)
+    end = len(one_line(prompt))
+    end += whole[end:].startswith(" ")  # in a picture, a space that begins a piece of text may be lost
+    # A style of the whole `Text` would also hold for what is appended to it.
+    return Text().append(whole[:end], style="dim").append(whole[end:])
 
 
 def describe_plan(plan: Planned) -> list[str]:
