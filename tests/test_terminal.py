@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import io
 import os
+import re
 import sys
 from pathlib import Path
 
 import pytest
-from rich.console import Console
+from rich.console import Console, RenderableType
 from rich.text import Text
 
 from paznja import terminal
@@ -21,6 +22,32 @@ def drawn(text: Text, width: int = 80) -> str:
     file = io.StringIO()
     Console(file=file, force_terminal=True, width=width, color_system="standard", highlight=False).print(text, end="")
     return file.getvalue()
+
+
+def drawn_lines(what: RenderableType, width: int) -> list[str]:
+    """Its lines in a terminal of this width, without colours."""
+    file = io.StringIO()
+    Console(file=file, force_terminal=True, width=width, color_system=None, highlight=False).print(what)
+    return [line.rstrip() for line in file.getvalue().splitlines()]
+
+
+def screen(written: str) -> list[str]:
+    """The lines that are left when all was drawn, of a program that goes back only to the line's beginning and to the line above."""
+    lines, row, column = [""], 0, 0
+    for part in re.findall(r"\x1b\[[0-9;?]*[A-Za-z]|[\r\n]|[^\x1b\r\n]+", written):
+        if part == "\n":
+            row, column = row + 1, 0
+            lines += [""] * (row == len(lines))
+        elif part == "\r":
+            column = 0
+        elif part == "\x1b[2K":
+            lines[row] = ""
+        elif part == "\x1b[1A":
+            row -= 1
+        elif part[0] != "\x1b":
+            lines[row] = lines[row][:column].ljust(column) + part + lines[row][column + len(part) :]
+            column += len(part)
+    return lines
 
 
 def in_terminal(arguments: list[str], width: int = 80) -> str:
@@ -64,3 +91,27 @@ def test_generate_dims_the_prompt_in_a_terminal_alone(trained: Path, capfd: pyte
     assert plain.startswith("Мост ")
     assert "\x1b" not in plain
     assert in_terminal(arguments) == f"\x1b[2mМост \x1b[0m{plain.removeprefix('Мост ')}"
+
+
+@pytest.mark.parametrize("width", [40, 60, 80, 120])
+def test_letters_without_spaces_are_broken_where_their_column_ends_and_none_is_lost(width: int) -> None:
+    letters = "шђжћџ" * 40
+    row = terminal.table_row(terminal.prompt_and_text("Мост ", letters), "1,000,000", "9 min 59 s", width)
+    lines = drawn_lines(row, width)
+    assert "1,000,000" in lines[0]
+    assert lines[0].endswith("9 min 59 s")
+    assert "".join(re.findall("[шђжћџ]", "".join(lines))) == letters
+    assert all(len(line) <= width for line in lines)
+
+
+def test_at_sixty_columns_the_text_has_most_of_them() -> None:
+    row = terminal.table_row(Text("ш" * 300), "10", "2.0 s", 60)
+    assert max(len(line.split()[0]) for line in drawn_lines(row, 60)) >= 38
+
+
+def test_there_is_a_gap_between_the_rows_of_the_table_in_a_terminal(trained: Path, books: Path, cache: Path) -> None:
+    arguments = ["train", str(books), "--preset", "tiny", "--iterations", "4", "--sample-at", "1,2", "--length", "30", "--threads", "1"]
+    lines = screen(in_terminal([*arguments, "--out", str(trained.parent), "--cache", str(cache)]))
+    rows = [number for number, line in enumerate(lines) if re.search(r" [124] +[0-9.]+ s$", line)]
+    assert len(rows) == 3
+    assert all(lines[number - 1].strip() == "" for number in rows)

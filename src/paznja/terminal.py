@@ -35,6 +35,9 @@ PLAIN_SECONDS = 30.0
 DRAWING_SECONDS = 0.1
 """Between two drawings of the live line."""
 
+NARROW = 80
+"""Columns of a terminal, below which the table keeps its gaps small."""
+
 BLOG_ITERATIONS = 20_000
 """Of the run of 2023, whose time on this machine is said before the preset `blog` starts."""
 
@@ -167,12 +170,18 @@ class Display:
         if not self._console.is_terminal:
             self._console.print(Text(f"{iteration:>9}  {seconds:>12}  ").append_text(text))
             return
-        grid = Table.grid(padding=(0, 2), expand=True)
-        grid.add_column(ratio=1)
-        grid.add_column(justify="right", min_width=9)
-        grid.add_column(justify="right", min_width=12, no_wrap=True)
-        grid.add_row(text, iteration, seconds)
-        self._console.print(grid)
+        self._console.print(table_row(text, iteration, seconds, self._console.width))
+        self._console.print()
+
+
+def table_row(text: Text, iteration: str, seconds: str, width: int) -> Table:
+    """A row of the table. Text without spaces, as an untaught model writes it, is broken where the column ends."""
+    grid = Table.grid(padding=(0, 2 if width >= NARROW else 1), expand=True)
+    grid.add_column(ratio=1, overflow="fold")
+    grid.add_column(justify="right", min_width=9, no_wrap=True)  # as wide as its title, so that all rows are alike
+    grid.add_column(justify="right", min_width=11 if width >= NARROW else 10, no_wrap=True)
+    grid.add_row(text, iteration, seconds)
+    return grid
 
 
 def prompt_and_text(prompt: str, text: str) -> Text:
