@@ -14,7 +14,8 @@ from rich.table import Table
 from rich.text import Text
 
 from paznja.run import Run
-from paznja.table import duration, one_line
+from paznja.table import duration
+from paznja.terminal import prompt_and_text
 
 WIDTH = 112
 
@@ -50,9 +51,7 @@ def draw(run: Run, target: Path) -> None:
     table.add_column("iteration", justify="right", no_wrap=True)
     table.add_column("time", justify="right", no_wrap=True)
     for row in run.samples(rows_only=True):
-        prompt = one_line(row["prompt"])
-        text = Text(prompt, style="bright_black").append(one_line(row["prompt"] + row["text"])[len(prompt) :], style="default")
-        table.add_row(text, f"{row['iteration']:,}", duration(row["seconds"]))
+        table.add_row(prompt_and_text(row["prompt"], row["text"]), f"{row['iteration']:,}", duration(row["seconds"]))
     console.print(table)
     last = [*run.samples(rows_only=True), *run.metrics()][-1]
     score = last.get("held_out_whole") or last.get("held_out")

@@ -59,7 +59,7 @@ def print_books(corpus: Corpus, remarks: Sequence[str], *, as_json: bool) -> Non
 def print_book(book: Book) -> None:
     """One book: what is known of it, what each rule left out or mended, with examples, and how its text begins."""
     console = Console(highlight=False, width=None if sys.stdout.isatty() else PLAIN_WIDTH)
-    console.print(Text(book.title, style="bold").append(f"  {book.author}", style="default"))
+    console.print(Text().append(book.title, style="bold").append(f"  {book.author}"))
     console.print(
         Text(f"{book.path}{'/' + book.member if book.member else ''}: {book.format}, {script(book)}, {book.characters:,} characters")
     )
@@ -70,7 +70,7 @@ def print_book(book: Book) -> None:
     for rule, change in book.changes.items():
         what = RULES.get(rule, "")
         console.print()
-        console.print(Text(rule, style="bold").append(f": {what}" if what else "", style="default"))
+        console.print(Text().append(rule, style="bold").append(f": {what}" if what else ""))
         console.print(f"  {change.count:,} {'time' if change.count == 1 else 'times'}, {change.characters:,} characters")
         for example in change.examples:
             console.print(_example(example))

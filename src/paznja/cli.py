@@ -264,7 +264,8 @@ def generate(name: str, prompt: str, count: int, seed: int | None, latest: bool,
     stream = run.stream(prompt, count=count, seed=seed, **choice)
     first = next(stream)
     if count == 1:
-        _write(prompt + first[0])
+        click.secho(prompt, dim=True, nl=False)  # without the escape codes where standard output is no terminal
+        _write(first[0])
         for grown in stream:
             _write(grown[0])
         _write("\n")
@@ -272,7 +273,9 @@ def generate(name: str, prompt: str, count: int, seed: int | None, latest: bool,
     for grown in [first, *stream]:
         texts = [text + piece for text, piece in zip(texts, grown, strict=True)]
     for number, text in enumerate(texts, 1):
-        _write(f"--- {number} ---\n{prompt}{text}\n")
+        _write(f"--- {number} ---\n")
+        click.secho(prompt, dim=True, nl=False)
+        _write(f"{text}\n")
 
 
 @commands.command(name="next")

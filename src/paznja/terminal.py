@@ -35,6 +35,9 @@ PLAIN_SECONDS = 30.0
 DRAWING_SECONDS = 0.1
 """Between two drawings of the live line."""
 
+NARROW = 80
+"""Columns of a terminal, below which the table keeps its gaps small."""
+
 BLOG_ITERATIONS = 20_000
 """Of the run of 2023, whose time on this machine is said before the preset `blog` starts."""
 
@@ -161,21 +164,33 @@ class Display:
             self._console.print(Text(f"  {program()} {command}"))
 
     def _show_row(self, prompt: str, text: str, iteration: int, seconds: float) -> None:
-        shown = Text(one_line(prompt), style="dim")
-        whole = one_line(prompt + text)
-        shown.append(whole[len(one_line(prompt)) :], style="default")
-        self._print_row(shown, f"{iteration:,}", duration(seconds))
+        self._print_row(prompt_and_text(prompt, text), f"{iteration:,}", duration(seconds))
 
     def _print_row(self, text: Text, iteration: str, seconds: str) -> None:
         if not self._console.is_terminal:
             self._console.print(Text(f"{iteration:>9}  {seconds:>12}  ").append_text(text))
             return
-        grid = Table.grid(padding=(0, 2), expand=True)
-        grid.add_column(ratio=1)
-        grid.add_column(justify="right", min_width=9)
-        grid.add_column(justify="right", min_width=12, no_wrap=True)
-        grid.add_row(text, iteration, seconds)
-        self._console.print(grid)
+        self._console.print(table_row(text, iteration, seconds, self._console.width))
+        self._console.print()
+
+
+def table_row(text: Text, iteration: str, seconds: str, width: int) -> Table:
+    """A row of the table. Text without spaces, as an untaught model writes it, is broken where the column ends."""
+    grid = Table.grid(padding=(0, 2 if width >= NARROW else 1), expand=True)
+    grid.add_column(ratio=1, overflow="fold")
+    grid.add_column(justify="right", min_width=9, no_wrap=True)  # as wide as its title, so that all rows are alike
+    grid.add_column(justify="right", min_width=11 if width >= NARROW else 10, no_wrap=True)
+    grid.add_row(text, iteration, seconds)
+    return grid
+
+
+def prompt_and_text(prompt: str, text: str) -> Text:
+    """A sample on one line: the prompt dim, what the model wrote as the terminal writes everything."""
+    whole = one_line(prompt + text)
+    end = len(one_line(prompt))
+    end += whole[end:].startswith(" ")  # in a picture, a space that begins a piece of text may be lost
+    # A style of the whole `Text` would also hold for what is appended to it.
+    return Text().append(whole[:end], style="dim").append(whole[end:])
 
 
 def describe_plan(plan: Planned) -> list[str]:

@@ -1,0 +1,117 @@
+"""The screens: what stands in a terminal of a given width, and with which escape codes."""
+
+from __future__ import annotations
+
+import io
+import os
+import re
+import sys
+from pathlib import Path
+
+import pytest
+from rich.console import Console, RenderableType
+from rich.text import Text
+
+from paznja import terminal
+
+pty = pytest.importorskip("pty", reason="pseudo-terminals are POSIX's")
+
+
+def drawn(text: Text, width: int = 80) -> str:
+    """As a terminal gets it, escape codes and all."""
+    file = io.StringIO()
+    Console(file=file, force_terminal=True, width=width, color_system="standard", highlight=False).print(text, end="")
+    return file.getvalue()
+
+
+def drawn_lines(what: RenderableType, width: int) -> list[str]:
+    """Its lines in a terminal of this width, without colours."""
+    file = io.StringIO()
+    Console(file=file, force_terminal=True, width=width, color_system=None, highlight=False).print(what)
+    return [line.rstrip() for line in file.getvalue().splitlines()]
+
+
+def screen(written: str) -> list[str]:
+    """The lines that are left when all was drawn, of a program that goes back only to the line's beginning and to the line above."""
+    lines, row, column = [""], 0, 0
+    for part in re.findall(r"\x1b\[[0-9;?]*[A-Za-z]|[\r\n]|[^\x1b\r\n]+", written):
+        if part == "\n":
+            row, column = row + 1, 0
+            lines += [""] * (row == len(lines))
+        elif part == "\r":
+            column = 0
+        elif part == "\x1b[2K":
+            lines[row] = ""
+        elif part == "\x1b[1A":
+            row -= 1
+        elif part[0] != "\x1b":
+            lines[row] = lines[row][:column].ljust(column) + part + lines[row][column + len(part) :]
+            column += len(part)
+    return lines
+
+
+def in_terminal(arguments: list[str], width: int = 80) -> str:
+    """What paznja writes to a pseudo-terminal of this width, escape codes and all."""
+    import fcntl
+    import struct
+    import subprocess
+    import termios
+
+    ours, theirs = pty.openpty()
+    fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 40, width, 0, 0))
+    environment = {name: value for name, value in os.environ.items() if name not in ("COLUMNS", "LINES", "NO_COLOR", "FORCE_COLOR")}
+    command = [sys.executable, "-m", "paznja", *arguments]
+    with subprocess.Popen(command, stdin=theirs, stdout=theirs, stderr=theirs, env={**environment, "TERM": "xterm-256color"}):
+        os.close(theirs)
+        written = b""
+        while True:
+            try:
+                piece = os.read(ours, 65536)
+            except OSError:  # the other side is closed
+                break
+            if not piece:
+                break
+            written += piece
+    os.close(ours)
+    return written.decode().replace("\r\n", "\n")
+
+
+def test_the_prompt_is_dim_and_what_the_model_wrote_is_not() -> None:
+    assert drawn(terminal.prompt_and_text("Ово је мост ", "преко реке")) == "\x1b[2mОво је мост \x1b[0mпреко реке"
+    assert drawn(terminal.prompt_and_text("Мост", "ови")) == "\x1b[2mМост\x1b[0mови"
+
+
+def test_generate_dims_the_prompt_in_a_terminal_alone(trained: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    from paznja.cli import main
+
+    arguments = ["generate", trained.name, "--prompt", "Мост ", "--length", "5", "--seed", "1", "--out", str(trained.parent)]
+    with pytest.raises(SystemExit):
+        main(arguments)
+    plain = capfd.readouterr().out
+    assert plain.startswith("Мост ")
+    assert "\x1b" not in plain
+    assert in_terminal(arguments) == f"\x1b[2mМост \x1b[0m{plain.removeprefix('Мост ')}"
+
+
+@pytest.mark.parametrize("width", [40, 60, 80, 120])
+def test_letters_without_spaces_are_broken_where_their_column_ends_and_none_is_lost(width: int) -> None:
+    letters = "шђжћџ" * 40
+    row = terminal.table_row(terminal.prompt_and_text("Мост ", letters), "1,000,000", "9 min 59 s", width)
+    lines = drawn_lines(row, width)
+    assert "1,000,000" in lines[0]
+    assert lines[0].endswith("9 min 59 s")
+    assert "".join(re.findall("[шђжћџ]", "".join(lines))) == letters
+    assert all(len(line) <= width for line in lines)
+
+
+def test_at_sixty_columns_the_text_has_most_of_them() -> None:
+    row = terminal.table_row(Text("ш" * 300), "10", "2.0 s", 60)
+    assert max(len(line.split()[0]) for line in drawn_lines(row, 60)) >= 38
+
+
+def test_there_is_a_gap_between_the_rows_of_the_table_in_a_terminal(trained: Path, books: Path, cache: Path) -> None:
+    arguments = ["train", str(books), "--preset", "tiny", "--iterations", "4", "--sample-at", "1,2", "--length", "30", "--threads", "1"]
+    lines = screen(in_terminal([*arguments, "--out", str(trained.parent), "--cache", str(cache)]))
+    rows = [number for number, line in enumerate(lines) if re.search(r" [124] +[0-9.]+ s$", line)]
+    assert len(rows) == 3
+    assert all(lines[number - 1].strip() == "" for number in rows)
