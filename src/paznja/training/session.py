@@ -21,6 +21,7 @@ from paznja.corpus.finding import passed_over
 from paznja.disk import is_disk_full, link_or_copy, writing_to
 from paznja.errors import BooksChanged, NoBooks, RunError, TrainingFailed
 from paznja.generation import fit_prompt
+from paznja.openmp import wait_briefly
 from paznja.preparing import Prepared, describe_files, prepare
 from paznja.run import BookRecord, Run, check_free, free_name
 from paznja.tokenizers import load_tokenizer
@@ -81,6 +82,7 @@ def begin(
     strict: bool = False,
 ) -> Run:
     """Read the books, make the run's folder `out/name`, train; gives the run. Errors as in `paznja.train`."""
+    wait_briefly()
     if name is not None:
         check_free(out, name)
     prepared = prepare(
@@ -106,6 +108,7 @@ def go_on(
     run: Run, minutes: float | None, iterations: int | None, books: list[Path] | None, tell: Tell, *, cache: Path | None = None
 ) -> None:
     """Train on from the last checkpoint, to the end of the run's budget or for so much more. Errors as in `paznja.resume`."""
+    wait_briefly()
     from paznja.training.machine import check_device
 
     about, settings = run.about(), run.settings()
