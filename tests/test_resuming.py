@@ -171,15 +171,15 @@ def test_changed_missing_and_new_books_are_refused_by_name(stopped: Callable[...
     whole = changed.read_bytes()
     changed.write_bytes(whole + b"!")
     with pytest.raises(BooksChanged, match=f"{changed.name}.*Put them back.*paznja train"):
-        paznja.resume(run)
+        paznja.resume(run, books=books)
     changed.write_bytes(whole)
     missing.rename(books.parent / missing.name)
     shutil.copy(changed, books / "new.txt")
     with pytest.raises(BooksChanged, match=rf"{missing.name}, new\.txt|new\.txt, {missing.name}"):
-        paznja.resume(run)
+        paznja.resume(run, books=books)
     (books / "new.txt").unlink()
     (books.parent / missing.name).rename(missing)
-    assert paznja.resume(run).state == "finished"
+    assert paznja.resume(run, books=books).state == "finished"
 
 
 def test_many_changed_books_are_not_all_listed(stopped: Callable[..., Run], books: Path):
@@ -187,7 +187,16 @@ def test_many_changed_books_are_not_all_listed(stopped: Callable[..., Run], book
     for number in range(20):
         shutil.copy(min(books.iterdir()), books / f"{number:02}.txt")
     with pytest.raises(BooksChanged, match=r"00\.txt.*04\.txt and 15 more"):
-        paznja.resume(run)
+        paznja.resume(run, books=books)
+
+
+def test_a_run_that_has_its_text_goes_on_though_a_book_was_added_and_says_so(stopped: Callable[..., Run], books: Path):
+    run = stopped()
+    shutil.copy(min(books.iterdir()), books / "new.txt")
+    told: list[Any] = []
+    assert paznja.resume(run, on_event=told.append).state == "finished"
+    planned = next(event for event in told if type(event).__name__ == "Planned")
+    assert any("new.txt" in remark and "goes on" in remark for remark in planned.remarks)
 
 
 def test_run_that_keeps_its_books_goes_on_without_them(stopped: Callable[..., Run], books: Path):

@@ -186,14 +186,63 @@ def test_other_files_of_another_version_are_refused_too(run: Run, file: str):
     save(run, 1)
     content = json.loads((run.path / file).read_text())
     (run.path / file).write_text(json.dumps({**content, "format": 2}))
+    (run.path / "checkpoint-00000001" / "position.json").unlink()
     with pytest.raises(RunError, match="another version of paznja"):
         run.position() if file == "checkpoint" else run.books()
+
+
+@pytest.mark.parametrize("content", [None, b"", b"{", b'{"format": 1}', b"\0" * 300])
+def test_without_the_small_file_checkpoint_the_newest_folder_says_where_the_run_is(run: Run, content: bytes | None):
+    save(run, 1)
+    save(run, 2)
+    if content is None:
+        (run.path / "checkpoint").unlink()
+    else:
+        (run.path / "checkpoint").write_bytes(content)
+    position = run.position()
+    assert position is not None
+    assert position["checkpoint"] == "checkpoint-00000002"
+    assert [it["iteration"] for it in run.checkpoints()] == [2, 1]
+
+
+def test_a_persons_copies_of_checkpoints_stay(run: Run):
+    save(run, 1)
+    copies = ("checkpoint-00000001 copy", "checkpoint-best", "checkpoint-1", ".notes.new", ".notes.1.part")
+    for name in copies:
+        shutil.copytree(run.path / "checkpoint-00000001", run.path / name)
+    for iteration in (2, 3, 4):
+        save(run, iteration)
+    run.cut_back(run.position())
+    assert all((run.path / name / "position.json").is_file() for name in copies)
+
+
+def test_what_a_run_without_a_checkpoint_had_is_kept_aside(run: Run):
+    run.append_metrics({"iteration": 1})
+    run.append_sample(sample(1))
+    run.write_file("model.safetensors", b"the best weights")
+    assert "before-1" in run.cut_back(None)
+    assert run.metrics() == run.samples() == []
+    assert (run.path / "before-1" / "model.safetensors").read_bytes() == b"the best weights"
+    assert b"1" in (run.path / "before-1" / "metrics.jsonl").read_bytes()
+
+
+def test_a_damaged_line_in_a_log_is_left_out(run: Run):
+    run.append_metrics({"iteration": 1})
+    with open(run.path / "metrics.jsonl", "ab") as file:
+        file.write(b'{"iteration": 2, "he\n[1]\nnull\n{"no": 1}\n')
+    run.append_metrics({"iteration": 3})
+    assert [line["iteration"] for line in run.metrics()] == [1, 3]
+
+
+def test_a_run_with_a_damaged_run_toml_is_damaged(run: Run):
+    save(run, 1)
+    (run.path / "run.toml").write_bytes(b"\0\0")
+    assert run.state() == "damaged"
 
 
 READERS: dict[str, Callable[[Run], Any]] = {
     "run.toml": lambda run: (run.corpus(), run.settings()),
     "corpus.json": Run.books,
-    "checkpoint": Run.position,
 }
 
 
@@ -280,7 +329,7 @@ def test_half_a_last_line_is_ignored_and_cut_back(run: Run):
         with open(run.path / file, "ab") as lines:
             lines.write('{"iteration": 3, "text": "мо'.encode()[:-1])
     assert [line["iteration"] for line in run.metrics()] == [line["iteration"] for line in run.samples()] == [1, 2]
-    run.cut_back()
+    run.cut_back(run.position())
     assert [line["iteration"] for line in run.metrics()] == [line["iteration"] for line in run.samples()] == [1]
     run.append_metrics({"iteration": 2})
     run.append_sample(sample(2))
@@ -293,7 +342,7 @@ def test_half_a_line_that_a_power_cut_left_before_the_checkpoints_end_is_cut_bac
         run.append_metrics({"iteration": iteration})
     save(run, 2)
     os.truncate(run.path / "metrics.jsonl", (run.path / "metrics.jsonl").stat().st_size - 3)
-    run.cut_back()
+    run.cut_back(run.position())
     run.append_metrics({"iteration": 3})
     assert run.metrics() == [{"iteration": 1}, {"iteration": 3}]
 
@@ -301,7 +350,7 @@ def test_half_a_line_that_a_power_cut_left_before_the_checkpoints_end_is_cut_bac
 def test_without_a_checkpoint_everything_is_cut_back(run: Run):
     run.append_metrics({"iteration": 1})
     run.append_sample(sample(1))
-    run.cut_back()
+    run.cut_back(None)
     assert run.metrics() == run.samples() == []
     assert "река" not in (run.path / "samples.md").read_text()
 
@@ -339,8 +388,10 @@ run.write_checkpoint({"iteration": 15, "seconds": 1.5, "finished": False}, files
     valid = [assert_checkpoint_is_whole(copy) for copy in copies]
     assert valid == sorted(valid)
     assert set(valid) == {10, 15}
-    for copy, iteration in zip(copies, valid, strict=True):
-        copy.cut_back()
+    for copy in copies:
+        newest = copy.checkpoints()[0]
+        iteration = newest["iteration"]
+        copy.cut_back(newest)
         assert copy.metrics()[-1]["iteration"] == iteration
         save(copy, 12 if iteration == 10 else 17)
         assert assert_checkpoint_is_whole(copy) == (12 if iteration == 10 else 17)
@@ -420,10 +471,11 @@ def test_removed_run_is_gone_but_not_while_it_is_being_trained(run: Run):
 
 def test_commands_are_taken_once_and_in_order(run: Run):
     assert run.take_commands() == []
-    for command in reversed(COMMANDS):
+    sent = [*reversed(COMMANDS), "stop", "pause"]
+    for command in sent:
         run.send(command)
-    run.send("stop")
-    assert run.take_commands() == list(COMMANDS)
+    (run.path / "commands" / "notes").touch()
+    assert run.take_commands() == sent
     assert run.take_commands() == []
 
 

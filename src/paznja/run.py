@@ -10,13 +10,14 @@ from __future__ import annotations
 
 import difflib
 import errno
+import itertools
 import json
 import os
 import re
 import shutil
 import tomllib
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -27,7 +28,7 @@ import tomli_w
 from numpy.typing import NDArray
 
 from paznja.config import Settings
-from paznja.disk import flush_folder, link_or_copy, write_atomically
+from paznja.disk import flush_folder, link_or_copy, remove_known, write_atomically
 from paznja.errors import RunError, WrongUse
 from paznja.table import markdown_table
 
@@ -44,6 +45,13 @@ LOGS = ("metrics.jsonl", "samples.jsonl")
 
 COMMANDS = ("stop", "pause", "go-on", "sample")
 """What a living trainer can be asked for through the folder: stop and save, wait, go on, write a row of the table now."""
+
+
+_CHECKPOINT = re.compile(r"checkpoint-\d{8,}")
+_CHECKPOINT_FILES = frozenset({WEIGHTS, "optimizer.safetensors", "position.json"})
+_PART = re.compile(r"\.(?:run\.toml|samples\.md|checkpoint|position\.json|\w+\.safetensors)\.\d+\.part")
+_MAKING = re.compile(r"\.checkpoint-\d{8,}\.new")
+_REQUEST = re.compile(r"(\d{8,})-(stop|pause|go-on|sample)")
 
 
 @dataclass(frozen=True)
@@ -160,30 +168,57 @@ class Run:
 
     def metrics(self) -> list[dict[str, Any]]:
         """The evaluations so far, oldest first."""
-        return list(_read_lines(self.path / "metrics.jsonl"))
+        return list(_read_lines(self.path / "metrics.jsonl", ("iteration",)))
 
     def samples(self, *, rows_only: bool = False) -> list[dict[str, Any]]:
         """The samples so far, oldest first; those of the table alone where asked."""
-        return [sample for sample in _read_lines(self.path / "samples.jsonl") if sample["row"] or not rows_only]
+        lines = _read_lines(self.path / "samples.jsonl", ("iteration", "seconds", "prompt", "text", "row"))
+        return [sample for sample in lines if sample["row"] or not rows_only]
 
     def position(self) -> dict[str, Any] | None:
-        """What the file `checkpoint` says: {"checkpoint": its folder, "iteration", "seconds", "finished", ...}; None before the first."""
+        """Of the newest checkpoint: {"checkpoint": its folder, "iteration", "seconds", "finished", ...}; None before the first.
+
+        That is what the file `checkpoint` says; where it is missing or damaged, what the newest of the folders says.
+        """
         try:
-            position = json.loads((self.path / "checkpoint").read_text(encoding="utf-8"))
-        except FileNotFoundError:
-            return None
-        except ValueError as error:
-            raise RunError(f"{self.path / 'checkpoint'} is damaged ({error}).") from None
-        if not isinstance(position, dict):
-            raise RunError(f"{self.path / 'checkpoint'} is damaged: it should name the last checkpoint.")
-        if position.get("format") != FORMAT:
-            raise RunError(f"{self.path / 'checkpoint'} was written by another version of paznja: use that one to go on.")
-        return position
+            position = _read_position(self.path / "checkpoint")
+        except RunError:
+            found = self.checkpoints()
+            if not found:
+                raise
+            return found[0]
+        return position or next(iter(self.checkpoints()), None)
+
+    def checkpoints(self) -> list[dict[str, Any]]:
+        """The positions of all checkpoints that say of themselves what they are, the newest first."""
+        found: dict[str, dict[str, Any]] = {}
+        for folder in self.checkpoint_folders():
+            try:
+                position = _read_position(folder / "position.json")
+            except RunError:
+                continue
+            if position is not None and position["checkpoint"] == folder.name:
+                found[folder.name] = position
+        try:
+            latest = _read_position(self.path / "checkpoint")
+        except RunError:
+            latest = None
+        if latest is not None and (self.path / latest["checkpoint"]).is_dir():
+            found[latest["checkpoint"]] = latest
+        return sorted(found.values(), key=lambda position: -position["iteration"])
+
+    def checkpoint_folders(self) -> list[Path]:
+        """Every folder of a checkpoint's exact name, whatever is in it."""
+        return sorted(path for path in self.path.glob("checkpoint-*") if _CHECKPOINT.fullmatch(path.name) and path.is_dir())
 
     def state(self) -> str:
-        """ "training" while a trainer has the folder, else "finished" or "stopped" (it can be resumed)."""
+        """ "training" while a trainer has the folder, else "finished" or "stopped" (it can be resumed); "damaged" without its run.toml."""
         if self.is_locked():
             return "training"
+        try:
+            self.about()
+        except RunError:
+            return "damaged"
         position = self.position()
         return "finished" if position and position["finished"] else "stopped"
 
@@ -236,78 +271,110 @@ class Run:
         `position` needs "iteration", "seconds" and "finished".
         """
         name = f"checkpoint-{position['iteration']:08d}"
-        folder = self.path / name
-        # Written beside and renamed: a half-written folder never carries a checkpoint's name.
-        making = self.path / f".{name}.new"
-        shutil.rmtree(making, ignore_errors=True)
-        making.mkdir()
-        try:
-            for file, content in files.items():
-                write_atomically(making / file, content)
-            current = self.position()
-            if folder.exists() and not (current and current["checkpoint"] == name):
-                shutil.rmtree(folder)
-            if not folder.exists():
+        folder, making = self.path / name, self.path / f".{name}.new"
+        sizes = {file: _flushed_size(self.path / file) for file in LOGS}
+        content = _json({"format": FORMAT, "checkpoint": name, **position, "sizes": sizes})
+        current = self.position()
+        if not (folder.is_dir() and current and current["checkpoint"] == name):
+            # Written beside and renamed: a folder with a checkpoint's name is whole.
+            _remove_making(making)
+            making.mkdir()
+            try:
+                for file, its_content in files.items():
+                    write_atomically(making / file, its_content)
+                write_atomically(making / "position.json", content)
+                if os.path.lexists(folder):  # a damaged one, which nobody goes on from
+                    os.replace(folder, _free(self.path, f"{name}.damaged"))
                 os.replace(making, folder)
                 flush_folder(self.path)
-        finally:
-            shutil.rmtree(making, ignore_errors=True)
-        sizes = {file: _flushed_size(self.path / file) for file in LOGS}
-        whole = {"format": FORMAT, "checkpoint": name, **position, "sizes": sizes}
-        content = json.dumps(whole, ensure_ascii=False, indent=1).encode()
-        write_atomically(folder / "position.json", content)
+            except BaseException:
+                _remove_making(making)
+                raise
+        else:
+            write_atomically(folder / "position.json", content)
         write_atomically(self.path / "checkpoint", content)
-        older = sorted(path for path in self.path.glob("checkpoint-*") if path.name != name)
-        for path in older[: max(0, len(older) - NUM_CHECKPOINTS_KEPT + 1)]:
-            shutil.rmtree(path, ignore_errors=True)
+        for empty in self.checkpoint_folders():  # what a trainer that was killed while it removed one left
+            with suppress(OSError):
+                empty.rmdir()
+        older = [it["checkpoint"] for it in self.checkpoints() if it["iteration"] < position["iteration"]]
+        for old in older[NUM_CHECKPOINTS_KEPT - 1 :]:
+            with suppress(OSError):
+                for file in _CHECKPOINT_FILES - {"position.json"}:  # which says what it is as long as anything of it is there
+                    (self.path / old / file).unlink(missing_ok=True)
+                remove_known(self.path / old, _CHECKPOINT_FILES.__contains__)
 
-    def read_checkpoint(self, file: str) -> bytes:
-        """A file of the valid checkpoint; RunError if there is no checkpoint or the file is missing."""
-        position = self.position()
+    def read_checkpoint(self, file: str, position: Mapping[str, Any] | None = None) -> bytes:
+        """A file of this checkpoint, or of the newest; RunError if there is no checkpoint or the file is missing."""
+        position = self.position() if position is None else position
         if position is None:
             raise RunError(f"{self.path} has no checkpoint yet.")
+        path = self.path / position["checkpoint"] / file
         try:
-            return (self.path / position["checkpoint"] / file).read_bytes()
-        except FileNotFoundError as error:
-            raise RunError(f"{error.filename} is missing: the checkpoint cannot be used. Copy the whole run folder.") from None
+            return path.read_bytes()
+        except FileNotFoundError:
+            raise RunError(f"{path} is missing: the checkpoint cannot be used. Copy the whole run folder.") from None
+        except OSError as error:
+            raise RunError(f"{path} cannot be read ({error.strerror}): copy the whole run folder.") from None
 
     def extend(self, about: Mapping[str, Any]) -> None:
         """Write `run.toml` anew, for another stretch of training, and take the mark of being finished away."""
         write_atomically(self.path / "run.toml", tomli_w.dumps({**about, "format": FORMAT}).encode())
         position = self.position()
         if position is not None:
-            content = json.dumps({**position, "finished": False}, ensure_ascii=False, indent=1).encode()
-            write_atomically(self.path / "checkpoint", content)
+            write_atomically(self.path / "checkpoint", _json({**position, "finished": False}))
 
     def read_weights(self, *, latest: bool = False) -> bytes:
-        """The best weights, or the newest checkpoint's, as safetensors; RunError if there are none yet."""
+        """The best weights, or the newest checkpoint's, as safetensors; RunError if there are none yet.
+
+        Where nothing was scored yet, the checkpoint's are all there is.
+        """
         if latest:
             return self.read_checkpoint(WEIGHTS)
         try:
             return (self.path / WEIGHTS).read_bytes()
         except FileNotFoundError:
-            hint = " Those of its checkpoint can be had with --latest." if self.position() else ""
-            when = "the first row of its table, or with its first checkpoint where nothing is scored"
-            raise RunError(f"The run {self.name!r} has no weights yet: they come with {when}.{hint}") from None
+            if self.position() is not None:
+                return self.read_checkpoint(WEIGHTS)
+            when = "the first row of its table that is measured, or with its first checkpoint"
+            raise RunError(f"The run {self.name!r} has no weights yet: they come with {when}.") from None
 
-    def cut_back(self) -> None:
-        """Undo what was logged after the valid checkpoint (all of it, if there is none), so that resuming writes it again.
+    def cut_back(self, position: Mapping[str, Any] | None) -> str:
+        """Undo what was logged after the checkpoint that training goes on from, so that it is written again; gives a remark, or "".
 
-        What a killed trainer left half done goes too. The caller holds the lock.
+        Where that is not the newest one the logs are copied into a folder `before-N` first, and without any checkpoint what there was,
+        the weights too, is moved there. What a killed trainer left half done goes. The caller holds the lock.
         """
-        position = self.position()
+        newest = self.position()
+        kept = [file for file in (*LOGS, WEIGHTS) if os.path.isfile(self.path / file) and os.path.getsize(self.path / file)]
+        remark = ""
+        if position is None and kept:
+            before = _free(self.path, "before", 1)
+            before.mkdir()
+            for file in kept:
+                os.replace(self.path / file, before / file)
+            remark = f"There is no checkpoint to go on from, so it begins anew; what it had so far is in {before}."
+        elif position is not None and newest is not None and position["iteration"] < newest["iteration"]:
+            before = _free(self.path, "before", 1)
+            before.mkdir()
+            for file in LOGS:
+                if file in kept:
+                    shutil.copyfile(self.path / file, before / file)
+            remark = f"What was logged after iteration {position['iteration']:,} is kept in {before}."
         for file in LOGS:
             path = self.path / file
             path.touch()
             # A power cut may have taken lines from before the checkpoint too, and left half of one.
-            kept = path.read_bytes()[: position["sizes"][file] if position else 0]
-            os.truncate(path, kept.rfind(b"\n") + 1)
-        for left_over in self.path.glob(".*.part"):
-            left_over.unlink()
-        never_valid = [path for path in self.path.glob("checkpoint-*") if not position or path.name > position["checkpoint"]]
-        for folder in [*never_valid, *self.path.glob(".*.new")]:
-            shutil.rmtree(folder, ignore_errors=True)
+            content = path.read_bytes()[: position["sizes"][file] if position else 0]
+            os.truncate(path, content.rfind(b"\n") + 1)
+        if (position is not None and position != newest) or (position is not None and not (self.path / "checkpoint").is_file()):
+            write_atomically(self.path / "checkpoint", _json(position))
+        for left_over in list(self.path.iterdir()):
+            if _PART.fullmatch(left_over.name) and left_over.is_file():
+                left_over.unlink()
+            elif _MAKING.fullmatch(left_over.name):
+                _remove_making(left_over)
         self.write_table()
+        return remark
 
     # --- living with others ---------------------------------------------------------------------------------------------------------
 
@@ -343,17 +410,25 @@ class Run:
             raise WrongUse(f"There is no command {command!r}; there are {', '.join(COMMANDS)}.")
         folder = self.path / "commands"
         folder.mkdir(exist_ok=True)
-        write_atomically(folder / command, b"")
+        number = max((int(name[1]) for name in map(_REQUEST.fullmatch, os.listdir(folder)) if name), default=0)
+        while True:
+            number += 1
+            if any(folder.glob(f"{number:08d}-*")):
+                continue
+            with suppress(FileExistsError):
+                os.close(os.open(folder / f"{number:08d}-{command}", os.O_CREAT | os.O_EXCL | os.O_WRONLY))
+                return
 
     def take_commands(self) -> list[str]:
-        """The requests since the last time, removed from the folder."""
-        taken: list[str] = []
-        for command in COMMANDS:
-            path = self.path / "commands" / command
-            if path.exists():
-                path.unlink(missing_ok=True)
-                taken.append(command)
-        return taken
+        """The requests since the last time, in the order in which they were sent; removed from the folder."""
+        try:
+            names = os.listdir(self.path / "commands")
+        except FileNotFoundError:
+            return []
+        taken = sorted((int(match[1]), match[2], match[0]) for match in map(_REQUEST.fullmatch, names) if match)
+        for _, _, name in taken:
+            (self.path / "commands" / name).unlink(missing_ok=True)
+        return [command for _, command, _ in taken]
 
     def remove(self) -> None:
         """Delete the folder with all that is in it; RunError while a trainer has it."""
@@ -434,11 +509,53 @@ def _append_line(path: Path, line: Mapping[str, Any]) -> None:
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(path))
 
 
-def _read_lines(path: Path) -> Iterator[dict[str, Any]]:
-    """The whole lines; a last one that is still being written is left for next time."""
+def _read_lines(path: Path, needed: Iterable[str]) -> Iterator[dict[str, Any]]:
+    """The whole lines that have what is needed; a last one that is still being written is left for next time, a damaged one left out."""
+    needed = frozenset(needed)
     if not path.is_file():
         return
     with open(path, encoding="utf-8", errors="replace") as file:
         for line in file:
-            if line.endswith("\n"):
-                yield json.loads(line)
+            if not line.endswith("\n"):
+                continue
+            try:
+                record = json.loads(line)
+            except (ValueError, RecursionError):
+                continue
+            if isinstance(record, dict) and needed <= record.keys():
+                yield record
+
+
+def _read_position(path: Path) -> dict[str, Any] | None:
+    """What the file `checkpoint`, or the copy of it in a folder, says; None if it is missing, RunError if it is damaged."""
+    try:
+        position = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError) as error:
+        raise RunError(f"{path} is damaged ({error}).") from None
+    if not isinstance(position, dict):
+        raise RunError(f"{path} is damaged: it should name the last checkpoint.")
+    if position.get("format") != FORMAT:
+        raise RunError(f"{path} was written by another version of paznja: use that one to go on.")
+    kinds = {"checkpoint": str, "iteration": int, "seconds": (int, float), "finished": bool, "sizes": dict}
+    wrong = [name for name, kind in kinds.items() if not isinstance(position.get(name), kind)]
+    if wrong or not _CHECKPOINT.fullmatch(position["checkpoint"]) or not position["sizes"].keys() >= set(LOGS):
+        raise RunError(f"{path} is damaged: {', '.join(wrong) or 'a field'} is not what it should be.")
+    return position
+
+
+def _json(value: Mapping[str, Any]) -> bytes:
+    return json.dumps(value, ensure_ascii=False, indent=1).encode()
+
+
+def _free(folder: Path, name: str, first: int = 0) -> Path:
+    """`name` in the folder, or with the first number behind it that nothing there has."""
+    numbers = itertools.count(first)
+    names = (folder / (f"{name}-{number}" if number else name) for number in numbers)
+    return next(path for path in names if not os.path.lexists(path))
+
+
+def _remove_making(making: Path) -> None:
+    """A folder in which a checkpoint was being made."""
+    remove_known(making, lambda name: name in _CHECKPOINT_FILES or _PART.fullmatch(name) is not None)

@@ -179,7 +179,9 @@ def test_logs_written_after_the_last_checkpoint_are_cut_and_written_again(small,
     stopped_at(trainer_of, run, lambda event: isinstance(event, Progress) and event.iteration == 3)
     list(abandoned_at(trainer_of, run, lambda event: isinstance(event, Evaluated) and event.iteration == 5))
     assert [line["iteration"] for line in run.metrics()] == [2, 5]
-    trainer_of(Run(run.path))
+    trainer = trainer_of(Run(run.path))
+    assert [line["iteration"] for line in run.metrics()] == [2, 5]  # nothing changes before all has been read
+    trainer.prepare_folder()
     assert [line["iteration"] for line in run.metrics()] == [2]
     assert [row["iteration"] for row in run.samples(rows_only=True)] == [2]
     list(trainer_of(Run(run.path)).events())

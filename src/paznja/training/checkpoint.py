@@ -40,6 +40,28 @@ def unpack(content: bytes, name: str) -> dict[str, Tensor]:
         raise _damaged(name, error) from None
 
 
+def newest_usable(run: Run) -> tuple[dict[str, Any] | None, list[str]]:
+    """The position of the newest checkpoint whose files can be read, and a remark for each newer one; None for a run without any.
+
+    RunError, with the reasons, if there are checkpoints and none can be used.
+    """
+    remarks: list[str] = []
+    for position in run.checkpoints():
+        try:
+            for file in (WEIGHTS, OPTIMIZER):
+                unpack(run.read_checkpoint(file, position), str(run.path / position["checkpoint"] / file))
+        except RunError as error:
+            remarks.append(str(error))
+            continue
+        return position, [f"{remark} It goes on from iteration {position['iteration']:,}." for remark in remarks]
+    if not remarks:
+        remarks = [f"{folder / 'position.json'} is missing or damaged." for folder in run.checkpoint_folders()]
+    if remarks:
+        raise RunError(f"No checkpoint of the run {run.name!r} can be used: {' '.join(remarks)}")
+    run.position()  # a file that names a checkpoint which is not there is damaged
+    return None, []
+
+
 def header(content: bytes, name: str) -> dict[str, Any]:
     """The JSON values that were packed along; RunError, naming the file, if it is damaged."""
     length = int.from_bytes(content[:8], "little")

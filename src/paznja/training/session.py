@@ -115,16 +115,18 @@ def go_on(
     if minutes is None and iterations is None and run.state() == "finished":
         raise RunError(f"The run {run.name!r} is finished. Give it --minutes or --iterations to go on for.")
     check_device(settings.training.device)
-    corpus = _corpus_to_resume(run, books, cache, tell)
+    corpus, remarks = _corpus_to_resume(run, books, cache, tell)
+    extended: dict[str, Any] | None = None
     if minutes is not None or iterations is not None:
-        with run.locked():
-            position = run.position() or {"iteration": 0, "seconds": 0.0}
-            settings = replace(settings, training=replace(settings.training, minutes=None, iterations=None))
-            settings = with_budget(settings, minutes, iterations)
-            begun = {"from_iteration": position["iteration"], "from_seconds": position["seconds"]}
-            settings = replace(settings, training=replace(settings.training, **begun))
-            run.extend({**about, "settings": settings.to_dict()})
-    _train(run, settings, tell, corpus=corpus)
+        from paznja.training.checkpoint import newest_usable
+
+        position = newest_usable(run)[0] or {"iteration": 0, "seconds": 0.0}
+        settings = replace(settings, training=replace(settings.training, minutes=None, iterations=None))
+        settings = with_budget(settings, minutes, iterations)
+        begun = {"from_iteration": position["iteration"], "from_seconds": position["seconds"]}
+        settings = replace(settings, training=replace(settings.training, **begun))
+        extended = {**about, "settings": settings.to_dict()}
+    _train(run, settings, tell, corpus=corpus, extended=extended, remarks=remarks)
 
 
 def _default_name(out: Path, places: list[Path]) -> str:
@@ -212,8 +214,11 @@ def _about(settings: Settings, prepared: Prepared, places: list[Path], held_out:
     }
 
 
-def _corpus_to_resume(run: Run, books: list[Path] | None, cache: Path | None, tell: Tell) -> Path | None:
-    """Where the ids are, if not in the run's folder; BooksChanged unless the books, where they can be found, are still the same."""
+def _corpus_to_resume(run: Run, books: list[Path] | None, cache: Path | None, tell: Tell) -> tuple[Path | None, list[str]]:
+    """Where the ids are, if not in the run's folder, and what is to be said of books that changed.
+
+    BooksChanged unless they are the same, where the run is without their text or they were named.
+    """
     corpus, stored = run.corpus(), run.files()
     places = books if books is not None else [Path(place) for place in corpus["places"]]
     named = corpus.get("held_out")
@@ -222,7 +227,7 @@ def _corpus_to_resume(run: Run, books: list[Path] | None, cache: Path | None, te
     kept = corpus.get("kept", True) and (run.path / "corpus.bin").is_file()
     if books is None and not all(place.exists() for place in [*places, *(held_out or [])]):
         if kept:
-            return None
+            return None, []
         raise RunError(
             f"The books are not at {places[0]} any more, and this run was kept without their text: say where they are with --books."
         )
@@ -233,17 +238,22 @@ def _corpus_to_resume(run: Run, books: list[Path] | None, cache: Path | None, te
     try:
         now = describe_files(places, held_out)
     except NoBooks as error:
+        if kept and books is None:
+            return None, [f"{error}; it goes on with the books that it was begun with."]
         raise BooksChanged(str(error)) from None
     if now != stored:
         before, after = ({(name, sha256) for name, sha256, _ in files} for files in (stored, now))
         names = sorted({name for name, _ in before ^ after})
         shown = ", ".join(names[:5]) + (f" and {len(names) - 5} more" if len(names) > 5 else "")
+        if kept and books is None:
+            where = ", ".join(map(str, places))
+            return None, [f"The books in {where} have changed ({shown}); it goes on with those that it was begun with."]
         raise BooksChanged(
             f"The books are not those that {run.name!r} was begun with (changed, new or missing: {shown or 'what is held out'}). "
             "Put them back as they were, or begin a new run with paznja train."
         )
     if kept:
-        return None
+        return None, []
     prepared = prepare(
         places,
         held_out=held_out,
@@ -254,7 +264,7 @@ def _corpus_to_resume(run: Run, books: list[Path] | None, cache: Path | None, te
     )
     if list(prepared.books) != run.books():
         raise BooksChanged(f"This version of paznja reads the books of {run.name!r} differently; go on with the version that began it.")
-    return prepared.folder / "corpus.bin"
+    return prepared.folder / "corpus.bin", []
 
 
 def _train(
@@ -264,6 +274,7 @@ def _train(
     *,
     prepared: Prepared | None = None,
     corpus: Path | None = None,
+    extended: dict[str, Any] | None = None,
     remarks: Sequence[str] = (),
 ) -> None:
     """Train under the run's lock, telling everything; out of memory and a full disk become sentences."""
@@ -274,8 +285,11 @@ def _train(
     tokenizer = load_tokenizer(run.path / "tokenizer.json")
     try:
         with run.locked(), _borrowed(run, corpus), _interruptible() as stop:
-            tell(_plan(run, settings, prepared, remarks))
             trainer = Trainer(run, settings, tokenizer, stop=stop.is_set)
+            trainer.prepare_folder()
+            if extended is not None:
+                run.extend(extended)
+            tell(_plan(run, settings, prepared, [*remarks, *trainer.remarks]))
             for event in trainer.events():
                 tell(event)
     except (MemoryError, torch.OutOfMemoryError) as error:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 import time
+from collections import deque
 from collections.abc import Callable, Generator, Iterator
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -15,7 +16,7 @@ from typing import Any
 import torch
 
 from paznja.config import Settings
-from paznja.errors import TrainingFailed
+from paznja.errors import RunError, TrainingFailed
 from paznja.evaluation.bits_per_character import Piece, score
 from paznja.generation import Choice, continuation
 from paznja.model.decoder import Decoder
@@ -83,12 +84,17 @@ class Trainer:
         self._stopping = False
         self._slowest_save = 0.0
         self.position = Position()
+        self.remarks: list[str] = []
+        """What is to be said about where it goes on from."""
+        self._stored: dict[str, Any] | None = None
+        self._prepared = False
         self._resume()
 
     # --- the loop -------------------------------------------------------------------------------------------------------------------
 
     def events(self) -> Iterator[Event]:
         """Train. The caller holds the run's lock. Raises TrainingFailed for a loss that is not finite; the last checkpoint stays good."""
+        self.prepare_folder()
         position, config = self.position, self.settings.training
         self._clock = Clock(position.seconds)
         between = SamplesBetween(
@@ -168,21 +174,21 @@ class Trainer:
 
     def _obey(self) -> Generator[Event, None, bool]:
         """Do what was asked for through the folder; gives whether a row of the table was."""
-        commands = self.run.take_commands()
-        sample = "sample" in commands
-        if "stop" in commands:
-            self._stopping = True
-        elif "pause" in commands and "go-on" not in commands:
-            yield self._save(finished=False)
-            yield Paused(self.position.iteration)
-            with self._clock.stopped():
-                while not self._stop_asked():
-                    commands = self.run.take_commands()
-                    sample = sample or "sample" in commands
-                    if {"go-on", "stop"} & set(commands):
-                        self._stopping = "stop" in commands
-                        break
-                    time.sleep(0.05)
+        asked = deque(self.run.take_commands())
+        sample = False
+        while asked and not self._stopping:
+            command = asked.popleft()
+            sample = sample or command == "sample"
+            self._stopping = command == "stop"
+            if command == "pause":
+                yield self._save(finished=False)
+                yield Paused(self.position.iteration)
+                with self._clock.stopped():
+                    while not (self._stop_asked() or {"go-on", "stop"} & set(asked)):
+                        sample = sample or "sample" in asked
+                        asked = deque(self.run.take_commands())
+                        if not asked:
+                            time.sleep(0.05)
         return sample
 
     def _end(self) -> Iterator[Event]:
@@ -390,22 +396,36 @@ class Trainer:
         self._slowest_save = max(self._slowest_save, time.perf_counter() - start)
         return Saved(self.position.iteration, position["seconds"])
 
+    def prepare_folder(self) -> None:
+        """Bring the run's folder to where this training goes on from; once, and only when all that it needs has been read."""
+        if not self._prepared:
+            self._prepared = True
+            self.run.take_commands()  # of a trainer that is no more
+            remark = self.run.cut_back(self._stored)
+            self.remarks += [remark] if remark else []
+
     def _resume(self) -> None:
-        """Take everything back from the run's last checkpoint, and its logs back to it; a run without one begins anew."""
-        self.run.cut_back()
-        self.run.take_commands()  # of a trainer that is no more
-        stored = self.run.position()
+        """Take everything back from the run's newest usable checkpoint; a run without one begins anew. Changes nothing on disk."""
+        self._stored, self.remarks = checkpoint.newest_usable(self.run)
+        stored = self._stored
         if stored is None:
             return
-        # An older run lacks what later versions remember besides.
-        self.position = Position(**{name: stored[name] for name in asdict(self.position) if name in stored})
+        try:
+            # An older run lacks what later versions remember besides.
+            self.position = Position(**{name: stored[name] for name in asdict(self.position) if name in stored})
+            self.material.windows_drawn = stored["windows_drawn"]
+        except (KeyError, TypeError) as error:
+            raise RunError(f"{self.run.path / stored['checkpoint'] / 'position.json'} is damaged ({error}).") from None
         if self.position.iteration == self.settings.training.from_iteration:
             # Another stretch has samples between its rows as if it were a run of its own.
             self.position.sampled_between, self.position.sampled_last, self.position.sampling_seconds = 0, 0.0, 0.0
             self.position.scoring_seconds = 0.0
-        self.model.load_exported(checkpoint.unpack(self.run.read_checkpoint(checkpoint.WEIGHTS), checkpoint.WEIGHTS))
-        self.optimizers.load_state_tensors(checkpoint.unpack(self.run.read_checkpoint(checkpoint.OPTIMIZER), checkpoint.OPTIMIZER))
-        self.material.windows_drawn = self.position.windows_drawn
+        folder = self.run.path / stored["checkpoint"]
+        for file, take in ((checkpoint.WEIGHTS, self.model.load_exported), (checkpoint.OPTIMIZER, self.optimizers.load_state_tensors)):
+            try:
+                take(checkpoint.unpack(self.run.read_checkpoint(file, stored), str(folder / file)))
+            except (KeyError, RuntimeError, ValueError) as error:
+                raise RunError(f"{folder / file} does not fit the model that run.toml describes ({error}).") from None
         weights = self.run.path / checkpoint.WEIGHTS
         if weights.is_file():
             # They may be from after the checkpoint, and better: what is best stays.
