@@ -16,6 +16,7 @@ from paznja.corpus.duplicates import sketch_of
 from paznja.corpus.encodings.mojibake import mend_mojibake
 from paznja.corpus.faults import faults_as, unreadable
 from paznja.corpus.ledger import Ledger
+from paznja.corpus.printable import printable
 from paznja.corpus.readers.archive import members
 from paznja.corpus.readers.contents import Contents, Reader
 from paznja.corpus.readers.docx import read_docx
@@ -154,7 +155,7 @@ def _book(path: Path, data: bytes, name: str, kind: str, member: str, off: froze
     if not text:
         raise UnreadableBook("holds no text (pictures of pages must go through text recognition first)")
     return Book(
-        title=_line(contents.title) or PurePosixPath(name).stem,
+        title=_line(contents.title) or printable(PurePosixPath(name).stem),
         author=_line(contents.author),
         language=_line(contents.language),
         path=path,
