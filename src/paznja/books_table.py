@@ -14,6 +14,7 @@ from rich.text import Text
 from paznja.corpus.book import Book
 from paznja.corpus.corpus import Corpus
 from paznja.corpus.ledger import RULES, Example
+from paznja.corpus.printable import printable
 from paznja.corpus.verdict import verdict
 from paznja.table import count, one_line
 
@@ -60,9 +61,7 @@ def print_book(book: Book) -> None:
     """One book: what is known of it, what each rule left out or mended, with examples, and how its text begins."""
     console = Console(highlight=False, width=None if sys.stdout.isatty() else PLAIN_WIDTH)
     console.print(Text().append(book.title, style="bold").append(f"  {book.author}"))
-    console.print(
-        Text(f"{book.path}{'/' + book.member if book.member else ''}: {book.format}, {script(book)}, {book.characters:,} characters")
-    )
+    console.print(Text(f"{printable(book.path / book.member)}: {book.format}, {script(book)}, {book.characters:,} characters"))
     for notice in book.notices:
         console.print(Text(notice))
     if not book.changes:

@@ -20,6 +20,7 @@ from rich.progress import BarColumn, Progress, TextColumn
 from rich.table import Table
 from rich.text import Text
 
+from paznja.corpus.printable import printable
 from paznja.table import count, duration, one_line
 
 if TYPE_CHECKING:
@@ -85,7 +86,7 @@ class Display:
             self._reading = Progress(*columns, console=self._console, transient=True)
             self._reading.add_task("", total=event.total, file="")
             self._reading.start()
-        self._reading.update(self._reading.task_ids[0], completed=event.done, file=event.path.name)
+        self._reading.update(self._reading.task_ids[0], completed=event.done, file=printable(event.path.name))
 
     def _on_planned(self, event: Planned) -> None:
         if self._reading is not None:
@@ -276,7 +277,7 @@ def print_evaluation(evaluation: Evaluation, *, as_json: bool) -> None:
 def print_unreadable(unreadable: Sequence[Unreadable]) -> None:
     """The files that were left out and why, on standard error."""
     for bad in unreadable:
-        print(f"Not read: {bad.path}: {bad.reason}", file=sys.stderr)
+        print(f"Not read: {printable(bad.path)}: {printable(bad.reason)}", file=sys.stderr)
 
 
 def print_runs(runs: Sequence[Run], out: Path) -> None:
@@ -327,7 +328,7 @@ def scoring_bar(*, shown: bool) -> Iterator[Callable[[int, int], None] | None]:
 def reading_bar(*, shown: bool) -> Iterator[Callable[[int, int, Path], None] | None]:
     """A bar on standard error while files are read; nothing where that is no terminal."""
     with _bar("Reading books", _FILES, shown=shown) as update:
-        yield None if update is None else lambda done, total, path: update(done, total, path.name)
+        yield None if update is None else lambda done, total, path: update(done, total, printable(path.name))
 
 
 @contextmanager

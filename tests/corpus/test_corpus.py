@@ -72,6 +72,14 @@ def test_books_of_kinds_that_are_not_read_are_counted_with_what_to_do(tmp_path: 
     assert passed_over([tmp_path / "b.mobi"]) == passed_over([]) == []
 
 
+def test_what_word_writes_beside_an_open_document_is_passed_over(tmp_path: Path) -> None:
+    for name in ("Roman.docx", "~$Roman.docx", "~$Stari.doc", ".~lock.Roman.docx#"):
+        (tmp_path / name).write_text("x")
+    assert find_files([tmp_path]) == [tmp_path / "Roman.docx"]
+    assert passed_over([tmp_path]) == []
+    assert find_files([tmp_path / "~$Roman.docx"]) == [tmp_path / "~$Roman.docx"]
+
+
 def test_a_file_named_outright_is_kept_whatever_its_name_and_each_file_is_found_once(tmp_path: Path) -> None:
     for name in ("a.txt", "b.xyz", ".c.txt"):
         (tmp_path / name).write_text("x")
@@ -98,6 +106,16 @@ def test_a_folder_named_like_a_book_is_searched(tmp_path: Path) -> None:
 def test_a_place_that_does_not_exist_is_named(tmp_path: Path) -> None:
     with pytest.raises(NoBooks, match="nowhere does not exist"):
         find_files([tmp_path, tmp_path / "nowhere"])
+
+
+def test_a_shelf_that_was_not_fetched_yet_is_to_be_fetched_first(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(NoBooks, match=r"^eltec-srp is a shelf that can be fetched: run paznja books fetch eltec-srp first$"):
+        find_files([Path("eltec-srp")])
+    with pytest.raises(NoBooks, match="does not exist"):
+        find_files([tmp_path / "eltec-srp"])
+    Path("eltec-srp").write_text("a person's own file")
+    assert find_files([Path("eltec-srp")]) == [Path("eltec-srp")]
 
 
 def test_a_folder_that_may_not_be_opened_is_reported_and_the_rest_is_read(

@@ -111,10 +111,10 @@ def test_damaged_entries_are_read_anew(tmp_path: Path, store: Store, monkeypatch
 def test_a_conversion_is_kept_too_and_a_text_that_needs_none_is_not_written_twice(tmp_path: Path, store: Store) -> None:
     (tmp_path / "a.txt").write_text(TEXT, encoding="utf-8")
     books = [it for it in read_files([tmp_path / "a.txt"], store=store) if isinstance(it, Book)]
-    (latin,), script = in_one_script(books, ReadingConfig(script="latin"), store)
+    (latin,), script, _ = in_one_script(books, ReadingConfig(script="latin"), store)
     assert (script, latin.script, latin.converted_from) == ("latin", "latin", "cyrillic")
     assert latin.text.startswith("Uđosmo u čamac, a otac reče: „Ovo je most.“")
-    (again,), _ = in_one_script(books, ReadingConfig(script="latin"), store)
+    (again,), *_ = in_one_script(books, ReadingConfig(script="latin"), store)
     assert (again.text, again.notices, again.converted_from) == (latin.text, latin.notices, "cyrillic")
-    (same,), _ = in_one_script(books, ReadingConfig(script="cyrillic"), store)
+    (same,), *_ = in_one_script(books, ReadingConfig(script="cyrillic"), store)
     assert same.held == books[0].held

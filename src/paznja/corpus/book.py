@@ -86,3 +86,5 @@ class Unreadable:
 
     path: Path
     reason: str
+    fault: str = ""
+    """The traceback, where it is a fault of paznja and not of the file, until it stands in the log (`faults`)."""

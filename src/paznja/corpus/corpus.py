@@ -15,15 +15,17 @@ from typing import Literal
 from paznja.config import ReadingConfig
 from paznja.corpus.book import NO_SKETCH, Book, Unreadable
 from paznja.corpus.duplicates import Same, fold, groups, sharing_with, without_repeats
+from paznja.corpus.faults import faults_as, log_for, logged, unreadable
 from paznja.corpus.finding import find_files, once
 from paznja.corpus.formats import suffixes
 from paznja.corpus.ledger import Ledger, check_rules
+from paznja.corpus.printable import printable
 from paznja.corpus.scripts.converting import convert
 from paznja.corpus.scripts.script import script_of
-from paznja.corpus.shelf import OnRead, read_files, side_by_side
+from paznja.corpus.shelf import OnRead, read_files, refuse, side_by_side
 from paznja.corpus.splitting import in_order, split
 from paznja.corpus.store import READING_VERSION, Store
-from paznja.errors import NoBooks, WrongUse
+from paznja.errors import NoBooks, UnreadableBook, WrongUse
 
 MINIMUM_CHARACTERS = 2_000
 """With less text there is nothing to learn from."""
@@ -117,14 +119,14 @@ def read_corpus(
     files = _files(places)
     kept_paths = {path.resolve() for path in held_out_files or ()}
     every_file = once(files + (held_out_files or []))
-    books, copies, unreadable = _read(every_file, config, store, workers, on_read, strict=strict, first=kept_paths)
+    books, copies, not_read = _read(every_file, config, store, workers, on_read, strict=strict, first=kept_paths)
     apart = frozenset(book.sha256 for book in books if book.path.resolve() in kept_paths)  # a copy elsewhere must not train either
     books, repeats = without_repeats(books, apart)
     same = [*copies, *repeats]
     if held_out_files is None:
         _refuse_too_little(books, least)
     elif kept_paths and not apart:
-        raise NoBooks(f"none of the held-out files could be read: {_reasons(unreadable)}")
+        raise NoBooks(f"none of the held-out files could be read: {_reasons(not_read)}")
     else:
         leaking = sharing_with(books, apart)
         books = [book for book in books if all(book is not it.book for it in leaking)]
@@ -132,8 +134,15 @@ def read_corpus(
         if all(book.sha256 in apart for book in books):
             raise NoBooks("every book is held out, so there is none to train on; hold out fewer or add books")
         _refuse_too_little([book for book in books if book.sha256 not in apart], least)
-    books, script = in_one_script(books, config, store, workers)
-    about = {"unreadable": unreadable, "same": tuple(same), "script": script, "without": config.without}
+    books, script, not_converted = in_one_script(books, config, store, workers)
+    if not_converted:
+        not_read = _in_order_of_names(*not_read, *not_converted)
+        if strict:
+            refuse(not_converted)
+        if apart and not any(book.sha256 in apart for book in books):
+            raise NoBooks(f"none of the held-out files could be read: {_reasons(not_converted)}")
+        _refuse_too_little([book for book in books if book.sha256 not in apart], least)
+    about = {"unreadable": not_read, "same": tuple(same), "script": script, "without": config.without}
     if held_out_files is None:
         training, kept = split(books, groups(books))
         return Corpus(training, kept, **about)
@@ -156,20 +165,28 @@ def read_books(
     """
     config = config or ReadingConfig()
     check_rules(config.without)
-    books, _, unreadable = _read(_files(places), config, store, workers, on_read)
-    return in_order(in_one_script(books, config, store, workers)[0]), unreadable
+    books, _, not_read = _read(_files(places), config, store, workers, on_read)
+    books, _, not_converted = in_one_script(books, config, store, workers)
+    if not books:
+        raise NoBooks(f"none of the files could be read: {_reasons(not_converted)}")
+    return in_order(books), _in_order_of_names(*not_read, *not_converted)
 
 
-def in_one_script(books: Sequence[Book], config: ReadingConfig, store: Store | None, workers: int | None = None) -> tuple[list[Book], str]:
-    """The books in the script that the settings ask for, and which that is; "auto" is the one that most of the Serbian text is in."""
+def in_one_script(
+    books: Sequence[Book], config: ReadingConfig, store: Store | None, workers: int | None = None
+) -> tuple[list[Book], str, list[Unreadable]]:
+    """The books in the script that the settings ask for, which that is, and what could not be brought to it.
+
+    "auto" is the script that most of the Serbian text is in.
+    """
     script = config.script
     if script == "auto":
         serbian = [book for book in books if book.serbian]
         cyrillic = sum(book.characters * book.cyrillic for book in serbian)
         script = ("cyrillic" if 2 * cyrillic >= sum(book.characters for book in serbian) else "latin") if serbian else "keep"
     if script == "keep":
-        return list(books), script
-    results: dict[int, Book] = {}
+        return list(books), script, []
+    results: dict[int, Book | Unreadable] = {}
     left: list[tuple[int, Book]] = []
     for number, book in enumerate(books):
         found = store.find_converted(book, script) if store is not None and isinstance(book.held, Path) else None
@@ -178,19 +195,28 @@ def in_one_script(books: Sequence[Book], config: ReadingConfig, store: Store | N
         else:
             left.append((number, replace(book, sketch=NO_SKETCH)))  # which need not go to another process and back
     processes = min(workers or os.cpu_count() or 1, len(left), sum(book.characters for _, book in left) // _CHARACTERS_WORTH_A_PROCESS)
-    work = partial(_convert, script="latin" if script == "latin" else "cyrillic", off=config.without, store=store)
+    work = partial(_convert, script="latin" if script == "latin" else "cyrillic", off=config.without, store=store, log=log_for(store))
 
-    def take(item: tuple[int, Book], book: Book) -> None:
-        results[item[0]] = replace(book, sketch=books[item[0]].sketch)
+    def take(item: tuple[int, Book], result: Book | Unreadable) -> None:
+        results[item[0]] = replace(result, sketch=books[item[0]].sketch) if isinstance(result, Book) else result
 
     side_by_side(work, left, processes, take, lambda item: item[1])
-    return [results[number] for number in range(len(books))], script
+    in_order_given = [results[number] for number in range(len(books))]
+    converted = [it for it in in_order_given if isinstance(it, Book)]
+    return converted, script, [it for it in in_order_given if isinstance(it, Unreadable)]
 
 
-def _convert(item: tuple[int, Book], *, script: Literal["cyrillic", "latin"], off: Iterable[str], store: Store | None) -> Book:
+def _convert(
+    item: tuple[int, Book], *, script: Literal["cyrillic", "latin"], off: Iterable[str], store: Store | None, log: Path
+) -> Book | Unreadable:
     book = item[1]
     ledger = Ledger(off)
-    text = convert(book.text, script, ledger)
+    text = book.text
+    try:
+        with faults_as(f"could not be brought to {script.capitalize()}, by a fault of paznja"):
+            text = convert(text, script, ledger)
+    except UnreadableBook as error:
+        return logged(unreadable(book.path / book.member, error), log)
     if store is not None and isinstance(book.held, Path):
         return store.keep_converted(book, text, script, ledger.notices, ledger.changes)
     return book.rewritten(text, len(text), script_of(text), ledger.notices, ledger.changes)
@@ -218,21 +244,25 @@ def _read(
     It is the first by name without its suffix, then by place; but before any other one of those (resolved) that are in `first`.
     """
     results = read_files(files, off=config.without, store=store, workers=workers, strict=strict, on_read=on_read)
-    unreadable = tuple(sorted((it for it in results if isinstance(it, Unreadable)), key=lambda it: (it.path.name, it.path)))
+    not_read = _in_order_of_names(*(it for it in results if isinstance(it, Unreadable)))
     found = [it for it in results if isinstance(it, Book)]
     found.sort(key=lambda book: (book.path.resolve() not in first, book.path.stem, book.path, book.member))
     books: dict[str, Book] = {}
     for book in found:
         books.setdefault(book.sha256, book)
     if not books:
-        raise NoBooks(f"none of the {len(files):,} files could be read: {_reasons(unreadable)}")
+        raise NoBooks(f"none of the {len(files):,} files could be read: {_reasons(not_read)}")
     copies = [Same(book, books[book.sha256], 1.0) for book in found if book is not books[book.sha256]]
-    return list(in_order(books.values())), copies, unreadable
+    return list(in_order(books.values())), copies, not_read
 
 
-def _reasons(unreadable: Sequence[Unreadable]) -> str:
-    shown = "; ".join(f"{it.path} {it.reason}" for it in unreadable[:_REASONS_SHOWN])
-    hidden = len(unreadable) - _REASONS_SHOWN
+def _in_order_of_names(*not_read: Unreadable) -> tuple[Unreadable, ...]:
+    return tuple(sorted(not_read, key=lambda it: (it.path.name, it.path)))
+
+
+def _reasons(not_read: Sequence[Unreadable]) -> str:
+    shown = "; ".join(f"{printable(it.path)} {printable(it.reason)}" for it in not_read[:_REASONS_SHOWN])
+    hidden = len(not_read) - _REASONS_SHOWN
     return shown + (f"; and {hidden:,} more" if hidden > 0 else "")
 
 

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from paznja.corpus.book import NO_SKETCH, Book, Sketch
 from paznja.corpus.pieces import pieces
+from paznja.corpus.printable import printable
 
 WINDOW = 32
 """Letters in a stretch: about six words, which two books share by chance very seldom."""
@@ -60,11 +61,12 @@ class Same:
     def sentence(self) -> str:
         """For the user."""
         if self.book.sha256 == self.of.sha256:
-            copy, kept = (it.file if self.book.file != self.of.file else str(it.path) for it in (self.book, self.of))
+            copy, kept = (printable(it.file if self.book.file != self.of.file else it.path) for it in (self.book, self.of))
             return f"{copy} is the same file as {kept} and is left out."
+        book, of = printable(self.book.file), printable(self.of.file)
         if self.share >= SAME:
-            return f"{self.book.file} is the same book as {self.of.file} ({self.share:.0%} of it is in both) and is left out."
-        return f"{self.book.file} shares {self.share:.0%} with {self.of.file}, which is held out, and is left out."
+            return f"{book} is the same book as {of} ({self.share:.0%} of it is in both) and is left out."
+        return f"{book} shares {self.share:.0%} with {of}, which is held out, and is left out."
 
 
 def sketch_of(text: str) -> Sketch:

@@ -6,25 +6,30 @@ from collections import Counter
 from collections.abc import Iterable
 from pathlib import Path
 
+from paznja.corpus.fetching import known_shelves
 from paznja.corpus.formats import ADVICE, SUFFIXES
+from paznja.corpus.printable import printable
+from paznja.corpus.readers.archive import HIDDEN
 from paznja.errors import NoBooks
 
 
 def find_files(places: Iterable[Path]) -> list[Path]:
     """The files at the places, each once: a file itself whatever its suffix, and of a folder all that has a known one.
 
-    Folders are searched recursively, in the order of names; hidden files and folders are left out, and a folder that is
-    reached twice (links in a circle) is searched once. A folder that may not be opened stands in the list itself, so that
-    reading it gives the reason.
+    Folders are searched recursively, in the order of names; hidden files and folders are left out, and so is what Word writes
+    beside a document that is open (`~$Name.docx`). A folder that is reached twice (links in a circle) is searched once. A folder
+    that may not be opened stands in the list itself, so that reading it gives the reason.
 
     Raises:
-        NoBooks: a place does not exist; the message names it.
+        NoBooks: a place does not exist; the message names it, and says so if it is the name of a shelf that can be fetched.
     """
     found: list[Path] = []
     searched: set[Path] = set()
     for place in places:
         if not os.path.exists(place):  # unlike Path.exists, never an error
-            raise NoBooks(f"{place} does not exist, or lies where it may not be opened; give a file or a folder with books")
+            if str(place) in known_shelves():
+                raise NoBooks(f"{place} is a shelf that can be fetched: run paznja books fetch {place} first")
+            raise NoBooks(f"{printable(place)} does not exist, or lies where it may not be opened; give a file or a folder with books")
         if os.path.isdir(place):
             _search(place, found, searched)
         else:
@@ -35,7 +40,7 @@ def find_files(places: Iterable[Path]) -> list[Path]:
 def passed_over(places: Iterable[Path]) -> list[str]:
     """A sentence about the files in these folders that may be books but are of kinds that are not read; none if there are none."""
     folders = [place for place in places if place.is_dir()]
-    found = (path.suffix.lower() for folder in folders for path in folder.rglob("*"))
+    found = (path.suffix.lower() for folder in folders for path in folder.rglob("*") if not path.name.startswith(HIDDEN))
     kinds = Counter(suffix for suffix in found if suffix in ADVICE)
     if not kinds:
         return []
@@ -69,7 +74,7 @@ def _search(folder: Path, found: list[Path], searched: set[Path]) -> None:
         found.append(folder)
         return
     for path in sorted(folder.iterdir()):
-        if path.name.startswith("."):
+        if path.name.startswith(HIDDEN):
             continue
         if path.is_dir():
             _search(path, found, searched)

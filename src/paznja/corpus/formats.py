@@ -14,7 +14,9 @@ from paznja.corpus.book import Book, Unreadable
 from paznja.corpus.cleaning.cleaning import clean, clean_book
 from paznja.corpus.duplicates import sketch_of
 from paznja.corpus.encodings.mojibake import mend_mojibake
+from paznja.corpus.faults import faults_as, unreadable
 from paznja.corpus.ledger import Ledger
+from paznja.corpus.printable import printable
 from paznja.corpus.readers.archive import members
 from paznja.corpus.readers.contents import Contents, Reader
 from paznja.corpus.readers.docx import read_docx
@@ -74,6 +76,8 @@ ADVICE = {
 }
 """Kinds of files that books come in and that are not read, and what to do."""
 
+_FAULT = "could not be read, by a fault of paznja"
+
 
 def read_book(path: Path, off: Iterable[str] = ()) -> Book:
     """The one book in a file; `off`: names of rules that are switched off.
@@ -95,9 +99,14 @@ def books_in(path: Path, off: Iterable[str] = ()) -> list[Book | Unreadable]:
     """The book in a file, or the books in an archive in the order of their names there, with those that could not be read.
 
     Raises:
-        UnreadableBook: the file cannot be read, or it is an archive without a book; the message is a reason as above.
+        UnreadableBook: the file cannot be read, or it is an archive without a book; the message is a reason as above. What a reader
+            did not expect is its `__cause__`.
     """
-    off = frozenset(off)
+    with faults_as(_FAULT):
+        return _books_in(path, frozenset(off))
+
+
+def _books_in(path: Path, off: frozenset[str]) -> list[Book | Unreadable]:
     data = _bytes(path)
     kind = _kind(data, path.name)
     if kind not in ARCHIVES:
@@ -107,9 +116,10 @@ def books_in(path: Path, off: Iterable[str] = ()) -> list[Book | Unreadable]:
         try:
             if member.reason:
                 raise UnreadableBook(member.reason)
-            results.append(_book(path, *_only_member(member.data, member.name), member.name, off))
+            with faults_as(_FAULT):
+                results.append(_book(path, *_only_member(member.data, member.name), member.name, off))
         except UnreadableBook as error:
-            results.append(Unreadable(path / member.name, str(error)))
+            results.append(unreadable(path / member.name, error))
     if not results:
         raise UnreadableBook(f"is an archive without a book in it; books end in {suffixes()}")
     return results
@@ -145,7 +155,7 @@ def _book(path: Path, data: bytes, name: str, kind: str, member: str, off: froze
     if not text:
         raise UnreadableBook("holds no text (pictures of pages must go through text recognition first)")
     return Book(
-        title=_line(contents.title) or PurePosixPath(name).stem,
+        title=_line(contents.title) or printable(PurePosixPath(name).stem),
         author=_line(contents.author),
         language=_line(contents.language),
         path=path,

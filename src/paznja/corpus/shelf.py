@@ -5,7 +5,6 @@ A file that brings down the process that reads it (a damaged PDF can) costs nobo
 
 from __future__ import annotations
 
-import hashlib
 import multiprocessing
 import os
 import signal
@@ -22,7 +21,10 @@ from types import FrameType
 from typing import TypeVar
 
 from paznja.corpus.book import Book, Unreadable
+from paznja.corpus.faults import log_for, logged, unreadable
+from paznja.corpus.finding import file_fingerprints
 from paznja.corpus.formats import books_in
+from paznja.corpus.printable import printable
 from paznja.corpus.store import Store
 from paznja.errors import NoBooks, UnreadableBook
 
@@ -59,7 +61,7 @@ def read_files(
     `strict`: NoBooks for the first file that cannot be read.
     """
     sizes = {path: path.stat().st_size if os.path.isfile(path) else 0 for path in files}
-    read = partial(_read, off=frozenset(off), store=store)
+    read = partial(_read, off=frozenset(off), store=store, log=log_for(store))
     results: Result = []
     done = 0
 
@@ -84,7 +86,7 @@ def read_files(
 def refuse(unreadable: Sequence[Unreadable]) -> None:
     """NoBooks for the first of them, if there is one."""
     for bad in unreadable[:1]:
-        raise NoBooks(f"{bad.path} {bad.reason} (--strict stops at the first such file)")
+        raise NoBooks(f"{printable(bad.path)} {printable(bad.reason)} (--strict stops at the first such file)")
 
 
 def side_by_side(
@@ -144,28 +146,39 @@ def _one_interrupt() -> Iterator[None]:
         signal.signal(signal.SIGINT, before)
 
 
-def _read(path: Path, *, off: frozenset[str], store: Store | None) -> Result:
+def _read(path: Path, *, off: frozenset[str], store: Store | None, log: Path) -> Result:
     try:
-        if store is None or not path.is_file():
-            return books_in(path, off)
-        before = path.stat()
-        with path.open("rb") as file:
-            sha256 = hashlib.file_digest(file, "sha256").hexdigest()
-        key = store.key(sha256, path.suffix.lower(), off)
-        found = store.find(key, path)
-        if found is not None:
-            return found
-        results = books_in(path, off)
-        after = path.stat()
-        if (before.st_size, before.st_mtime_ns) != (after.st_size, after.st_mtime_ns):
-            raise UnreadableBook("changed while it was being read; wait until whatever writes it has ended, and try again")
-        return store.keep(key, results, path)
+        results = books_in(path, off) if store is None else _kept(path, off, store)
     except UnreadableBook as error:
-        return [Unreadable(path, str(error))]
-    except PermissionError:
-        return [Unreadable(path, "may not be opened (no permission); change its permissions or copy it to a folder of yours")]
+        results = [unreadable(path, error)]
     except MemoryError:
-        return [Unreadable(path, "needs more memory than there is; split it into several files")]
+        results = [Unreadable(path, "needs more memory than there is; split it into several files")]
+    return [logged(it, log) if isinstance(it, Unreadable) else it for it in results]
+
+
+def _kept(path: Path, off: frozenset[str], store: Store) -> Result:
+    """What is in the file, from the store or read and put into it; not put into it where a reader failed: the next paznja may not."""
+    before, sha256 = _state(path), file_fingerprints([path])[0][1]
+    if before is None or not sha256:
+        return books_in(path, off)
+    key = store.key(sha256, path.suffix.lower(), off)
+    found = store.find(key, path)
+    if found is not None:
+        return found
+    results = books_in(path, off)
+    if _state(path) != before:
+        raise UnreadableBook("changed while it was being read; wait until whatever writes it has ended, and try again")
+    if any(isinstance(it, Unreadable) and it.fault for it in results):
+        return results
+    return store.keep(key, results, path)
+
+
+def _state(path: Path) -> tuple[int, int] | None:
+    """The file's size and when it was last changed; None if it cannot be had, or is no file."""
+    try:
+        return (path.stat().st_size, path.stat().st_mtime_ns) if path.is_file() else None
+    except OSError:
+        return None
 
 
 def _crashed(path: Path) -> Result:

@@ -18,6 +18,7 @@ import numpy as np
 
 from paznja.corpus.book import Book, Unreadable
 from paznja.corpus.ledger import Change, Example
+from paznja.corpus.printable import printable
 from paznja.corpus.scripts.script import script_of
 
 READING_VERSION = 3
@@ -60,7 +61,7 @@ class Store:
             np.save(making / f"{number}.npy", book.sketch)
         records = [{name: getattr(book, name) for name in _KEPT} | {"changes": _plain(book.changes)} for book in books]
         for record in records:
-            if not record["member"] and record["title"] == path.stem:
+            if not record["member"] and record["title"] == printable(path.stem):
                 record["title"] = ""  # the file may have another name the next time
         whole = {"books": records, "unreadable": [(str(it.path.relative_to(path)), it.reason) for it in unreadable]}
         (making / "books.json").write_text(json.dumps(whole, ensure_ascii=False), encoding="utf-8")
@@ -109,7 +110,7 @@ def _write(path: Path, text: str) -> None:
 def _book(place: Path, number: int, record: dict[str, Any], path: Path) -> Book:
     about = {name: record[name] for name in _KEPT}
     about["notices"] = tuple(about["notices"])
-    about["title"] = about["title"] or path.stem
+    about["title"] = about["title"] or printable(path.stem)
     text = place / f"{number}.txt"
     if not text.is_file():
         raise KeyError(number)

@@ -149,3 +149,22 @@ def test_names_in_an_old_code_page_are_read(tmp_path: Path, name: str, encoding:
     stand_in = "x" * len(raw)
     data = zipped({stand_in: "Текст."}).replace(stand_in.encode(), raw)
     assert list(found(write(tmp_path, data))) == [name]
+
+
+def test_names_of_members_hold_nothing_that_a_terminal_would_obey_and_stay_in_the_archive(tmp_path: Path) -> None:
+    names = ["\x1b]0;naslov\x07a.txt", "b\nNot read: c.txt", "\u202eтекст.txt", "/etc/d.txt", "C:/e.txt", "~$g.docx"]
+    path = write(tmp_path, zipped(dict.fromkeys(names, b"\0\0") | {"g.txt": "Текст."}))
+    results = books_in(path)
+    assert [str(it.path.relative_to(path)) for it in results if isinstance(it, Unreadable)] == [
+        "<U+001B>]0;naslov<U+0007>a.txt",
+        "<U+202E>текст.txt",
+        "b<U+000A>Not read: c.txt",
+        "e.txt",
+        "etc/d.txt",
+    ]
+    assert [it.member for it in results if isinstance(it, Book)] == ["g.txt"]
+
+
+def test_two_members_of_one_name_are_two_books(tmp_path: Path) -> None:
+    data = zipped({"a.txt": "Прва.", "b.txt": "Друга."}).replace(b"b.txt", b"a.txt")
+    assert len(books_in(write(tmp_path, data))) == 2

@@ -1,16 +1,21 @@
 """A zip archive with books in it: each of them as bytes, one at a time, or the reason why it cannot be had."""
 
 import posixpath
+import re
 from collections.abc import Iterator
 from typing import NamedTuple
 
+from paznja.corpus.printable import printable
 from paznja.corpus.readers.zipped import Zipped
 from paznja.errors import UnreadableBook
 
 MOST_MEMBER_BYTES = 200 * 2**20
 """What one book in an archive may unpack to."""
 MOST_MEMBERS = 100_000
+HIDDEN = (".", "~$")
+"""What the names of hidden files begin with, and of those by which Word knows that a document is open."""
 
+_ROOT = re.compile(r"\A(?:[A-Za-z]:)?/+")
 _SERBIAN = frozenset("abcdefghijklmnopqrstuvwxyzčćđšžабвгдђежзијклљмнњопрстћуфхцчџш0123456789 ._-/()")
 
 
@@ -18,7 +23,7 @@ class Member(NamedTuple):
     """One file in an archive."""
 
     name: str
-    """With the folders in the archive, as it is to be shown."""
+    """With the folders in the archive, as it is to be shown: it begins with no slash, and holds nothing that a terminal would obey."""
     data: bytes
     """Empty if it cannot be read."""
     reason: str = ""
@@ -36,8 +41,9 @@ def members(data: bytes, suffixes: frozenset[str]) -> Iterator[Member]:
     archive = Zipped(data, "a zip archive")
     if len(archive.members) > MOST_MEMBERS:
         raise UnreadableBook(f"has {len(archive.members):,} files in it, far more than a shelf; unpack it and give the folder")
-    named = sorted((_name(member.filename, bool(member.flag_bits & 0x800)), member) for member in archive.members if not member.is_dir())
-    for name, member in named:
+    files = [member for member in archive.members if not member.is_dir()]
+    named = [(printable(_ROOT.sub("", _name(it.filename, bool(it.flag_bits & 0x800)), count=1)), it) for it in files]
+    for name, member in sorted(named, key=lambda it: it[0]):
         if _is_hidden(name) or posixpath.splitext(name)[1].lower() not in suffixes:
             continue
         if member.file_size > MOST_MEMBER_BYTES:
@@ -86,4 +92,4 @@ def _name(name: str, is_unicode: bool) -> str:
 
 
 def _is_hidden(name: str) -> bool:
-    return any(part.startswith(".") or part == "__MACOSX" for part in name.split("/"))
+    return any(part.startswith(HIDDEN) or part == "__MACOSX" for part in name.split("/"))

@@ -1,0 +1,79 @@
+"""What a reader did not expect: one sentence for the person whose file it was, and the whole story in a log for whoever mends paznja.
+
+The log is `reading-errors.log` in the cache, or in the user's folder for logs where nothing is cached.
+"""
+
+import importlib.metadata
+import os
+import platform
+import time
+import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+
+import platformdirs
+
+from paznja.corpus.book import Unreadable
+from paznja.corpus.printable import printable
+from paznja.corpus.store import Store
+from paznja.errors import PaznjaError, UnreadableBook
+
+LOG = "reading-errors.log"
+MOST_LOG_BYTES = 1_000_000
+"""Beyond which the log is begun anew."""
+
+_MOST_ENTRY_CHARACTERS = 100_000
+_FRAMES = 60  # of what calls itself without end
+
+
+@contextmanager
+def faults_as(reason: str) -> Iterator[None]:
+    """Makes an UnreadableBook with this reason of whatever is no error of paznja's own, and that error its cause.
+
+    MemoryError passes: it is no fault.
+    """
+    try:
+        yield
+    except (PaznjaError, MemoryError):
+        raise
+    except Exception as error:
+        raise UnreadableBook(reason) from error
+
+
+def unreadable(path: Path, error: UnreadableBook) -> Unreadable:
+    """What could not be read; if by a fault, with the story of it."""
+    cause = error.__cause__
+    story = "".join(traceback.format_exception(cause, limit=-_FRAMES)) if cause is not None else ""
+    return Unreadable(path, printable(error), story)
+
+
+def log_for(store: Store | None) -> Path:
+    """Where faults are logged."""
+    return (store.folder.parent if store is not None else Path(platformdirs.user_log_dir("paznja"))) / LOG
+
+
+def logged(bad: Unreadable, log: Path) -> Unreadable:
+    """The same with its story in the log, and where that is added to the reason."""
+    if not bad.fault:
+        return bad
+    try:
+        _append(log, bad)
+    except OSError as error:
+        where = f"what happened could not be written to {printable(log)} ({error.strerror})"
+    else:
+        where = f"what happened stands in {printable(log)}"
+    return replace(bad, reason=f"{bad.reason}; {where}", fault="")
+
+
+def _append(log: Path, bad: Unreadable) -> None:
+    versions = f"paznja {importlib.metadata.version('paznja')}, Python {platform.python_version()}, {platform.platform()}"
+    entry = f"{time.strftime('%Y-%m-%d %H:%M:%S')}  {versions}\n{printable(bad.path)}\n{bad.fault[-_MOST_ENTRY_CHARACTERS:]}\n"
+    log.parent.mkdir(parents=True, exist_ok=True)
+    # Only its owner may read it: an error can quote what stands in a book.
+    descriptor = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+    with open(descriptor, "ab") as file:
+        if os.fstat(descriptor).st_size > MOST_LOG_BYTES:
+            file.truncate(0)
+        file.write(entry.encode("utf-8", "backslashreplace"))
