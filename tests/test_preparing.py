@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import shutil
+import stat
 from collections.abc import Callable
 from pathlib import Path
 
@@ -14,8 +16,8 @@ from paznja import preparing
 from paznja.config import ReadingConfig
 from paznja.corpus.corpus import read_books, read_corpus
 from paznja.corpus.scripts.transliteration import to_latin
-from paznja.errors import NoBooks, WrongUse
-from paznja.preparing import Prepared, cache_size, describe_files, prepare, trim_cache
+from paznja.errors import NoBooks, TrainingFailed, WrongUse
+from paznja.preparing import Prepared, cache_size, clear_cache, describe_files, prepare, trim_cache
 from paznja.run import Run
 from paznja.tokenizers import load_tokenizer
 
@@ -228,7 +230,7 @@ def test_two_that_prepare_the_same_books_at_once_do_not_take_them_from_each_othe
 
     slower = prepare([books], cache=cache, on_read=meanwhile)
     assert quicker == [(slower.folder, (slower.folder / "corpus.bin").stat().st_ino)]
-    assert {path.name for path in cache.iterdir()} == {slower.fingerprint, "books"}
+    assert {path.name for path in cache.iterdir()} == {slower.fingerprint, "books", "CACHEDIR.TAG"}
 
 
 # --- the cache's size ---------------------------------------------------------------------------------------------------------------
@@ -271,7 +273,7 @@ def test_what_a_run_holds_survives_the_clearing_of_the_cache(run: Run, cache: Pa
     assert link.stat().st_nlink == 2, "a hard link costs no second copy of the books"
     before = run.training_ids().tolist()
     trim_cache(cache, 0)
-    assert not list(cache.iterdir())
+    assert not cache_size(cache)
     assert link.stat().st_nlink == 1
     assert run.training_ids().tolist() == before
 
@@ -281,6 +283,87 @@ def test_prepared_books_go_to_the_users_cache_folder_unless_told_otherwise(books
     monkeypatch.setenv("HOME", str(tmp_path / "home"))
     monkeypatch.setenv("LOCALAPPDATA", str(tmp_path / "home"))
     assert prepare([books]).folder.is_relative_to(tmp_path / "home")
+
+
+# --- what is not the program's own ---------------------------------------------------------------------------------------------------
+
+
+def test_a_strangers_folders_in_the_cache_stay(books: Path, cache: Path):
+    own = prepare([books], cache=cache).folder
+    letters = ["Pisma/a.txt", ".git/config", "0" * 32 + "/pismo.txt", "books/Moje/b.txt", "books/" + "2" * 32 + "/0.txt"]
+    for name in letters:
+        (cache / name).parent.mkdir(parents=True)
+        (cache / name).write_text("Драга мама", encoding="utf-8")
+    (cache / f".{'3' * 32}.999999999.new").mkdir()
+    (cache / f".{'3' * 32}.999999999.new" / "roman.txt").touch()
+    stays = clear_cache(cache)
+    assert not own.exists()
+    assert cache_size(cache) == 0
+    assert all((cache / name).is_file() for name in letters)
+    assert cache / "Pisma" in stays
+    assert cache / "books" / "Moje" in stays
+
+
+def test_a_link_in_the_cache_is_not_followed(books: Path, cache: Path, tmp_path: Path):
+    folder = prepare([books], cache=cache).folder
+    elsewhere = tmp_path / "elsewhere"
+    folder.rename(elsewhere)
+    folder.symlink_to(elsewhere, target_is_directory=True)
+    clear_cache(cache)
+    assert (elsewhere / "corpus.bin").is_file()
+
+
+def test_a_persons_empty_folder_named_books_stays(cache: Path):
+    (cache / "books").mkdir(parents=True)
+    clear_cache(cache)
+    assert (cache / "books").is_dir()
+
+
+def test_clearing_a_cache_that_was_made_here_leaves_nothing(books: Path, cache: Path):
+    prepare([books], cache=cache)
+    (cache / "reading-errors.log").touch()
+    assert clear_cache(cache) == []
+    assert not cache.exists()
+
+
+def test_a_stranger_where_the_books_should_go_is_left_and_named(books: Path, cache: Path):
+    folder = prepare([books], cache=cache).folder
+    clear_cache(cache)
+    folder.mkdir(parents=True)
+    (folder / "pismo.txt").touch()
+    with pytest.raises(TrainingFailed, match="not of paznja's making"):
+        prepare([books], cache=cache)
+    assert [path.name for path in folder.iterdir()] == ["pismo.txt"]
+
+
+def test_what_a_killed_process_left_goes_when_the_cache_is_trimmed(books: Path, cache: Path):
+    folder = prepare([books], cache=cache).folder
+    left = cache / f".{folder.name}.999999999.new"
+    shutil.copytree(folder, left)
+    trim_cache(cache, 10**12)
+    assert not left.exists()
+    assert folder.exists()
+
+
+@pytest.mark.skipif(os.name != "posix", reason="modes are POSIX's")
+def test_nobody_else_can_read_the_cache_also_not_an_older_one(books: Path, cache: Path):
+    folder = prepare([books], cache=cache).folder
+    assert {stat.S_IMODE(path.stat().st_mode) for path in (cache, cache / "books", folder, *(cache / "books").iterdir())} == {0o700}
+    folder.chmod(0o755)
+    prepare([min(books.iterdir())], cache=cache)
+    assert stat.S_IMODE(folder.stat().st_mode) == 0o700
+
+
+def test_a_full_disk_leaves_nothing_half_made(books: Path, cache: Path, monkeypatch: pytest.MonkeyPatch):
+    def full(*args: object, **kwargs: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    for name in ("paznja.corpus.store.np.save", "paznja.preparing.write_books_json"):
+        with monkeypatch.context() as patch:
+            patch.setattr(name, full)
+            with pytest.raises(TrainingFailed, match="is full"):
+                prepare([books], cache=cache)
+        assert not list(cache.rglob("*.new"))
 
 
 # --- what tells books apart ---------------------------------------------------------------------------------------------------------

@@ -345,18 +345,33 @@ def runs(remove: str | None, yes: bool, out: Path) -> None:
 
 @commands.command()
 @click.option("--clear", is_flag=True, help="Delete all of it. Runs are not touched; their books are only read anew next time.")
+@click.option("--yes", is_flag=True, help="Do not ask before deleting.")
 @cache_option
-def cache(clear: bool, cache: Path | None) -> None:
+def cache(clear: bool, yes: bool, cache: Path | None) -> None:
     """Show, or clear, the folder in which read books are kept ready for the next run."""
-    from paznja.preparing import CACHE_BYTES, cache_size, default_cache, trim_cache
+    import datetime
+
+    from paznja.preparing import CACHE_BYTES, cache_entries, clear_cache, default_cache
 
     folder = cache or default_cache()
-    size = cache_size(folder)
-    if clear:
-        trim_cache(folder, 0)
-        click.echo(f"{folder}: {size / 1e6:.0f} MB deleted.")
-    else:
-        click.echo(f"{folder}: {size / 1e6:.0f} MB of at most {CACHE_BYTES / 1e6:.0f} MB. paznja cache --clear deletes it.")
+    entries = cache_entries(folder)
+    size = sum(entry.size() for entry in entries)
+    books = sum(entry.is_book for entry in entries)
+    held = f"{len(entries) - books} prepared shelves and {books} books, {size / 1e6:.0f} MB"
+    if not clear:
+        since = f", the oldest last used on {datetime.date.fromtimestamp(entries[0].used())}" if entries else ""
+        click.echo(f"{folder}: {held} of at most {CACHE_BYTES / 1e6:.0f} MB{since}. paznja cache --clear deletes it.")
+        return
+    if not yes:
+        if not sys.stdin.isatty():
+            raise click.UsageError(f"{folder} holds {held}: without a terminal to ask in, it is deleted only with --yes.")
+        if not click.confirm(f"Delete {held}, in {folder}?"):
+            return
+    stays = clear_cache(folder)
+    click.echo(f"{folder}: {held} deleted.")
+    if stays:
+        names = ", ".join(str(path.relative_to(folder)) for path in stays[:5]) + (f" and {len(stays) - 5} more" if len(stays) > 5 else "")
+        click.echo(f"Not of paznja's making, and still there: {names}.")
 
 
 class WithDefault(click.Group):

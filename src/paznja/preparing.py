@@ -9,13 +9,14 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import shutil
+import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import platformdirs
+import psutil
 
 from paznja.config import ReadingConfig
 from paznja.corpus.book import Book, Unreadable
@@ -24,8 +25,9 @@ from paznja.corpus.finding import file_fingerprints, find_files
 from paznja.corpus.ledger import check_rules
 from paznja.corpus.pieces import pieces
 from paznja.corpus.shelf import refuse
-from paznja.corpus.store import READING_VERSION, Store
-from paznja.disk import write_atomically, writing_to
+from paznja.corpus.store import READING_VERSION, Store, is_kept, is_store_file
+from paznja.disk import remove_known, write_atomically, writing_to
+from paznja.errors import TrainingFailed
 from paznja.run import BookRecord, read_books_json, write_books_json
 from paznja.tokenizers import learn_tokenizer
 
@@ -37,6 +39,16 @@ CACHE_BYTES = 2_000_000_000
 
 BOOKS = "books"
 """The folder in the cache with the books that were read, a file at a time."""
+
+_READ_ERRORS = "reading-errors.log"
+
+_TAG = "CACHEDIR.TAG"
+_TAG_TEXT = "Signature: 8a477f597d28d172789f06886e3d96b0\n# Made by paznja: what is in this folder can be made again from the books.\n"
+"""Backup programs pass over a folder with this (https://bford.info/cachedir/); it also says that the folder was made here."""
+
+_NAME = re.compile(r"[0-9a-f]{32}")
+_LEFT_OVER = re.compile(r"\.[0-9a-f]{32}\.(\d+)\.new")
+_FILE = re.compile(r"(corpus\.bin|(corpus|tokenizer|prepared)\.json)|\.(corpus|tokenizer|prepared)\.json\.\d+\.part")
 
 _REMARKS_SHOWN = 10
 
@@ -101,16 +113,17 @@ def prepare(
             refuse(prepared.unreadable)
         return prepared
     making = cache / f".{fingerprint}.{os.getpid()}.new"
-    shutil.rmtree(making, ignore_errors=True)
     try:
         with writing_to(cache, "--cache"):
+            _make_private(cache)
             store = store_in(cache)
             corpus = read_corpus(places, held_out=held_out, config=config, store=store, strict=strict, on_read=on_read)
-            making.mkdir(parents=True)
+            remove_known(making, _is_file)
+            making.mkdir(mode=0o700)
             _write(making, corpus, tokenizer, fingerprint, files)
             _put_in_place(making, folder)
     finally:
-        shutil.rmtree(making, ignore_errors=True)
+        remove_known(making, _is_file)
     trim_cache(cache, CACHE_BYTES, keep=folder)
     return _read(folder, cached=False)
 
@@ -126,8 +139,9 @@ def describe_files(places: Iterable[Path], held_out: Iterable[Path] | None) -> l
 
 def store_in(cache: Path) -> Store:
     """Where the cache keeps the books that were read, a file at a time."""
+    _make_private(cache)
     folder = cache / BOOKS
-    folder.mkdir(parents=True, exist_ok=True)
+    folder.mkdir(mode=0o700, exist_ok=True)
     return Store(folder)
 
 
@@ -137,40 +151,128 @@ def _fingerprint(files: list[list[str]], tokenizer: str, config: ReadingConfig, 
     return hashlib.sha256(json.dumps(whole, ensure_ascii=False).encode()).hexdigest()[:32]
 
 
+@dataclass(frozen=True)
+class Entry:
+    """A folder in the cache that is recognised, by its name and its contents, as one of the program's own."""
+
+    folder: Path
+    is_file: Callable[[str], bool]
+    left_over: bool
+    """Whether a process that is gone has left it half made."""
+
+    @property
+    def is_book(self) -> bool:
+        return self.is_file is is_store_file
+
+    def size(self) -> int:
+        return sum(path.stat().st_size for path in self.folder.iterdir())
+
+    def used(self) -> float:
+        return self.folder.stat().st_mtime
+
+    def remove(self) -> None:
+        """Moved out of the way first: whoever is killed here leaves no half of it under its name."""
+        going = self.folder
+        if not self.left_over:
+            going = self.folder.with_name(f".{self.folder.name}.{os.getpid()}.new")
+            os.replace(self.folder, going)
+        remove_known(going, self.is_file)
+
+
+def cache_entries(cache: Path) -> list[Entry]:
+    """The program's own folders, those used longest ago first; whatever else lies in the cache is not the program's."""
+    found: list[Entry] = []
+    for place, is_own, is_file in ((cache, _is_prepared, _is_file), (cache / BOOKS, is_kept, is_store_file)):
+        if (place.is_symlink() and place != cache) or not place.is_dir():
+            continue
+        for folder in place.iterdir():
+            if folder.is_symlink() or not folder.is_dir():
+                continue
+            left = _LEFT_OVER.fullmatch(folder.name)
+            if left and not psutil.pid_exists(int(left[1])) and all(map(is_file, os.listdir(folder))):
+                found.append(Entry(folder, is_file, left_over=True))
+            elif _NAME.fullmatch(folder.name) and is_own(folder):
+                found.append(Entry(folder, is_file, left_over=False))
+    return sorted(found, key=Entry.used)
+
+
 def cache_size(cache: Path) -> int:
-    """Bytes in the cache; a file that a run shares by a hard link counts here too."""
-    return sum(map(_size, _folders(cache)))
+    """Bytes of the program's own in the cache; a file that a run shares by a hard link counts here too."""
+    return sum(entry.size() for entry in cache_entries(cache))
 
 
 def trim_cache(cache: Path, limit: int, keep: Path | None = None) -> None:
-    """Remove what was used longest ago until the cache is at most `limit` bytes large; `keep` stays. Runs keep their own data."""
-    folders = sorted(_folders(cache), key=lambda path: path.stat().st_mtime)
-    size = sum(map(_size, folders))
-    for folder in folders:
-        if size <= limit:
-            return
-        if folder != keep:
-            size -= _size(folder)
-            shutil.rmtree(folder, ignore_errors=True)
-    if (cache / BOOKS).is_dir() and not any((cache / BOOKS).iterdir()):
-        (cache / BOOKS).rmdir()
+    """Remove what was used longest ago until the cache is at most `limit` bytes large; `keep` stays, and what is not the program's.
+
+    What killed processes have left goes in any case. Runs keep their own data.
+    """
+    entries = cache_entries(cache)
+    size = sum(entry.size() for entry in entries)
+    for entry in sorted(entries, key=lambda entry: not entry.left_over):
+        if (size > limit or entry.left_over) and entry.folder != keep:
+            size -= entry.size()
+            entry.remove()
 
 
-def _folders(cache: Path) -> list[Path]:
-    """What can be removed one by one: prepared shelves, and single books."""
-    places = (cache, cache / BOOKS)
-    return [path for place in places if place.is_dir() for path in place.iterdir() if path.is_dir() and path != cache / BOOKS]
+def clear_cache(cache: Path) -> list[Path]:
+    """Remove all that is the program's own, the folder too if it was made here and nothing else is in it; gives what stays."""
+    trim_cache(cache, -1)
+    if not cache.is_dir():
+        return []
+    (cache / _READ_ERRORS).unlink(missing_ok=True)
+    books = cache / BOOKS
+    if _is_made_here(cache):
+        if books.is_dir() and not books.is_symlink() and not any(books.iterdir()):
+            books.rmdir()
+        if {path.name for path in cache.iterdir()} == {_TAG}:
+            (cache / _TAG).unlink()
+            cache.rmdir()
+            return []
+    stays = [path for path in cache.iterdir() if path.name not in (_TAG, BOOKS)]
+    return sorted([*stays, *(books.iterdir() if books.is_dir() else ())])
 
 
-def _size(folder: Path) -> int:
-    return sum(path.stat().st_size for path in folder.iterdir() if path.is_file())
+def _make_private(cache: Path) -> None:
+    """A cache that nobody else on the machine can read, as books are in it; a folder that was there already keeps its mode."""
+    if not cache.exists():
+        cache.parent.mkdir(parents=True, exist_ok=True)
+        cache.mkdir(mode=0o700, exist_ok=True)
+        write_atomically(cache / _TAG, _TAG_TEXT.encode())
+    for entry in cache_entries(cache):  # an older version left them open to all
+        if entry.folder.stat().st_mode & 0o077:
+            entry.folder.chmod(0o700)
+
+
+def _is_made_here(cache: Path) -> bool:
+    tag = cache / _TAG
+    return tag.is_file() and not tag.is_symlink() and tag.read_bytes() == _TAG_TEXT.encode()
+
+
+def _is_file(name: str) -> bool:
+    """Whether a file in a prepared shelf's folder is called as this module would call it."""
+    return _FILE.fullmatch(name) is not None
+
+
+def _is_prepared(folder: Path) -> bool:
+    """Whether this is a prepared shelf, whole or damaged: by its files' names and the fingerprint that `prepared.json` says."""
+    names = os.listdir(folder)
+    if not names or not all(map(_is_file, names)):
+        return False
+    try:
+        about = json.loads((folder / "prepared.json").read_text(encoding="utf-8"))
+    except (FileNotFoundError, ValueError):  # damaged, but all names are the program's
+        return True
+    return isinstance(about, dict) and about.get("fingerprint") == folder.name
 
 
 def _put_in_place(making: Path, folder: Path) -> None:
     """Unless another process that read the same books was quicker: its data are the same, and it may be using them."""
     if (folder / "prepared.json").is_file():
         return
-    shutil.rmtree(folder, ignore_errors=True)
+    if os.path.lexists(folder):
+        if folder.is_symlink() or not folder.is_dir() or not _is_prepared(folder):
+            raise TrainingFailed(f"{folder} is not of paznja's making: move it, or choose another folder with --cache.")
+        remove_known(folder, _is_file)
     try:
         os.replace(making, folder)
     except OSError:

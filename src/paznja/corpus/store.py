@@ -9,7 +9,7 @@ import dataclasses
 import hashlib
 import json
 import os
-import shutil
+import re
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
@@ -20,11 +20,32 @@ from paznja.corpus.book import Book, Unreadable
 from paznja.corpus.ledger import Change, Example
 from paznja.corpus.printable import printable
 from paznja.corpus.scripts.script import script_of
+from paznja.disk import remove_known
+from paznja.errors import TrainingFailed
 
 READING_VERSION = 3
 """Raised whenever the same files would give another text: what was kept by another version is not used."""
 
 _KEPT = ("title", "author", "language", "sha256", "characters", "script", "cyrillic", "serbian", "format", "member", "notices")
+
+_FILE = re.compile(r"books\.json|\d+\.(txt|npy|(latin|cyrillic)\.(txt|json))|\.\d+\.(latin|cyrillic)\.(txt|json)\.\d+\.new")
+
+
+def is_store_file(name: str) -> bool:
+    """Whether a file in a kept book's folder is called as this module would call it."""
+    return _FILE.fullmatch(name) is not None
+
+
+def is_kept(folder: Path) -> bool:
+    """Whether this folder holds books that were kept here, whole or damaged: by its files' names and what `books.json` says."""
+    names = os.listdir(folder)
+    if "books.json" not in names or not all(map(is_store_file, names)):
+        return False
+    try:
+        whole = json.loads((folder / "books.json").read_text(encoding="utf-8"))
+    except ValueError:  # damaged, but all names are ours
+        return True
+    return isinstance(whole, dict) and set(whole) == {"books", "unreadable"}
 
 
 class Store:
@@ -54,26 +75,27 @@ class Store:
         books = [it for it in results if isinstance(it, Book)]
         unreadable = [it for it in results if isinstance(it, Unreadable)]
         making = self.folder / f".{key}.{os.getpid()}.new"
-        shutil.rmtree(making, ignore_errors=True)
-        making.mkdir(parents=True)
-        for number, book in enumerate(books):
-            (making / f"{number}.txt").write_text(book.text, encoding="utf-8", newline="\n")
-            np.save(making / f"{number}.npy", book.sketch)
-        records = [{name: getattr(book, name) for name in _KEPT} | {"changes": _plain(book.changes)} for book in books]
-        for record in records:
-            if not record["member"] and record["title"] == printable(path.stem):
-                record["title"] = ""  # the file may have another name the next time
-        whole = {"books": records, "unreadable": [(str(it.path.relative_to(path)), it.reason) for it in unreadable]}
-        (making / "books.json").write_text(json.dumps(whole, ensure_ascii=False), encoding="utf-8")
         try:
-            os.replace(making, self.folder / key)
-        except OSError:  # another process was quicker, or what is there is damaged
-            if self.find(key, path) is None:
-                shutil.rmtree(self.folder / key, ignore_errors=True)
-                os.replace(making, self.folder / key)
-            shutil.rmtree(making, ignore_errors=True)
+            remove_known(making, is_store_file)
+            making.mkdir(mode=0o700, parents=True)
+            _write_books(making, books, unreadable, path)
+            self._put_in_place(making, key, path)
+        finally:
+            remove_known(making, is_store_file)
         kept = [dataclasses.replace(book, held=self.folder / key / f"{number}.txt") for number, book in enumerate(books)]
         return [*kept, *unreadable]
+
+    def _put_in_place(self, making: Path, key: str, path: Path) -> None:
+        place = self.folder / key
+        try:
+            os.replace(making, place)
+        except OSError:  # another process was quicker, or what is there is damaged
+            if self.find(key, path) is not None:
+                return
+            if place.is_symlink() or not place.is_dir() or not is_kept(place):
+                raise TrainingFailed(f"{place} is not of paznja's making: move it, or choose another folder with --cache.") from None
+            remove_known(place, is_store_file)
+            os.replace(making, place)
 
     def find_converted(self, book: Book, script: str) -> Book | None:
         """The book in this script, if it was converted before; the same book if nothing in it had to be."""
@@ -101,10 +123,25 @@ class Store:
         return _converted(book, record, script)
 
 
+def _write_books(folder: Path, books: list[Book], unreadable: list[Unreadable], path: Path) -> None:
+    for number, book in enumerate(books):
+        (folder / f"{number}.txt").write_text(book.text, encoding="utf-8", newline="\n")
+        np.save(folder / f"{number}.npy", book.sketch)
+    records = [{name: getattr(book, name) for name in _KEPT} | {"changes": _plain(book.changes)} for book in books]
+    for record in records:
+        if not record["member"] and record["title"] == printable(path.stem):
+            record["title"] = ""  # the file may have another name the next time
+    whole = {"books": records, "unreadable": [(str(it.path.relative_to(path)), it.reason) for it in unreadable]}
+    (folder / "books.json").write_text(json.dumps(whole, ensure_ascii=False), encoding="utf-8")
+
+
 def _write(path: Path, text: str) -> None:
     making = path.with_name(f".{path.name}.{os.getpid()}.new")
-    making.write_text(text, encoding="utf-8", newline="\n")
-    os.replace(making, path)
+    try:
+        making.write_text(text, encoding="utf-8", newline="\n")
+        os.replace(making, path)
+    finally:
+        making.unlink(missing_ok=True)
 
 
 def _book(place: Path, number: int, record: dict[str, Any], path: Path) -> Book:
