@@ -16,8 +16,10 @@ import pytest
 import paznja
 from paznja.api import Planned, TrainedRun
 from paznja.errors import BooksChanged, RunError, WrongUse
+from paznja.preparing import prepare
 from paznja.run import Run
 from paznja.training.events import Progress
+from paznja.training.session import Reading
 
 Start = Callable[..., "subprocess.Popen[str]"]
 Wait = Callable[[Callable[[], bool], "subprocess.Popen[str]"], None]
@@ -240,12 +242,13 @@ def text_in(folder: Path) -> bool:
 def test_run_without_corpus_leaves_no_text_behind_and_goes_on_with_the_books(stopped: Callable[..., Run], books: Path, cache: Path):
     run = stopped(with_corpus=False)
     assert not text_in(run.path)
-    for read_anew in (False, True):
-        if read_anew:
-            shutil.rmtree(cache)
-        resumed = paznja.resume(run, iterations=3, cache=cache)
+    assert str(books.parent) not in (run.path / "run.toml").read_text(encoding="utf-8")
+    assert [path.name for path in cache.iterdir()] == ["CACHEDIR.TAG"]
+    for _ in range(2):
+        resumed = paznja.resume(run, books=books, iterations=3, cache=cache)
         assert resumed.state == "finished"
         assert not text_in(run.path)
+        assert [path.name for path in cache.iterdir()] == ["CACHEDIR.TAG"]
     assert resumed.generate("Ово ", 5)
     with pytest.raises(RunError, match="without its books' text"):
         resumed.evaluate()
@@ -255,30 +258,37 @@ def test_run_without_corpus_leaves_no_text_behind_and_goes_on_with_the_books(sto
 def test_run_without_corpus_asks_where_the_books_are_when_they_moved(stopped: Callable[..., Run], books: Path, tmp_path: Path, cache: Path):
     run = stopped(with_corpus=False)
     books.rename(tmp_path / "moved")
-    with pytest.raises(RunError, match="say where they are with --books"):
+    with pytest.raises(RunError, match="--books"):
         paznja.resume(run, cache=cache)
     assert paznja.resume(run, books=tmp_path / "moved", cache=cache).state == "finished"
     assert not text_in(run.path)
 
 
-def test_run_without_corpus_leaves_no_text_behind_when_training_fails(stopped: Callable[..., Run], cache: Path):
+def test_run_without_corpus_leaves_no_text_behind_when_training_fails(stopped: Callable[..., Run], books: Path, cache: Path):
     run = stopped(with_corpus=False)
 
     def crash(event: Any) -> None:
-        assert text_in(run.path)
-        raise Crash
+        if not isinstance(event, Reading):
+            assert text_in(run.path)
+            raise Crash
 
     with pytest.raises(Crash):
-        paznja.resume(run, cache=cache, on_event=crash)
+        paznja.resume(run, books=books, cache=cache, on_event=crash)
     assert not text_in(run.path)
+    assert [path.name for path in cache.iterdir()] == ["CACHEDIR.TAG"]
 
 
-def test_run_without_corpus_that_was_killed_forgets_the_text_when_it_goes_on(stopped: Callable[..., Run], cache: Path):
+def test_run_without_corpus_that_was_killed_forgets_the_text_when_it_goes_on(
+    stopped: Callable[..., Run], books: Path, cache: Path, tmp_path: Path
+):
     run = stopped(with_corpus=False)
-    (entry,) = (path.parent for path in cache.glob("*/prepared.json"))
-    shutil.copy(entry / "corpus.bin", run.path)  # what kill -9 leaves
-    assert paznja.resume(run, cache=cache).state == "finished"
+    elsewhere = tmp_path / "elsewhere"
+    prepared = prepare([books], cache=elsewhere)
+    shutil.copy(prepared.folder / "corpus.bin", run.path)  # what kill -9 leaves, there and in the cache
+    elsewhere.rename(cache / ".passing.999999999.0123abcd.new")
+    assert paznja.resume(run, books=books, cache=cache).state == "finished"
     assert not text_in(run.path)
+    assert [path.name for path in cache.iterdir()] == ["CACHEDIR.TAG"]
 
 
 # --- Ctrl-C and a full disk, for real -----------------------------------------------------------------------------------------------

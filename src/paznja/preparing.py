@@ -10,7 +10,9 @@ import hashlib
 import json
 import os
 import re
-from collections.abc import Callable, Iterable
+import secrets
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -48,6 +50,7 @@ _TAG_TEXT = "Signature: 8a477f597d28d172789f06886e3d96b0\n# Made by paznja: what
 
 _NAME = re.compile(r"[0-9a-f]{32}")
 _LEFT_OVER = re.compile(r"\.[0-9a-f]{32}\.(\d+)\.new")
+_PASSING = re.compile(r"\.passing\.(\d+)\.[0-9a-f]{8}\.new")
 _FILE = re.compile(r"(corpus\.bin|(corpus|tokenizer|prepared)\.json)|\.(corpus|tokenizer|prepared)\.json\.\d+\.part")
 
 _REMARKS_SHOWN = 10
@@ -206,6 +209,8 @@ def trim_cache(cache: Path, limit: int, keep: Path | None = None) -> None:
 
     What killed processes have left goes in any case. Runs keep their own data.
     """
+    for folder in _passing(cache):
+        clear_cache(folder)
     entries = cache_entries(cache)
     size = sum(entry.size() for entry in entries)
     for entry in sorted(entries, key=lambda entry: not entry.left_over):
@@ -230,6 +235,34 @@ def clear_cache(cache: Path) -> list[Path]:
             return []
     stays = [path for path in cache.iterdir() if path.name not in (_TAG, BOOKS)]
     return sorted([*stays, *(books.iterdir() if books.is_dir() else ())])
+
+
+@contextmanager
+def passing_cache(cache: Path | None) -> Iterator[Path]:
+    """A cache below the cache for one training that leaves no text behind; what is in it goes at the end, whatever the end is.
+
+    Its name says whose it is: what a killed process leaves goes when the cache is next trimmed or cleared.
+    """
+    cache = cache or default_cache()
+    folder = cache / f".passing.{os.getpid()}.{secrets.token_hex(4)}.new"
+    with writing_to(cache, "--cache"):
+        _make_private(cache)
+        _make_private(folder)
+    try:
+        yield folder
+    finally:
+        clear_cache(folder)
+        trim_cache(cache, CACHE_BYTES)
+
+
+def _passing(cache: Path) -> list[Path]:
+    """What trainings that were to leave nothing, and were killed, have left: caches in the cache."""
+    found: list[Path] = []
+    for folder in cache.iterdir() if cache.is_dir() else ():
+        named = _PASSING.fullmatch(folder.name)
+        if named and not psutil.pid_exists(int(named[1])) and folder.is_dir() and not folder.is_symlink() and _is_made_here(folder):
+            found.append(folder)
+    return found
 
 
 def _make_private(cache: Path) -> None:

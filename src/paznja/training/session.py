@@ -10,7 +10,7 @@ import importlib.metadata
 import signal
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -22,7 +22,7 @@ from paznja.disk import is_disk_full, link_or_copy, writing_to
 from paznja.errors import BooksChanged, NoBooks, RunError, TrainingFailed
 from paznja.generation import fit_prompt
 from paznja.openmp import wait_briefly
-from paznja.preparing import Prepared, describe_files, prepare
+from paznja.preparing import Prepared, describe_files, passing_cache, prepare
 from paznja.run import BookRecord, Run, check_free, free_name
 from paznja.tokenizers import load_tokenizer
 
@@ -85,22 +85,25 @@ def begin(
     wait_briefly()
     if name is not None:
         check_free(out, name)
-    prepared = prepare(
-        places,
-        held_out=held_out,
-        tokenizer=settings.tokenizer,
-        config=settings.reading,
-        cache=cache,
-        strict=strict,
-        on_read=lambda *seen: tell(Reading(*seen)),
-    )
-    settings, remarks = _complete(settings, prepared)
-    remarks = [*passed_over(places), *prepared.remarks, *remarks]
-    about = _about(settings, prepared, places, held_out, with_corpus=with_corpus)
-    with writing_to(out, "--out"):
-        run = Run.create(out, name or _default_name(out, places), about, prepared.folder, with_corpus=with_corpus)
-    corpus = None if with_corpus else prepared.folder / "corpus.bin"
-    _train(run, settings, tell, prepared=prepared, corpus=corpus, remarks=remarks)
+    with ExitStack() as stack:
+        if not with_corpus:
+            cache = stack.enter_context(passing_cache(cache))
+        prepared = prepare(
+            places,
+            held_out=held_out,
+            tokenizer=settings.tokenizer,
+            config=settings.reading,
+            cache=cache,
+            strict=strict,
+            on_read=lambda *seen: tell(Reading(*seen)),
+        )
+        settings, remarks = _complete(settings, prepared)
+        remarks = [*passed_over(places), *prepared.remarks, *remarks]
+        about = _about(settings, prepared, places, held_out, with_corpus=with_corpus)
+        with writing_to(out, "--out"):
+            run = Run.create(out, name or _default_name(out, places), about, prepared.folder, with_corpus=with_corpus)
+        corpus = None if with_corpus else prepared.folder / "corpus.bin"
+        _train(run, settings, tell, prepared=prepared, corpus=corpus, remarks=remarks)
     return run
 
 
@@ -115,18 +118,21 @@ def go_on(
     if minutes is None and iterations is None and run.state() == "finished":
         raise RunError(f"The run {run.name!r} is finished. Give it --minutes or --iterations to go on for.")
     check_device(settings.training.device)
-    corpus, remarks = _corpus_to_resume(run, books, cache, tell)
-    extended: dict[str, Any] | None = None
-    if minutes is not None or iterations is not None:
-        from paznja.training.checkpoint import newest_usable
+    with ExitStack() as stack:
+        if not about["corpus"].get("kept", True):
+            cache = stack.enter_context(passing_cache(cache))
+        corpus, remarks = _corpus_to_resume(run, books, cache, tell)
+        extended: dict[str, Any] | None = None
+        if minutes is not None or iterations is not None:
+            from paznja.training.checkpoint import newest_usable
 
-        position = newest_usable(run)[0] or {"iteration": 0, "seconds": 0.0}
-        settings = replace(settings, training=replace(settings.training, minutes=None, iterations=None))
-        settings = with_budget(settings, minutes, iterations)
-        begun = {"from_iteration": position["iteration"], "from_seconds": position["seconds"]}
-        settings = replace(settings, training=replace(settings.training, **begun))
-        extended = {**about, "settings": settings.to_dict()}
-    _train(run, settings, tell, corpus=corpus, extended=extended, remarks=remarks)
+            position = newest_usable(run)[0] or {"iteration": 0, "seconds": 0.0}
+            settings = replace(settings, training=replace(settings.training, minutes=None, iterations=None))
+            settings = with_budget(settings, minutes, iterations)
+            begun = {"from_iteration": position["iteration"], "from_seconds": position["seconds"]}
+            settings = replace(settings, training=replace(settings.training, **begun))
+            extended = {**about, "settings": settings.to_dict()}
+        _train(run, settings, tell, corpus=corpus, extended=extended, remarks=remarks)
 
 
 def _default_name(out: Path, places: list[Path]) -> str:
@@ -195,16 +201,17 @@ def _about(settings: Settings, prepared: Prepared, places: list[Path], held_out:
     from paznja.training.machine import describe
 
     corpus: dict[str, Any] = {
-        "places": [str(place.absolute()) for place in places],
+        # A run that is kept without its books does not say where they lie either.
+        "places": [str(place.absolute()) for place in places] if with_corpus else [],
         "kept": with_corpus,
         "fingerprint": prepared.fingerprint,
         "script": prepared.script,
         "training_characters": prepared.training_characters,
         "held_out_characters": prepared.held_out_characters,
-        "unreadable": [f"{bad.path}: {bad.reason}" for bad in prepared.unreadable],
+        "unreadable": [f"{bad.path if with_corpus else bad.path.name}: {bad.reason}" for bad in prepared.unreadable],
     }
     if held_out is not None:
-        corpus["held_out"] = [str(place.absolute()) for place in held_out]
+        corpus["held_out"] = [str(place.absolute()) if with_corpus else place.name for place in held_out]
     return {
         "created": datetime.datetime.now().astimezone().isoformat(timespec="seconds"),
         "versions": {"paznja": importlib.metadata.version("paznja"), "torch": torch.__version__, "python": platform.python_version()},
@@ -225,6 +232,8 @@ def _corpus_to_resume(run: Run, books: list[Path] | None, cache: Path | None, te
     held_out = None if named is None else [Path(place) for place in named]
     # A trainer that was killed may have left a text behind that was not to be kept.
     kept = corpus.get("kept", True) and (run.path / "corpus.bin").is_file()
+    if not places:
+        raise RunError(f"{run.name!r} was kept without its books' text and does not know where they are: say it with --books.")
     if books is None and not all(place.exists() for place in [*places, *(held_out or [])]):
         if kept:
             return None, []
