@@ -13,6 +13,7 @@ from rich.console import Console, RenderableType
 from rich.text import Text
 
 from paznja import terminal
+from paznja.training import events
 
 pty = pytest.importorskip("pty", reason="pseudo-terminals are POSIX's")
 
@@ -115,3 +116,23 @@ def test_there_is_a_gap_between_the_rows_of_the_table_in_a_terminal(trained: Pat
     rows = [number for number, line in enumerate(lines) if re.search(r" [124] +[0-9.]+ s$", line)]
     assert len(rows) == 3
     assert all(lines[number - 1].strip() == "" for number in rows)
+
+
+@pytest.mark.parametrize("width", [12, 24, 40, 60, 80, 120])
+def test_the_time_left_is_on_the_live_line_whatever_its_width(width: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    file = io.StringIO()
+    monkeypatch.setattr(terminal, "DRAWING_SECONDS", 0.0)
+    console = Console(file=file, force_terminal=True, width=width, color_system=None, highlight=False)
+    with terminal.Display(console=console) as display:
+        display.show_live_line()
+        display.show(events.Evaluated(1_000_000, 9.0, 2.345, 2.345, None, best=True))
+        for event in (
+            events.Progress(1_234_567, 3.0, 0.5, 2.345, 10**9, 1_234_567.0, 23 * 3600 + 59 * 60),
+            events.Scoring(50, 100),
+        ):
+            file.truncate(file.seek(0))
+            display.show(event)
+            drawn_now = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", file.getvalue()).strip("\r\n")
+            assert ("23 h 59 min left" if width > 16 else "23 h 59 min") in drawn_now.replace("…", " ")
+            assert len(drawn_now) <= width
+    assert "━" in file.getvalue() or width < 40

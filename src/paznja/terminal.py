@@ -15,8 +15,11 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from rich.console import Console
+from rich.cells import cell_len
+from rich.console import Console, ConsoleOptions, RenderResult
+from rich.live import Live
 from rich.progress import BarColumn, Progress, TextColumn
+from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
@@ -47,13 +50,14 @@ _FILES = "{task.completed}/{task.total}  {task.fields[file]}"  # behind a bar
 class Display:
     """Shows a training: give every event to `show`. A context manager, so that the terminal is left as it was found."""
 
-    def __init__(self, *, quiet: bool = False) -> None:
+    def __init__(self, *, quiet: bool = False, console: Console | None = None) -> None:
         self.complete = False
         self.unreadable: tuple[Unreadable, ...] = ()
         self._quiet = quiet
-        self._console = Console(quiet=quiet, highlight=False, soft_wrap=not sys.stdout.isatty())
+        self._console = console or Console(quiet=quiet, highlight=False, soft_wrap=not sys.stdout.isatty())
         self._live = self._console.is_terminal and not quiet
-        self._bar: Progress | None = None
+        self._line = _LiveLine()
+        self._bar: Live | None = None
         self._reading: Progress | None = None
         self._last_shown = 0.0
         self._held_out: float | None = None
@@ -100,29 +104,33 @@ class Display:
         self._print_row(Text("Generated text", style="bold"), "iteration", "time")
         for row in event.run.samples(rows_only=True):
             self._show_row(row["prompt"], row["text"], row["iteration"], row["seconds"])
+        self.show_live_line()
+
+    def show_live_line(self) -> None:
+        """From now on, in a terminal."""
         if self._live:
-            columns = (BarColumn(bar_width=None), TextColumn("{task.description}"))
-            self._bar = Progress(*columns, console=self._console, transient=True, auto_refresh=False, expand=True)
-            self._bar.add_task("starting ...", total=1.0)
-            self._bar.start()
+            self._bar = Live(self._line, console=self._console, transient=True, auto_refresh=False)
+            self._bar.start(refresh=True)
 
     # --- while it learns ------------------------------------------------------------------------------------------------------------
 
     def _on_progress(self, event: events.Progress) -> None:
         now = time.monotonic()
+        left = f"{duration(event.seconds_left)} left"
+        self._line.left = left
         if now - self._last_shown < (DRAWING_SECONDS if self._live else PLAIN_SECONDS) or (not self._live and not self._last_shown):
             self._last_shown = self._last_shown or now
             return
         self._last_shown = now
+        iteration, loss = f"iteration {event.iteration:,}", f"loss {event.training_bits:.3f}"
         held_out = "" if self._held_out is None else f" · held-out {self._held_out:.3f}"
-        line = (
-            f"iteration {event.iteration:,} · loss {event.training_bits:.3f}{held_out} bits/char · "
-            f"{event.characters_per_second:,.0f} chars/s · {duration(event.seconds_left)} left"
-        )
+        speed = f"{event.characters_per_second:,.0f} chars/s"
         if self._bar is not None:
-            self._bar.update(self._bar.task_ids[0], completed=event.fraction, description=line, refresh=True)
+            self._line.fraction = event.fraction
+            self._line.rest = (f" · {iteration}", f" · {loss}", held_out, " bits/char", f" · {speed}")
+            self._bar.refresh()
         else:
-            self._console.print(f"  {line}")
+            self._console.print(f"  {iteration} · {loss}{held_out} bits/char · {speed} · {left}")
 
     def _on_counting(self, event: events.Counting) -> None:
         self._console.print("Counting what follows what in the books, and how far to trust it ...")
@@ -131,7 +139,8 @@ class Display:
         now = time.monotonic()
         if self._bar is not None and now - self._last_shown >= DRAWING_SECONDS:
             self._last_shown = now
-            self._bar.update(self._bar.task_ids[0], description=f"measuring on held-out text: {event.done / event.total:.0%}", refresh=True)
+            self._line.rest = (f" · measured {event.done / event.total:.0%}", " of the held-out text")
+            self._bar.refresh()
 
     def _on_evaluated(self, event: events.Evaluated) -> None:
         self._held_out = event.held_out
@@ -172,6 +181,29 @@ class Display:
             return
         self._console.print(table_row(text, iteration, seconds, self._console.width))
         self._console.print()
+
+
+class _LiveLine:
+    """The line below the table: the time left, as much else as the terminal has room for, and a bar."""
+
+    def __init__(self) -> None:
+        self.fraction = 0.0
+        self.left = "starting ..."
+        self.rest: tuple[str, ...] = ()
+        """What follows the time left, with what separates it; the first of them are the last to go."""
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        bar = options.max_width // 5
+        if bar < 8:
+            bar = 0
+        line = self.left
+        for part in self.rest:
+            if cell_len(line + part) > options.max_width - bar - 1:
+                break
+            line += part
+        row = Table.grid(padding=(0, 1))
+        row.add_row(*([ProgressBar(total=1.0, completed=self.fraction, width=bar)] if bar else []), Text(line, no_wrap=True))
+        yield row
 
 
 def table_row(text: Text, iteration: str, seconds: str, width: int) -> Table:
