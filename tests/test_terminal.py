@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import io
+import json
 import os
 import re
+import shlex
 import sys
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from rich.console import Console, RenderableType
 from rich.text import Text
 
@@ -136,3 +140,41 @@ def test_the_time_left_is_on_the_live_line_whatever_its_width(width: int, monkey
             assert ("23 h 59 min left" if width > 16 else "23 h 59 min") in drawn_now.replace("…", " ")
             assert len(drawn_now) <= width
     assert "━" in file.getvalue() or width < 40
+
+
+WORDS = ["most", "Књиге-2026-11-22-1", "моје приче", 'rec\'i "овако"', "$HOME и `ls`!", "a;b|c&d>e", "C:\\књиге\\све", "Ово је мост ", ""]
+
+
+@given(st.one_of(st.sampled_from(WORDS), st.text(alphabet=st.characters(codec="utf-8", exclude_characters="\0"))))
+def test_a_command_to_copy_reaches_the_program_word_for_word(word: str) -> None:
+    assert shlex.split(terminal.quoted(word, windows=False)) == [word]
+
+
+def test_on_windows_words_with_spaces_stand_in_double_quotes() -> None:
+    assert terminal.quoted("Ово је мост ", windows=True) == '"Ово је мост "'
+    assert terminal.quoted(r"C:\књиге\све", windows=True) == r"C:\књиге\све"
+
+
+def test_the_commands_that_a_finished_training_suggests_do_what_they_say(
+    books: Path, cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from paznja.cli import main
+
+    prompt = "Мост! 'и' \"река\" $HOME "
+    arguments = ["train", books, "--preset", "tiny", "--iterations", "2", "--threads", "1", "--prompt", prompt, "--name", "моје 'приче'"]
+    with pytest.raises(SystemExit):
+        main([str(part) for part in [*arguments, "--out", tmp_path / "моји $runs", "--cache", cache]])
+    out = capsys.readouterr().out
+    monkeypatch.chdir(tmp_path)
+    for command in ("generate", "next", "resume"):
+        (line,) = [line for line in out.splitlines() if line.startswith(f"  {terminal.program()} {command} ")]
+        words = shlex.split(line.removeprefix(f"  {terminal.program()} "))
+        assert words[1:4] == ["моје 'приче'", "--out", str(tmp_path / "моји $runs")]
+        if command != "resume":
+            assert (
+                words[-1]
+                == json.loads((tmp_path / "моји $runs" / words[1] / "samples.jsonl").read_text(encoding="utf-8").splitlines()[0])["prompt"]
+            )
+            with pytest.raises(SystemExit) as left:
+                main(words)
+            assert not left.value.code

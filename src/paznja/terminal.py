@@ -6,6 +6,9 @@ In a terminal `rich` draws; where the output goes elsewhere there are plain line
 from __future__ import annotations
 
 import json
+import os
+import re
+import shlex
 import shutil
 import sys
 import time
@@ -169,7 +172,9 @@ class Display:
         self._console.print(Text(f"Finished: {event.iteration:,} iterations in {duration(event.seconds)}.{score}"))
         name, prompt = self._name_as_typed, self._prompt
         self._console.print(Text("Try next:"))
-        for command in (f'generate {name} --prompt "{prompt}"', f'next {name} "{prompt}"', f"resume {name} --minutes 10"):
+        typed = quoted(prompt)
+        after = f"-- {typed}" if prompt.startswith("-") else typed  # or it would be taken for an option
+        for command in (f"generate {name} --prompt {typed}", f"next {name} {after}", f"resume {name} --minutes 10"):
             self._console.print(Text(f"  {program()} {command}"))
 
     def _show_row(self, prompt: str, text: str, iteration: int, seconds: float) -> None:
@@ -385,10 +390,17 @@ def visible(character: str) -> str:
     return {" ": "␣", "\n": "⏎"}.get(character, character)
 
 
+def quoted(word: str, *, windows: bool = os.name == "nt") -> str:
+    """A word as it has to be typed for the shell to hand it over as it is."""
+    if re.fullmatch(r"[\w@%+=:,./\\-]+" if windows else r"[\w@%+=:,./-]+", word):
+        return word
+    return '"' + word.replace('"', '\\"') + '"' if windows else shlex.quote(word)
+
+
 def as_typed(run: Run) -> str:
     """What to call the run on the command line from here: its name, and where it is if that is not `runs`."""
-    name, out = (f'"{part}"' if " " in part else part for part in (run.name, str(run.path.parent)))
-    return name if run.path.parent == Path("runs") else f"{name} --out {out}"
+    name = quoted(run.name)
+    return name if run.path.parent == Path("runs") else f"{name} --out {quoted(str(run.path.parent))}"
 
 
 def program() -> str:
@@ -396,4 +408,4 @@ def program() -> str:
     if shutil.which("paznja") is not None:
         return "paznja"
     called = Path(sys.argv[0])
-    return f"{Path(sys.executable).name} -m paznja" if called.name == "__main__.py" else str(called)
+    return f"{quoted(Path(sys.executable).name)} -m paznja" if called.name == "__main__.py" else quoted(str(called))
