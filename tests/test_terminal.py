@@ -7,6 +7,7 @@ import json
 import os
 import re
 import shlex
+import shutil
 import sys
 from pathlib import Path
 
@@ -18,6 +19,7 @@ from rich.text import Text
 
 from paznja import terminal
 from paznja.corpus.scripts.transliteration import to_latin
+from paznja.table import file_size
 from paznja.training import events
 
 pty = pytest.importorskip("pty", reason="pseudo-terminals are POSIX's")
@@ -197,3 +199,38 @@ def test_narrow_terminals_get_a_line_a_book_and_its_remarks_under_it(books: Path
     name = next(number for number, line in enumerate(lines) if line.startswith(story.stem))
     remark = lines[name + 1 + (width == 40)]
     assert remark.startswith("    Brought to Cyrillic from Latin")
+
+
+LONG_NAME = "Моје-веома-дугачко-име-огледа-2026-11-22-1"
+
+
+@pytest.mark.parametrize("width", [50, 60, 80, 120, 200])
+def test_runs_are_listed_with_whole_names_and_their_sizes_at_every_width(trained: Path, width: int) -> None:
+    trained.rename(trained.parent / LONG_NAME)
+    lines = screen(in_terminal(["runs", "--out", str(trained.parent)], width))
+    assert all(len(line.rstrip()) <= width for line in lines)
+    whole = "\n".join(lines)
+    assert LONG_NAME in whole
+    assert "finished" in whole
+    size = sum(path.stat().st_size for path in (trained.parent / LONG_NAME).rglob("*") if path.is_file())
+    assert f"1 run, {file_size(size)}" in whole
+    assert whole.count(file_size(size)) == 2
+
+
+@pytest.mark.parametrize("file", ["run.toml", "corpus.json", "samples.jsonl", "metrics.jsonl", "checkpoint"])
+@pytest.mark.parametrize("content", [b"\xff\x00[\n", b"[]\n", b"{}\n"])
+def test_a_damaged_run_is_listed_as_such_and_the_others_as_ever(
+    trained: Path, file: str, content: bytes, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from paznja.cli import main
+
+    shutil.copytree(trained, trained.parent / "whole")
+    (trained / file).write_bytes(content)
+    with pytest.raises(SystemExit) as left:
+        main(["runs", "--out", str(trained.parent)])
+    assert not left.value.code
+    out = capsys.readouterr().out
+    assert re.search(r"^most +damaged ", out, re.MULTILINE)
+    assert re.search(r"^whole +finished ", out, re.MULTILINE)
+    assert "\nmost is damaged: " in out
+    assert "\n2 runs, " in out
