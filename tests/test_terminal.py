@@ -8,7 +8,9 @@ import os
 import re
 import shlex
 import shutil
+import signal
 import sys
+import threading
 from pathlib import Path
 
 import pytest
@@ -234,3 +236,34 @@ def test_a_damaged_run_is_listed_as_such_and_the_others_as_ever(
     assert re.search(r"^whole +finished ", out, re.MULTILINE)
     assert "\nmost is damaged: " in out
     assert "\n2 runs, " in out
+
+
+def test_ctrl_c_is_acknowledged_at_once_while_the_trainer_is_busy(books: Path, cache: Path, tmp_path: Path) -> None:
+    import paznja
+
+    acknowledged = threading.Event()
+    in_time: list[bool] = []
+
+    def busy(event: object) -> None:
+        if isinstance(event, events.Stopping):
+            acknowledged.set()
+        elif isinstance(event, events.Scoring) and not in_time:
+            os.kill(os.getpid(), signal.SIGINT)
+            in_time.append(acknowledged.wait(20))  # the trainer waits here, in the middle of scoring
+
+    paznja.train(books, preset="tiny", iterations=500, sample_at=[1], threads=1, out=tmp_path / "runs", cache=cache, on_event=busy)
+    assert in_time == [True]
+
+
+def test_a_training_that_nobody_stops_says_nothing_of_stopping(books: Path, cache: Path, tmp_path: Path) -> None:
+    import paznja
+
+    told: list[object] = []
+    paznja.train(books, preset="tiny", iterations=2, threads=1, out=tmp_path / "runs", cache=cache, on_event=told.append)
+    assert isinstance(told[-1], events.Finished)
+    assert not any(isinstance(event, events.Stopping) for event in told)
+
+
+def test_display_says_what_ctrl_c_does(capsys: pytest.CaptureFixture[str]) -> None:
+    terminal.Display().show(events.Stopping())
+    assert capsys.readouterr().out == "Stopping: the iteration is finished and saved; Ctrl-C once more stops without saving.\n"

@@ -153,6 +153,9 @@ class Display:
         if event.row:
             self._show_row(event.prompt, event.text, event.iteration, event.seconds)
 
+    def _on_stopping(self, event: events.Stopping) -> None:
+        self._console.print("Stopping: the iteration is finished and saved; Ctrl-C once more stops without saving.")
+
     def _on_paused(self, event: events.Paused) -> None:
         self._console.print("Paused, and saved.")
 
