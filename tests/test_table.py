@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from paznja.table import count, duration, markdown_table, one_line
+from paznja.table import count, counted, duration, file_size, markdown_table, one_line
 
 UNITS = {"s": 1, "min": 60, "h": 3600, "day": 86_400, "days": 86_400}
 CELL = re.compile(r"(?<!\\)(?:\\\\)*\|")
@@ -102,3 +102,13 @@ def test_a_number_as_said_is_the_number_to_within_five_in_a_hundred(number: floa
     value = float(said[0]) * {"thousand": 1e3, "million": 1e6, "billion": 1e9}.get("".join(said[1:]), 1)
     assert abs(value - number) <= max(0.5, 0.051 * number)
     assert float(said[0]) < 1000 or said[1:] in ([], ["billion"])
+
+
+@pytest.mark.parametrize(("number", "said"), [(0, "0 books"), (1, "1 book"), (2, "2 books"), (12_345, "12,345 books")])
+def test_one_book_is_a_book_and_all_other_numbers_are_of_books(number: int, said: str):
+    assert counted(number, "book") == said
+
+
+@pytest.mark.parametrize(("size", "said"), [(0, "0 kB"), (12_345, "12 kB"), (999_900, "1.0 MB"), (3_440_000, "3.4 MB"), (2.5e9, "2.5 GB")])
+def test_a_size_on_disk_is_said_as_a_person_would(size: float, said: str):
+    assert file_size(size) == said

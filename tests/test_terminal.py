@@ -3,16 +3,26 @@
 from __future__ import annotations
 
 import io
+import json
 import os
 import re
+import shlex
+import shutil
+import signal
 import sys
+import threading
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from rich.console import Console, RenderableType
 from rich.text import Text
 
 from paznja import terminal
+from paznja.corpus.scripts.transliteration import to_latin
+from paznja.table import file_size
+from paznja.training import events
 
 pty = pytest.importorskip("pty", reason="pseudo-terminals are POSIX's")
 
@@ -115,3 +125,145 @@ def test_there_is_a_gap_between_the_rows_of_the_table_in_a_terminal(trained: Pat
     rows = [number for number, line in enumerate(lines) if re.search(r" [124] +[0-9.]+ s$", line)]
     assert len(rows) == 3
     assert all(lines[number - 1].strip() == "" for number in rows)
+
+
+@pytest.mark.parametrize("width", [12, 24, 40, 60, 80, 120])
+def test_the_time_left_is_on_the_live_line_whatever_its_width(width: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    file = io.StringIO()
+    monkeypatch.setattr(terminal, "DRAWING_SECONDS", 0.0)
+    console = Console(file=file, force_terminal=True, width=width, color_system=None, highlight=False)
+    with terminal.Display(console=console) as display:
+        display.show_live_line()
+        display.show(events.Evaluated(1_000_000, 9.0, 2.345, 2.345, None, best=True))
+        for event in (
+            events.Progress(1_234_567, 3.0, 0.5, 2.345, 10**9, 1_234_567.0, 23 * 3600 + 59 * 60),
+            events.Scoring(50, 100),
+        ):
+            file.truncate(file.seek(0))
+            display.show(event)
+            drawn_now = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", file.getvalue()).strip("\r\n")
+            assert ("23 h 59 min left" if width > 16 else "23 h 59 min") in drawn_now.replace("…", " ")
+            assert len(drawn_now) <= width
+    assert "━" in file.getvalue() or width < 40
+
+
+WORDS = ["most", "Књиге-2026-11-22-1", "моје приче", 'rec\'i "овако"', "$HOME и `ls`!", "a;b|c&d>e", "C:\\књиге\\све", "Ово је мост ", ""]
+
+
+@given(st.one_of(st.sampled_from(WORDS), st.text(alphabet=st.characters(codec="utf-8", exclude_characters="\0"))))
+def test_a_command_to_copy_reaches_the_program_word_for_word(word: str) -> None:
+    assert shlex.split(terminal.quoted(word, windows=False)) == [word]
+
+
+def test_on_windows_words_with_spaces_stand_in_double_quotes() -> None:
+    assert terminal.quoted("Ово је мост ", windows=True) == '"Ово је мост "'
+    assert terminal.quoted(r"C:\књиге\све", windows=True) == r"C:\књиге\све"
+
+
+def test_the_commands_that_a_finished_training_suggests_do_what_they_say(
+    books: Path, cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from paznja.cli import main
+
+    prompt = "Мост! 'и' \"река\" $HOME "
+    arguments = ["train", books, "--preset", "tiny", "--iterations", "2", "--threads", "1", "--prompt", prompt, "--name", "моје 'приче'"]
+    with pytest.raises(SystemExit):
+        main([str(part) for part in [*arguments, "--out", tmp_path / "моји $runs", "--cache", cache]])
+    out = capsys.readouterr().out
+    monkeypatch.chdir(tmp_path)
+    for command in ("generate", "next", "resume"):
+        (line,) = [line for line in out.splitlines() if line.startswith(f"  {terminal.program()} {command} ")]
+        words = shlex.split(line.removeprefix(f"  {terminal.program()} "))
+        assert words[1:4] == ["моје 'приче'", "--out", str(tmp_path / "моји $runs")]
+        if command != "resume":
+            assert (
+                words[-1]
+                == json.loads((tmp_path / "моји $runs" / words[1] / "samples.jsonl").read_text(encoding="utf-8").splitlines()[0])["prompt"]
+            )
+            with pytest.raises(SystemExit) as left:
+                main(words)
+            assert not left.value.code
+
+
+@pytest.mark.parametrize("width", [40, 60, 80, 100, 119])
+def test_narrow_terminals_get_a_line_a_book_and_its_remarks_under_it(books: Path, cache: Path, width: int) -> None:
+    story = min(books.iterdir())
+    text = story.read_text(encoding="utf-8")
+    (books / "Дугачак наслов књиге о мосту преко широке и брзе реке у планини.txt").write_text(text[::-1], encoding="utf-8")
+    story.write_bytes(to_latin(text).encode("cp1250"))
+    lines = screen(in_terminal(["books", str(books), "--cache", str(cache)], width))
+    assert all(len(line.rstrip()) <= width for line in lines)
+    rows = [line.rstrip() for line in lines if line.rstrip().endswith(("training", "held-out"))]
+    assert len(rows) == 6
+    if width > 40:
+        assert len({line.rindex(line.split()[-1]) for line in rows}) == 1
+        assert len({re.search(r"[0-9,]+(?=  \w+)", line).end() for line in rows}) == 1  # type: ignore[union-attr]
+    name = next(number for number, line in enumerate(lines) if line.startswith(story.stem))
+    remark = lines[name + 1 + (width == 40)]
+    assert remark.startswith("    Brought to Cyrillic from Latin")
+
+
+LONG_NAME = "Моје-веома-дугачко-име-огледа-2026-11-22-1"
+
+
+@pytest.mark.parametrize("width", [50, 60, 80, 120, 200])
+def test_runs_are_listed_with_whole_names_and_their_sizes_at_every_width(trained: Path, width: int) -> None:
+    trained.rename(trained.parent / LONG_NAME)
+    lines = screen(in_terminal(["runs", "--out", str(trained.parent)], width))
+    assert all(len(line.rstrip()) <= width for line in lines)
+    whole = "\n".join(lines)
+    assert LONG_NAME in whole
+    assert "finished" in whole
+    size = sum(path.stat().st_size for path in (trained.parent / LONG_NAME).rglob("*") if path.is_file())
+    assert f"1 run, {file_size(size)}" in whole
+    assert whole.count(file_size(size)) == 2
+
+
+@pytest.mark.parametrize("file", ["run.toml", "corpus.json", "samples.jsonl", "metrics.jsonl", "checkpoint"])
+@pytest.mark.parametrize("content", [b"\xff\x00[\n", b"[]\n", b"{}\n"])
+def test_a_damaged_run_is_listed_as_such_and_the_others_as_ever(
+    trained: Path, file: str, content: bytes, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from paznja.cli import main
+
+    shutil.copytree(trained, trained.parent / "whole")
+    (trained / file).write_bytes(content)
+    with pytest.raises(SystemExit) as left:
+        main(["runs", "--out", str(trained.parent)])
+    assert not left.value.code
+    out = capsys.readouterr().out
+    assert re.search(r"^most +damaged ", out, re.MULTILINE)
+    assert re.search(r"^whole +finished ", out, re.MULTILINE)
+    assert "\nmost is damaged: " in out
+    assert "\n2 runs, " in out
+
+
+def test_ctrl_c_is_acknowledged_at_once_while_the_trainer_is_busy(books: Path, cache: Path, tmp_path: Path) -> None:
+    import paznja
+
+    acknowledged = threading.Event()
+    in_time: list[bool] = []
+
+    def busy(event: object) -> None:
+        if isinstance(event, events.Stopping):
+            acknowledged.set()
+        elif isinstance(event, events.Scoring) and not in_time:
+            os.kill(os.getpid(), signal.SIGINT)
+            in_time.append(acknowledged.wait(20))  # the trainer waits here, in the middle of scoring
+
+    paznja.train(books, preset="tiny", iterations=500, sample_at=[1], threads=1, out=tmp_path / "runs", cache=cache, on_event=busy)
+    assert in_time == [True]
+
+
+def test_a_training_that_nobody_stops_says_nothing_of_stopping(books: Path, cache: Path, tmp_path: Path) -> None:
+    import paznja
+
+    told: list[object] = []
+    paznja.train(books, preset="tiny", iterations=2, threads=1, out=tmp_path / "runs", cache=cache, on_event=told.append)
+    assert isinstance(told[-1], events.Finished)
+    assert not any(isinstance(event, events.Stopping) for event in told)
+
+
+def test_display_says_what_ctrl_c_does(capsys: pytest.CaptureFixture[str]) -> None:
+    terminal.Display().show(events.Stopping())
+    assert capsys.readouterr().out == "Stopping: the iteration is finished and saved; Ctrl-C once more stops without saving.\n"

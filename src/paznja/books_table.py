@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
-from rich.console import Console
+from rich.cells import cell_len
+from rich.console import Console, RenderableType
+from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
@@ -21,6 +23,12 @@ from paznja.table import count, one_line
 PLAIN_WIDTH = 160
 """Of the table where there is no terminal."""
 
+WIDE = 120
+"""Columns of a terminal from which on the table has room for its remarks."""
+
+_LEAST_TITLE = 20
+"""Columns for a title that has the rest of the book's line beside it."""
+
 _EXCERPT = 400
 
 
@@ -30,19 +38,8 @@ def print_books(corpus: Corpus, remarks: Sequence[str], *, as_json: bool) -> Non
         print(json.dumps(plain(corpus, remarks), ensure_ascii=False, indent=1))
         return
     console = Console(highlight=False, width=None if sys.stdout.isatty() else PLAIN_WIDTH)
-    table = Table(box=None, pad_edge=False)
-    for title in ("title", "author"):
-        table.add_column(title, overflow="fold", ratio=2)
-    for title in ("format", "script"):
-        table.add_column(title, no_wrap=True)
-    table.add_column("characters", justify="right", no_wrap=True)
-    table.add_column("used for", no_wrap=True)
-    table.add_column("remarks", overflow="fold", ratio=2)
-    for book in corpus.books:
-        use = "held-out" if book in corpus.held_out else "training"
-        cells = (book.title, book.author, book.format, script(book), f"{book.characters:,}", use, " ".join(book.notices))
-        table.add_row(*(Text(cell) for cell in cells))
-    console.print(table)
+    for part in [_wide(corpus)] if console.width >= WIDE else _narrow(corpus, console.width):
+        console.print(part)
     console.print()
     learnt, apart = (sum(book.characters for book in books) for books in (corpus.training, corpus.held_out))
     whole = len(corpus.books) if not any(book.part for book in corpus.books) else len({book.sha256 for book in corpus.books})
@@ -55,6 +52,64 @@ def print_books(corpus: Corpus, remarks: Sequence[str], *, as_json: bool) -> Non
     for line in [*remarks, mended(corpus.books), verdict(learnt)]:
         if line:
             console.print(Text(line))
+
+
+def _wide(corpus: Corpus) -> Table:
+    """A table, with the remarks in its last column."""
+    table = Table(box=None, pad_edge=False)
+    for title in ("title", "author"):
+        table.add_column(title, overflow="fold", ratio=2)
+    for title in ("format", "script"):
+        table.add_column(title, no_wrap=True)
+    table.add_column("characters", justify="right", no_wrap=True)
+    table.add_column("used for", no_wrap=True)
+    table.add_column("remarks", overflow="fold", ratio=2)
+    for book in corpus.books:
+        cells = (book.title, book.author, book.format, script(book), f"{book.characters:,}", _use(book, corpus), " ".join(book.notices))
+        table.add_row(*(Text(cell) for cell in cells))
+    return table
+
+
+def _narrow(corpus: Corpus, width: int) -> Iterator[RenderableType]:
+    """A line a book, of aligned columns, and its remarks indented under it; very narrow, all but the title go to a second line."""
+    facts = [(book.format, book.script.capitalize(), f"{book.characters:,}", _use(book, corpus)) for book in corpus.books]
+    titles = ("format", "script", "characters", "used for")
+    wide = [max(map(cell_len, column)) for column in zip(titles, *facts, strict=True)]
+    room = width - sum(wide) - 2 * len(wide)
+    one = room >= _LEAST_TITLE
+    if one:
+        yield _line("title, author", titles, room, wide, style="bold")
+    for book, fact in zip(corpus.books, facts, strict=True):
+        if one:
+            yield _line(_called(book, room), fact, room, wide)
+        else:
+            yield Text(_called(book, width), no_wrap=True, overflow="ellipsis")
+            yield Padding(Text(f"{', '.join(fact[:2])}, {fact[2]} chars, {fact[3]}"), (0, 0, 0, 2))
+        converted = [f"Brought to {book.script.capitalize()} from {book.converted_from.capitalize()}."] if book.converted_from else []
+        for remark in [*converted, *book.notices]:
+            yield Padding(Text(remark, style="italic"), (0, 0, 0, 4))
+
+
+def _line(name: str, facts: Sequence[str], room: int, wide: Sequence[int], style: str = "") -> Table:
+    grid = Table.grid(padding=(0, 2))
+    grid.add_column(width=room, no_wrap=True, overflow="ellipsis")
+    for number, width in enumerate(wide):
+        grid.add_column(width=width, no_wrap=True, justify="right" if number == 2 else "left")
+    grid.add_row(*(Text(cell, style=style) for cell in (name, *facts)))
+    return grid
+
+
+def _called(book: Book, room: int) -> str:
+    """Title and author in so many columns of the terminal: where both do not fit, the author's surname alone, or only the title."""
+    last = book.author.split(",")[0] if "," in book.author else book.author.split(" ")[-1]
+    for author in (book.author, last):
+        if author and cell_len(f"{book.title}, {author}") <= room:
+            return f"{book.title}, {author}"
+    return book.title
+
+
+def _use(book: Book, corpus: Corpus) -> str:
+    return "held-out" if book in corpus.held_out else "training"
 
 
 def print_book(book: Book) -> None:

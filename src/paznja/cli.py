@@ -457,7 +457,7 @@ def fetch(shelf: str | None, base: str | None, folder: Path | None, quiet: bool)
         place = fetching.fetch(shelf, base=base, folder=folder, on_progress=on_progress)
     if not quiet:
         click.echo(f"{known.title}: {len(known.sha256)} books in {place}, every one verified. {known.licence}. {known.citation}")
-        click.echo(f"Try next: {terminal.program()} train {shelf if folder is None else place}")
+        click.echo(f"Try next: {terminal.program()} train {shelf if folder is None else terminal.quoted(str(place))}")
 
 
 def _training_code(complete: bool, unreadable: Sequence[Unreadable]) -> int:

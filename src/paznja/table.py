@@ -46,3 +46,16 @@ def count(number: float) -> str:
             scaled = number / size
             return f"{scaled:.1f} {word}" if scaled < 99.95 and word != "thousand" else f"{scaled:.0f} {word}"
     return f"{number:,.0f}"
+
+
+def counted(number: int, thing: str) -> str:
+    """1 book, 2 books, 1,000 books."""
+    return f"{number:,} {thing}" if number == 1 else f"{number:,} {thing}s"
+
+
+def file_size(size: float) -> str:
+    """Bytes on disk as a person says them: 12 kB, 3.4 MB, 1.2 GB."""
+    for unit, word in ((1e9, "GB"), (1e6, "MB")):
+        if size >= 0.9995 * unit:
+            return f"{size / unit:.1f} {word}"
+    return f"{size / 1e3:.0f} kB"

@@ -6,22 +6,29 @@ In a terminal `rich` draws; where the output goes elsewhere there are plain line
 from __future__ import annotations
 
 import json
+import os
+import re
+import shlex
 import shutil
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from rich.console import Console
+from rich.cells import cell_len
+from rich.console import Console, ConsoleOptions, RenderResult
+from rich.live import Live
+from rich.padding import Padding
 from rich.progress import BarColumn, Progress, TextColumn
+from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
 from paznja.corpus.printable import printable
-from paznja.table import count, duration, one_line
+from paznja.table import count, counted, duration, file_size, one_line
 
 if TYPE_CHECKING:
     from paznja.api import Evaluation
@@ -48,13 +55,14 @@ _FILES = "{task.completed}/{task.total}  {task.fields[file]}"  # behind a bar
 class Display:
     """Shows a training: give every event to `show`. A context manager, so that the terminal is left as it was found."""
 
-    def __init__(self, *, quiet: bool = False) -> None:
+    def __init__(self, *, quiet: bool = False, console: Console | None = None) -> None:
         self.complete = False
         self.unreadable: tuple[Unreadable, ...] = ()
         self._quiet = quiet
-        self._console = Console(quiet=quiet, highlight=False, soft_wrap=not sys.stdout.isatty())
+        self._console = console or Console(quiet=quiet, highlight=False, soft_wrap=not sys.stdout.isatty())
         self._live = self._console.is_terminal and not quiet
-        self._bar: Progress | None = None
+        self._line = _LiveLine()
+        self._bar: Live | None = None
         self._reading: Progress | None = None
         self._last_shown = 0.0
         self._held_out: float | None = None
@@ -101,29 +109,33 @@ class Display:
         self._print_row(Text("Generated text", style="bold"), "iteration", "time")
         for row in event.run.samples(rows_only=True):
             self._show_row(row["prompt"], row["text"], row["iteration"], row["seconds"])
+        self.show_live_line()
+
+    def show_live_line(self) -> None:
+        """From now on, in a terminal."""
         if self._live:
-            columns = (BarColumn(bar_width=None), TextColumn("{task.description}"))
-            self._bar = Progress(*columns, console=self._console, transient=True, auto_refresh=False, expand=True)
-            self._bar.add_task("starting ...", total=1.0)
-            self._bar.start()
+            self._bar = Live(self._line, console=self._console, transient=True, auto_refresh=False)
+            self._bar.start(refresh=True)
 
     # --- while it learns ------------------------------------------------------------------------------------------------------------
 
     def _on_progress(self, event: events.Progress) -> None:
         now = time.monotonic()
+        left = f"{duration(event.seconds_left)} left"
+        self._line.left = left
         if now - self._last_shown < (DRAWING_SECONDS if self._live else PLAIN_SECONDS) or (not self._live and not self._last_shown):
             self._last_shown = self._last_shown or now
             return
         self._last_shown = now
+        iteration, loss = f"iteration {event.iteration:,}", f"loss {event.training_bits:.3f}"
         held_out = "" if self._held_out is None else f" · held-out {self._held_out:.3f}"
-        line = (
-            f"iteration {event.iteration:,} · loss {event.training_bits:.3f}{held_out} bits/char · "
-            f"{event.characters_per_second:,.0f} chars/s · {duration(event.seconds_left)} left"
-        )
+        speed = f"{event.characters_per_second:,.0f} chars/s"
         if self._bar is not None:
-            self._bar.update(self._bar.task_ids[0], completed=event.fraction, description=line, refresh=True)
+            self._line.fraction = event.fraction
+            self._line.rest = (f" · {iteration}", f" · {loss}", held_out, " bits/char", f" · {speed}")
+            self._bar.refresh()
         else:
-            self._console.print(f"  {line}")
+            self._console.print(f"  {iteration} · {loss}{held_out} bits/char · {speed} · {left}")
 
     def _on_counting(self, event: events.Counting) -> None:
         self._console.print("Counting what follows what in the books, and how far to trust it ...")
@@ -132,7 +144,8 @@ class Display:
         now = time.monotonic()
         if self._bar is not None and now - self._last_shown >= DRAWING_SECONDS:
             self._last_shown = now
-            self._bar.update(self._bar.task_ids[0], description=f"measuring on held-out text: {event.done / event.total:.0%}", refresh=True)
+            self._line.rest = (f" · measured {event.done / event.total:.0%}", " of the held-out text")
+            self._bar.refresh()
 
     def _on_evaluated(self, event: events.Evaluated) -> None:
         self._held_out = event.held_out
@@ -140,6 +153,9 @@ class Display:
     def _on_sampled(self, event: events.Sampled) -> None:
         if event.row:
             self._show_row(event.prompt, event.text, event.iteration, event.seconds)
+
+    def _on_stopping(self, event: events.Stopping) -> None:
+        self._console.print("Stopping: the iteration is finished and saved; Ctrl-C once more stops without saving.")
 
     def _on_paused(self, event: events.Paused) -> None:
         self._console.print("Paused, and saved.")
@@ -161,7 +177,9 @@ class Display:
         self._console.print(Text(f"Finished: {event.iteration:,} iterations in {duration(event.seconds)}.{score}"))
         name, prompt = self._name_as_typed, self._prompt
         self._console.print(Text("Try next:"))
-        for command in (f'generate {name} --prompt "{prompt}"', f'next {name} "{prompt}"', f"resume {name} --minutes 10"):
+        typed = quoted(prompt)
+        after = f"-- {typed}" if prompt.startswith("-") else typed  # or it would be taken for an option
+        for command in (f"generate {name} --prompt {typed}", f"next {name} {after}", f"resume {name} --minutes 10"):
             self._console.print(Text(f"  {program()} {command}"))
 
     def _show_row(self, prompt: str, text: str, iteration: int, seconds: float) -> None:
@@ -173,6 +191,29 @@ class Display:
             return
         self._console.print(table_row(text, iteration, seconds, self._console.width))
         self._console.print()
+
+
+class _LiveLine:
+    """The line below the table: the time left, as much else as the terminal has room for, and a bar."""
+
+    def __init__(self) -> None:
+        self.fraction = 0.0
+        self.left = "starting ..."
+        self.rest: tuple[str, ...] = ()
+        """What follows the time left, with what separates it; the first of them are the last to go."""
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        bar = options.max_width // 5
+        if bar < 8:
+            bar = 0
+        line = self.left
+        for part in self.rest:
+            if cell_len(line + part) > options.max_width - bar - 1:
+                break
+            line += part
+        row = Table.grid(padding=(0, 1))
+        row.add_row(*([ProgressBar(total=1.0, completed=self.fraction, width=bar)] if bar else []), Text(line, no_wrap=True))
+        yield row
 
 
 def table_row(text: Text, iteration: str, seconds: str, width: int) -> Table:
@@ -282,39 +323,83 @@ def print_unreadable(unreadable: Sequence[Unreadable]) -> None:
 
 def print_runs(runs: Sequence[Run], out: Path) -> None:
     """A table of the runs below `out`."""
-    console = Console(highlight=False, width=None if sys.stdout.isatty() else 160)
+    console = Console(highlight=False, soft_wrap=not sys.stdout.isatty())
     if not runs:
         console.print(Text(f"There are no runs in {out}/ yet. Begin with: paznja train ~/Books, or paznja demo"))
         return
-    table = Table(box=None, pad_edge=False, expand=True)
-    table.add_column("name", overflow="fold")
-    table.add_column("state", no_wrap=True)
-    for title in ("books", "iterations", "time", "bits/char"):
-        table.add_column(title, justify="right", no_wrap=True)
-    table.add_column("last sample", ratio=1, min_width=12, no_wrap=True, overflow="ellipsis")
-    for run in runs:
-        table.add_row(*_run_row(run))
-    console.print(table)
+    rows = [_run_row(run) for run in runs]
+    beside = max(cell_len(row.name) for row in rows) + sum(max(cell_len(row.facts[n]) for row in rows) for n in range(len(rows[0].facts)))
+    needed = beside + 60  # the titles, the gaps and enough of a sample
+    if sys.stdout.isatty() and console.width < needed:
+        for row in rows:
+            console.print(Text(row.name, style="bold", overflow="fold"))
+            for line in _lines([_said(title, fact) for title, fact in zip(_FACTS, row.facts, strict=True) if fact], console.width - 2):
+                console.print(Padding(Text(line), (0, 0, 0, 2)))
+            if row.damage:
+                console.print(Padding(Text(row.damage, overflow="fold"), (0, 0, 0, 2)))
+            else:
+                console.print(Padding(Text(row.sample, style="italic", no_wrap=True, overflow="ellipsis"), (0, 0, 0, 2)))
+    else:
+        table = Table(box=None, pad_edge=False, expand=True)
+        table.add_column("name", no_wrap=True)
+        for title in _FACTS:
+            table.add_column(title, justify="left" if title == "state" else "right", no_wrap=True)
+        table.add_column("last sample", ratio=1, no_wrap=True, overflow="ellipsis")
+        for row in rows:
+            table.add_row(Text(row.name), *row.facts, Text(row.sample))
+        console.print(table, width=None if sys.stdout.isatty() else max(160, needed), soft_wrap=False)
+        for row in rows:
+            if row.damage:
+                console.print(Text(f"{row.name} is damaged: {row.damage}"))
+    console.print(Text(f"{counted(len(runs), 'run')}, {file_size(sum(row.size for row in rows))}"))
 
 
-def _run_row(run: Run) -> list[Text | str]:
-    from paznja.errors import RunError
+_FACTS = ("state", "books", "iterations", "time", "bits/char", "on disk")
 
+
+def _said(title: str, fact: str) -> str:
+    if title in ("state", "time", "on disk"):
+        return fact
+    return f"{fact} {title.removesuffix('s') if fact == '1' else title}"
+
+
+def _lines(facts: Sequence[str], width: int) -> list[str]:
+    """Facts side by side, in as many lines as the width asks for, none of them broken."""
+    lines = [facts[0]]
+    for fact in facts[1:]:
+        together = f"{lines[-1]} · {fact}"
+        lines[-1:] = [together] if cell_len(together) <= width else [lines[-1], fact]
+    return lines
+
+
+@dataclass(frozen=True)
+class _RunRow:
+    name: str
+    facts: tuple[str, ...]
+    """As `_FACTS` names them; empty where nothing is known."""
+    size: int
+    sample: str = ""
+    damage: str = ""
+
+
+def _run_row(run: Run) -> _RunRow:
+    from paznja.errors import PaznjaError
+
+    size = sum(file.lstat().st_size for file in run.path.rglob("*") if file.is_file())
     try:
+        run.about()
         state, books, metrics, samples = run.state(), run.books(), run.metrics(), run.samples()
-        position = run.position()
-    except RunError as error:
-        return [Text(run.name), "damaged", "", "", "", "", Text(str(error))]
-    last = max(
-        (line for line in (position, metrics[-1] if metrics else None, samples[-1] if samples else None) if line),
-        key=lambda line: line["iteration"],
-        default={"iteration": 0, "seconds": 0.0},
-    )
-    whole = [line["held_out_whole"] for line in metrics if line["held_out_whole"] is not None]
-    scores = whole or [line["held_out"] for line in metrics]
-    sample = one_line(samples[-1]["prompt"] + samples[-1]["text"]) if samples else ""
-    score = f"{min(scores):.3f}" if scores else ""
-    return [Text(run.name), state, f"{len(books)}", f"{last['iteration']:,}", duration(last["seconds"]), score, Text(sample)]
+        lines = (run.position(), metrics[-1] if metrics else None, samples[-1] if samples else None)
+        last = max((line for line in lines if line), key=lambda line: line["iteration"], default={"iteration": 0, "seconds": 0.0})
+        whole = [line["held_out_whole"] for line in metrics if line["held_out_whole"] is not None]
+        scores = whole or [line["held_out"] for line in metrics]
+        score = f"{min(scores):.3f}" if scores else ""
+        sample = one_line(samples[-1]["prompt"] + samples[-1]["text"]) if samples else ""
+        facts = (state, f"{len(books):,}", f"{last['iteration']:,}", duration(last["seconds"]), score, file_size(size))
+    except (PaznjaError, OSError, ValueError, KeyError, TypeError) as error:  # whatever is wrong with one run, the others are listed
+        damage = str(error) if isinstance(error, PaznjaError) else f"a file in {run.path} cannot be understood ({error!r})."
+        return _RunRow(run.name, ("damaged", "", "", "", "", file_size(size)), size, damage=damage)
+    return _RunRow(run.name, facts, size, sample=sample)
 
 
 @contextmanager
@@ -354,10 +439,17 @@ def visible(character: str) -> str:
     return {" ": "␣", "\n": "⏎"}.get(character, character)
 
 
+def quoted(word: str, *, windows: bool = os.name == "nt") -> str:
+    """A word as it has to be typed for the shell to hand it over as it is."""
+    if re.fullmatch(r"[\w@%+=:,./\\-]+" if windows else r"[\w@%+=:,./-]+", word):
+        return word
+    return '"' + word.replace('"', '\\"') + '"' if windows else shlex.quote(word)
+
+
 def as_typed(run: Run) -> str:
     """What to call the run on the command line from here: its name, and where it is if that is not `runs`."""
-    name, out = (f'"{part}"' if " " in part else part for part in (run.name, str(run.path.parent)))
-    return name if run.path.parent == Path("runs") else f"{name} --out {out}"
+    name = quoted(run.name)
+    return name if run.path.parent == Path("runs") else f"{name} --out {quoted(str(run.path.parent))}"
 
 
 def program() -> str:
@@ -365,4 +457,4 @@ def program() -> str:
     if shutil.which("paznja") is not None:
         return "paznja"
     called = Path(sys.argv[0])
-    return f"{Path(sys.executable).name} -m paznja" if called.name == "__main__.py" else str(called)
+    return f"{quoted(Path(sys.executable).name)} -m paznja" if called.name == "__main__.py" else quoted(str(called))

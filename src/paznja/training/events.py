@@ -81,6 +81,11 @@ class Paused:
 
 
 @dataclass(frozen=True)
+class Stopping:
+    """Ctrl-C was heard: the trainer stops after this iteration. Told in the same moment, from another thread than the other events."""
+
+
+@dataclass(frozen=True)
 class Finished:
     """The last event."""
 
@@ -97,4 +102,4 @@ class Finished:
     """Which of the two it is."""
 
 
-Event = Counting | Progress | Scoring | Evaluated | Sampled | Saved | Paused | Finished
+Event = Counting | Progress | Scoring | Evaluated | Sampled | Saved | Paused | Stopping | Finished

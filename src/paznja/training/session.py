@@ -25,6 +25,7 @@ from paznja.openmp import wait_briefly
 from paznja.preparing import Prepared, describe_files, passing_cache, prepare
 from paznja.run import BookRecord, Run, check_free, free_name
 from paznja.tokenizers import load_tokenizer
+from paznja.training.events import Stopping
 
 Tell = Callable[[Any], None]
 """Is given everything that happens: Reading and Planned from here, then the trainer's events."""
@@ -293,7 +294,7 @@ def _train(
 
     tokenizer = load_tokenizer(run.path / "tokenizer.json")
     try:
-        with run.locked(), _borrowed(run, corpus), _interruptible() as stop:
+        with run.locked(), _borrowed(run, corpus), _interruptible(tell) as stop:
             trainer = Trainer(run, settings, tokenizer, stop=stop.is_set)
             trainer.prepare_folder()
             if extended is not None:
@@ -362,21 +363,36 @@ def _borrowed(run: Run, corpus: Path | None) -> Iterator[None]:
 
 
 @contextmanager
-def _interruptible() -> Iterator[threading.Event]:
-    """An event that Ctrl-C (or SIGTERM) sets; a second Ctrl-C interrupts at once. Only in the main thread, where signals arrive."""
+def _interruptible(tell: Tell) -> Iterator[threading.Event]:
+    """An event that Ctrl-C (or SIGTERM) sets, which tells `Stopping`; a second Ctrl-C interrupts at once.
+
+    Only in the main thread, where signals arrive.
+    """
     asked = threading.Event()
     if threading.current_thread() is not threading.main_thread():
         yield asked
         return
+    over = False
+
+    def acknowledge() -> None:
+        asked.wait()
+        if not over:
+            tell(Stopping())
 
     def ask(number: int, frame: Any) -> None:
         if asked.is_set():
             raise KeyboardInterrupt
         asked.set()
 
+    # The handler itself must not tell: it may have interrupted whoever is being told, in the middle of drawing.
+    listener = threading.Thread(target=acknowledge, daemon=True)
     before = {number: signal.signal(number, ask) for number in (signal.SIGINT, signal.SIGTERM)}
+    listener.start()
     try:
         yield asked
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
+        over = not asked.is_set()
+        asked.set()
+        listener.join()
