@@ -36,6 +36,9 @@ if TYPE_CHECKING:
     from paznja.model.decoder import Decoder
     from paznja.training.events import Event
 
+MAX_COUNT = 1000
+"""Texts that are written at once: all of them are in memory together."""
+
 Places = str | Path | Sequence[str | Path]
 
 
@@ -125,6 +128,10 @@ class TrainedRun:
         """`generate` as it is written: yields what each of the `count` texts has grown by. The prompt should fit (`fit_prompt`)."""
         if length < 1 or count < 1:
             raise WrongUse("--length and --count must be 1 or more.")
+        if length > config.MAX_LENGTH or count > MAX_COUNT:
+            raise WrongUse(f"--length must be at most {config.MAX_LENGTH:,} and --count at most {MAX_COUNT:,}.")
+        if not 0 <= seed <= config.MAX_SEED:
+            raise WrongUse(f"--seed must be from 0 to {config.MAX_SEED}, and {seed} is not.")
         choice = Choice(temperature, top_k, top_p, min_p)
         return generate(*self._load(), prompt, length, choice, seed=seed, count=count)
 

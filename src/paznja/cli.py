@@ -5,23 +5,28 @@ Exit codes: 0 done, 1 failed, 2 wrong use, 3 done but some files could not be re
 
 from __future__ import annotations
 
+import errno
 import io
 import os
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from paznja.config import DEFAULT_MINUTES, PRESET_HELP
-from paznja.errors import PaznjaError, WrongUse
+from paznja.disk import is_disk_full
+from paznja.errors import PaznjaError, RunError, TrainingFailed, WrongUse
 
 if TYPE_CHECKING:
     from paznja.corpus.book import Unreadable
 
 SOME_UNREADABLE = 3
 INTERRUPTED = 130
+
+LONGEST_NAME_SHOWN = 200
 
 WELCOME = """\
 paznja trains a small GPT on your own books, on this machine, and lets you watch it learn.
@@ -69,11 +74,42 @@ held_out_option = click.option(
 books_argument = click.argument("books", nargs=-1, required=True, type=click.Path(path_type=Path))
 
 
+class ReaderLeft(Exception):
+    """What was printed into wants no more, as with `| head`: an end like any other."""
+
+
+@contextmanager
+def _readers_may_leave() -> Iterator[None]:
+    """Click and rich answer a broken pipe with exit code 1; here it is told apart from what fails."""
+    try:
+        yield
+    except BrokenPipeError:
+        raise ReaderLeft from None
+    except SystemExit as stop:
+        if isinstance(stop.__context__, BrokenPipeError):
+            raise ReaderLeft from None
+        raise
+
+
+class Commands(click.Group):
+    """All the commands."""
+
+    def make_context(self, *args: Any, **extra: Any) -> click.Context:
+        with _readers_may_leave():
+            return super().make_context(*args, **extra)
+
+    def invoke(self, ctx: click.Context) -> Any:
+        with _readers_may_leave():
+            return super().invoke(ctx)
+
+
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command line, and leave with its exit code; what a person can act on becomes a sentence."""
     _make_printable()
     try:
         code = commands.main(args=arguments, prog_name="paznja", standalone_mode=False)
+        if sys.stdout is not None:
+            sys.stdout.flush()
     except PaznjaError as error:
         click.echo(f"Error: {_sentence(str(error))}", err=True)
         sys.exit(error.exit_code)
@@ -83,13 +119,33 @@ def main(arguments: Sequence[str] | None = None) -> None:
     except (KeyboardInterrupt, click.Abort):
         click.echo("Stopped.", err=True)
         sys.exit(INTERRUPTED)
-    except BrokenPipeError:  # what was printed into wants no more
-        sys.stdout = None  # type: ignore[assignment]
+    except (ReaderLeft, BrokenPipeError):
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, 1)  # what is still waiting to be printed would complain at the very end
         sys.exit(0)
+    except OSError as error:
+        click.echo(f"Error: {_what_the_system_said(error)}", err=True)
+        sys.exit(1)
     sys.exit(code if isinstance(code, int) else 0)
 
 
-@click.group(invoke_without_command=True, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
+def _what_the_system_said(error: OSError) -> str:
+    """A sentence for an error of the operating system that no room below knew better."""
+    reason = error.strerror or str(error) or type(error).__name__
+    if is_disk_full(error):
+        advice = "make room on the disk, or choose another place."
+    elif error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
+        advice = "see that you may read and write there, or choose another place."
+    else:
+        advice = "see that the name is right and the disk is there, and try again."
+    if error.filename is None:
+        return f"{reason}: {advice}"
+    name = os.fsdecode(error.filename) if isinstance(error.filename, str | bytes) else str(error.filename)
+    name = name if len(name) <= LONGEST_NAME_SHOWN else f"{name[:LONGEST_NAME_SHOWN]}..."
+    return f"{name}: {reason}; {advice}"
+
+
+@click.group(cls=Commands, invoke_without_command=True, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
 @click.version_option(package_name="paznja", message="paznja %(version)s")
 @click.pass_context
 def commands(context: click.Context) -> None:
@@ -205,7 +261,7 @@ def _train(
     from paznja.terminal import Display
 
     display = Display(quiet=quiet)
-    with display:
+    with _training_needs_its_reader(), display:
         from paznja import api
 
         prompts = tuple(map(_prompt, prompts))
@@ -230,7 +286,7 @@ def resume(name: str, books: tuple[Path, ...], quiet: bool, **options: Any) -> i
     from paznja.terminal import Display
 
     display = Display(quiet=quiet)
-    with display:
+    with _training_needs_its_reader(), display:
         from paznja import api
 
         api.resume(name, books=list(books) or None, on_event=display.show, **options)
@@ -335,6 +391,8 @@ def runs(remove: str | None, yes: bool, out: Path) -> None:
         print_runs(all_runs(out), out)
         return
     run = Run.open(remove, out)
+    if run.path.is_symlink():
+        raise RunError(f"{run.path} is a link to a folder elsewhere, and nothing was deleted: remove the run where it is.")
     if yes or click.confirm(f"Delete {run.path} with its weights and samples?"):
         run.remove()
         click.echo(f"{run.path} is deleted.")
@@ -440,6 +498,18 @@ def fetch(shelf: str | None, base: str | None, folder: Path | None, quiet: bool)
     if not quiet:
         click.echo(f"{known.title}: {len(known.sha256)} books in {place}, every one verified. {known.licence}. {known.citation}")
         click.echo(f"Try next: {terminal.program()} train {shelf if folder is None else place}")
+
+
+@contextmanager
+def _training_needs_its_reader() -> Iterator[None]:
+    """A training that ended because nobody reads what it prints is not done: that is said, and is no success."""
+    try:
+        with _readers_may_leave():
+            yield
+    except ReaderLeft:
+        raise TrainingFailed(
+            "What the training was printed into was closed, and it stopped: paznja resume goes on with it, and --quiet prints nothing."
+        ) from None
 
 
 def _training_code(complete: bool, unreadable: Sequence[Unreadable]) -> int:
