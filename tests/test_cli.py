@@ -125,6 +125,55 @@ def test_removing_a_link_to_a_run_deletes_nothing(trained: Path, tmp_path: Path,
     assert (elsewhere / "run.toml").is_file()
 
 
+# --- forgiveness ----------------------------------------------------------------------------------------------------------------------
+
+
+def test_the_prompt_comes_after_the_name_or_as_an_option_and_not_twice(trained: Path, capsys: pytest.CaptureFixture[str]):
+    few = ["--length", "10", "--seed", "1"]
+    assert call("generate", trained, "Ово је", *few) == 0
+    after_the_name = capsys.readouterr().out
+    assert after_the_name.startswith("Ово је")
+    assert call("generate", trained, "--prompt", "Ово је", *few) == 0
+    assert capsys.readouterr().out == after_the_name
+    assert call("generate", trained, "Ово је", "--prompt", "Ово је") == 2
+    assert "once" in capsys.readouterr().err
+
+
+def test_without_a_prompt_a_run_goes_on_from_its_own(trained: Path, capsys: pytest.CaptureFixture[str]):
+    assert call("generate", trained, "--length", "10") == 0
+    assert capsys.readouterr().out.startswith("Ово је мост ")
+
+
+def test_words_left_over_are_told_of_quotation_marks(trained: Path, capsys: pytest.CaptureFixture[str]):
+    assert call("generate", trained, "Ово", "је") == 2
+    assert "between quotation marks" in capsys.readouterr().err
+
+
+def test_help_is_a_command_too(capsys: pytest.CaptureFixture[str]):
+    assert call("help", "train") == 0
+    about_train = capsys.readouterr().out
+    assert "--minutes" in about_train
+    assert call("train", "--help") == 0
+    assert capsys.readouterr().out == about_train
+    assert call("help") == 0
+    assert "evaluate" in capsys.readouterr().out
+    assert call("help", "trian") == 2
+
+
+def test_a_misspelt_command_gets_the_nearest(capsys: pytest.CaptureFixture[str]):
+    assert call("trian", "Books") == 2
+    assert "Did you mean train?" in capsys.readouterr().err
+
+
+def test_a_decimal_comma_is_a_number(trained: Path, capsys: pytest.CaptureFixture[str]):
+    few = ["--length", "10", "--seed", "1"]
+    assert call("generate", trained, "Ово је", "--temperature", "0,5", *few) == 0
+    with_comma = capsys.readouterr().out
+    assert call("generate", trained, "Ово је", "--temperature", "0.5", *few) == 0
+    assert capsys.readouterr().out == with_comma
+    assert call("generate", trained, "Ово је", "--temperature", "1,000,5", *few) == 2
+
+
 # --- pipes ----------------------------------------------------------------------------------------------------------------------------
 
 

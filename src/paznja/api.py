@@ -109,6 +109,12 @@ class TrainedRun:
         """The script that the model learnt: "cyrillic", "latin" or "other"."""
         return self.run.corpus()["script"]
 
+    @property
+    def first_prompt(self) -> str:
+        """The beginning that the run's samples continue, the first of them."""
+        prompts = self.run.settings().sampling.prompts
+        return prompts[0] if prompts else config.DEFAULT_PROMPTS.get(self.script, config.DEFAULT_PROMPTS["latin"])
+
     def fit_prompt(self, prompt: str) -> tuple[str, list[str]]:
         """The prompt in the model's script, and what is to be said about it."""
         return fit_prompt(prompt, self.script, self._load()[1])
