@@ -27,7 +27,7 @@ This page is made from the program's own help by `docs/make_commands.py`; change
 The same text appears in a terminal with `--help` after any command, for example `paznja train --help`.
 
 A command is typed in a terminal and ended with Enter. What stands in capitals is yours to fill in: NAME is the name of a run,
-BOOKS are files or folders. A text with spaces goes between quotation marks: `--prompt "Ово је мост "`.
+BOOKS are files or folders. A text with spaces goes between quotation marks: `paznja generate NAME "Ово је мост "`.
 """
 
 EXIT_CODES = """\

@@ -36,6 +36,9 @@ if TYPE_CHECKING:
     from paznja.model.decoder import Decoder
     from paznja.training.events import Event
 
+MAX_COUNT = 1000
+"""Texts that are written at once: all of them are in memory together."""
+
 Places = str | Path | Sequence[str | Path]
 
 
@@ -106,6 +109,12 @@ class TrainedRun:
         """The script that the model learnt: "cyrillic", "latin" or "other"."""
         return self.run.corpus()["script"]
 
+    @property
+    def first_prompt(self) -> str:
+        """The beginning that the run's samples continue, the first of them."""
+        prompts = self.run.settings().sampling.prompts
+        return prompts[0] if prompts else config.DEFAULT_PROMPTS.get(self.script, config.DEFAULT_PROMPTS["latin"])
+
     def fit_prompt(self, prompt: str) -> tuple[str, list[str]]:
         """The prompt in the model's script, and what is to be said about it."""
         return fit_prompt(prompt, self.script, self._load()[1])
@@ -125,6 +134,10 @@ class TrainedRun:
         """`generate` as it is written: yields what each of the `count` texts has grown by. The prompt should fit (`fit_prompt`)."""
         if length < 1 or count < 1:
             raise WrongUse("--length and --count must be 1 or more.")
+        if length > config.MAX_LENGTH or count > MAX_COUNT:
+            raise WrongUse(f"--length must be at most {config.MAX_LENGTH:,} and --count at most {MAX_COUNT:,}.")
+        if not 0 <= seed <= config.MAX_SEED:
+            raise WrongUse(f"--seed must be from 0 to {config.MAX_SEED}, and {seed} is not.")
         choice = Choice(temperature, top_k, top_p, min_p)
         return generate(*self._load(), prompt, length, choice, seed=seed, count=count)
 

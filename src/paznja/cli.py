@@ -5,23 +5,29 @@ Exit codes: 0 done, 1 failed, 2 wrong use, 3 done but some files could not be re
 
 from __future__ import annotations
 
+import difflib
+import errno
 import io
 import os
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from paznja.config import DEFAULT_MINUTES, PRESET_HELP
-from paznja.errors import PaznjaError, WrongUse
+from paznja.disk import is_disk_full
+from paznja.errors import PaznjaError, RunError, TrainingFailed, WrongUse
 
 if TYPE_CHECKING:
     from paznja.corpus.book import Unreadable
 
 SOME_UNREADABLE = 3
 INTERRUPTED = 130
+
+LONGEST_NAME_SHOWN = 200
 
 WELCOME = """\
 paznja trains a small GPT on your own books, on this machine, and lets you watch it learn.
@@ -30,16 +36,30 @@ paznja trains a small GPT on your own books, on this machine, and lets you watch
   paznja books ~/Books                  what it makes of your books, before anything is learnt
   paznja train ~/Books                  learn from a folder of your books, 10 minutes
   paznja runs                           what has been trained
-  paznja generate NAME --prompt "..."   let a trained model write on
+  paznja generate NAME "..."            let a trained model write on; without a text, from its own beginning
   paznja next NAME "..."                which characters it expects next
   paznja evaluate NAME ~/Other          how well it knows books that it never saw
   paznja resume NAME                    go on with a run that was stopped
-  paznja COMMAND --help                 everything about a command"""
+  paznja help COMMAND                   everything about a command"""
 
 DEMO_MINUTES = 2.0
 
 DEMO_ROWS = "1,2,5,10,20,50,100,200,300,500,1000,2000"
 """Closer together than a longer run's, so that there is something to see all the time."""
+
+
+class Decimal(click.types.FloatParamType):
+    """A number with a point or a comma."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        pointed: Any = value.replace(",", ".") if isinstance(value, str) else value
+        number = super().convert(pointed, param, ctx)
+        if number != number:
+            self.fail(f"{value!r} is no number.", param, ctx)
+        return number
+
+
+DECIMAL = Decimal()
 
 out_option = click.option(
     "--out", type=click.Path(path_type=Path), default=Path("runs"), show_default=True, help="The folder that the runs are in."
@@ -53,7 +73,7 @@ cache_option = click.option(
 )
 quiet_option = click.option("--quiet", is_flag=True, help="Print errors alone.")
 latest_option = click.option("--latest", is_flag=True, help="Use the newest checkpoint's weights instead of the best ones.")
-minutes_option = click.option("--minutes", type=float, help="How long to train, with all the sampling, evaluating and saving.")
+minutes_option = click.option("--minutes", type=DECIMAL, help="How long to train, with all the sampling, evaluating and saving.")
 iterations_option = click.option("--iterations", type=int, help="How long to train, in iterations.")
 script_option = click.option(
     "--script",
@@ -69,33 +89,101 @@ held_out_option = click.option(
 books_argument = click.argument("books", nargs=-1, required=True, type=click.Path(path_type=Path))
 
 
+class ReaderLeft(Exception):
+    """What was printed into wants no more, as with `| head`: an end like any other."""
+
+
+@contextmanager
+def _readers_may_leave() -> Iterator[None]:
+    """Click and rich answer a broken pipe with exit code 1; here it is told apart from what fails."""
+    try:
+        yield
+    except BrokenPipeError:
+        raise ReaderLeft from None
+    except SystemExit as stop:
+        if isinstance(stop.__context__, BrokenPipeError):
+            raise ReaderLeft from None
+        raise
+
+
+class Commands(click.Group):
+    """All the commands."""
+
+    def make_context(self, *args: Any, **extra: Any) -> click.Context:
+        with _readers_may_leave():
+            return super().make_context(*args, **extra)
+
+    def resolve_command(self, ctx: click.Context, args: list[str]) -> tuple[str | None, click.Command | None, list[str]]:
+        near = difflib.get_close_matches(args[0], self.commands, n=1)
+        if args[0] not in self.commands and near and not args[0].startswith("-"):
+            raise WrongUse(f"There is no command {args[0]!r}. Did you mean {near[0]}? All of them: paznja --help")
+        return super().resolve_command(ctx, args)
+
+    def invoke(self, ctx: click.Context) -> Any:
+        with _readers_may_leave():
+            return super().invoke(ctx)
+
+
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command line, and leave with its exit code; what a person can act on becomes a sentence."""
     _make_printable()
     try:
         code = commands.main(args=arguments, prog_name="paznja", standalone_mode=False)
+        if sys.stdout is not None:
+            sys.stdout.flush()
     except PaznjaError as error:
         click.echo(f"Error: {_sentence(str(error))}", err=True)
         sys.exit(error.exit_code)
     except click.ClickException as error:
         error.show()
+        if "unexpected extra argument" in error.message:
+            click.echo('A text of several words goes between quotation marks, like "Ово је мост"; so does a path with spaces.', err=True)
         sys.exit(error.exit_code)
     except (KeyboardInterrupt, click.Abort):
         click.echo("Stopped.", err=True)
         sys.exit(INTERRUPTED)
-    except BrokenPipeError:  # what was printed into wants no more
-        sys.stdout = None  # type: ignore[assignment]
+    except (ReaderLeft, BrokenPipeError):
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, 1)  # what is still waiting to be printed would complain at the very end
         sys.exit(0)
+    except OSError as error:
+        click.echo(f"Error: {_what_the_system_said(error)}", err=True)
+        sys.exit(1)
     sys.exit(code if isinstance(code, int) else 0)
 
 
-@click.group(invoke_without_command=True, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
+def _what_the_system_said(error: OSError) -> str:
+    """A sentence for an error of the operating system that no room below knew better."""
+    reason = error.strerror or str(error) or type(error).__name__
+    if is_disk_full(error):
+        advice = "make room on the disk, or choose another place."
+    elif error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
+        advice = "see that you may read and write there, or choose another place."
+    else:
+        advice = "see that the name is right and the disk is there, and try again."
+    if error.filename is None:
+        return f"{reason}: {advice}"
+    name = os.fsdecode(error.filename) if isinstance(error.filename, str | bytes) else str(error.filename)
+    name = name if len(name) <= LONGEST_NAME_SHOWN else f"{name[:LONGEST_NAME_SHOWN]}..."
+    return f"{name}: {reason}; {advice}"
+
+
+@click.group(cls=Commands, invoke_without_command=True, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
 @click.version_option(package_name="paznja", message="paznja %(version)s")
 @click.pass_context
 def commands(context: click.Context) -> None:
     """Train a small GPT on your own books, on your own machine, and watch it learn."""
     if context.invoked_subcommand is None:
         click.echo(WELCOME)
+
+
+@commands.command(name="help")
+@click.argument("names", metavar="[COMMAND]", nargs=-1)
+@click.pass_context
+def help_(context: click.Context, names: tuple[str, ...]) -> None:
+    """Show what COMMAND does and every option of it; without COMMAND, all the commands."""
+    root = context.find_root()
+    root.command.main(args=[*names, "--help"], prog_name=root.info_name, standalone_mode=False)
 
 
 def training_options(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -138,8 +226,8 @@ def training_options(command: Callable[..., Any]) -> Callable[..., Any]:
                 default=None,
                 help="Compile the network first: needs a C++ compiler and half a minute, for about a tenth more speed on a CPU.",
             ),
-            click.option("--learning-rate", type=float, help="Peak learning rate. Lower it if the loss stops being a number."),
-            click.option("--checkpoint-seconds", type=float, help="Time between two checkpoints.  [default: 60]"),
+            click.option("--learning-rate", type=DECIMAL, help="Peak learning rate. Lower it if the loss stops being a number."),
+            click.option("--checkpoint-seconds", type=DECIMAL, help="Time between two checkpoints.  [default: 60]"),
             click.option(
                 "--scoring",
                 help="How much to measure on held-out text: auto; part, never all of the held-out books at the end; none, so that all of "
@@ -160,7 +248,7 @@ def training_options(command: Callable[..., Any]) -> Callable[..., Any]:
 @commands.command()
 @books_argument
 @click.option(
-    "--minutes", type=float, help=f"How long to train, with all the sampling, evaluating and saving.  [default: {DEFAULT_MINUTES:g}]"
+    "--minutes", type=DECIMAL, help=f"How long to train, with all the sampling, evaluating and saving.  [default: {DEFAULT_MINUTES:g}]"
 )
 @iterations_option
 @held_out_option
@@ -175,7 +263,7 @@ def train(books: tuple[Path, ...], minutes: float | None, iterations: int | None
 
 
 @commands.command()
-@click.option("--minutes", type=float, help=f"How long to train.  [default: {DEMO_MINUTES:g}]")
+@click.option("--minutes", type=DECIMAL, help=f"How long to train.  [default: {DEMO_MINUTES:g}]")
 @iterations_option
 @training_options
 def demo(minutes: float | None, iterations: int | None, **options: Any) -> int:
@@ -205,7 +293,7 @@ def _train(
     from paznja.terminal import Display
 
     display = Display(quiet=quiet)
-    with display:
+    with _training_needs_its_reader(), display:
         from paznja import api
 
         prompts = tuple(map(_prompt, prompts))
@@ -216,7 +304,7 @@ def _train(
 
 @commands.command()
 @click.argument("name")
-@click.option("--minutes", type=float, help="Go on for so many minutes more.")
+@click.option("--minutes", type=DECIMAL, help="Go on for so many minutes more.")
 @click.option("--iterations", type=int, help="Go on for so many iterations more.")
 @click.option("--books", multiple=True, type=click.Path(path_type=Path), help="Where the books are now, if they have moved.")
 @out_option
@@ -230,7 +318,7 @@ def resume(name: str, books: tuple[Path, ...], quiet: bool, **options: Any) -> i
     from paznja.terminal import Display
 
     display = Display(quiet=quiet)
-    with display:
+    with _training_needs_its_reader(), display:
         from paznja import api
 
         api.resume(name, books=list(books) or None, on_event=display.show, **options)
@@ -239,24 +327,31 @@ def resume(name: str, books: tuple[Path, ...], quiet: bool, **options: Any) -> i
 
 @commands.command()
 @click.argument("name")
-@click.option("--prompt", required=True, help='The beginning to go on from; "-" reads it from standard input.')
+@click.argument("text", metavar="[PROMPT]", required=False)
+@click.option("--prompt", help='The beginning to go on from, as an option; "-" reads it from standard input.')
 @click.option("--length", type=int, default=400, show_default=True, help="Characters to write.")
 @click.option(
-    "--temperature", type=float, default=0.8, show_default=True, help="Lower is safer, higher is wilder; 0 always takes the likeliest."
+    "--temperature", type=DECIMAL, default=0.8, show_default=True, help="Lower is safer, higher is wilder; 0 always takes the likeliest."
 )
 @click.option("--top-k", type=int, default=0, help="Draw from the K likeliest characters alone; 0 for all.")
-@click.option("--top-p", type=float, default=1.0, help="Draw from the likeliest that together reach this probability.")
-@click.option("--min-p", type=float, default=0.0, help="Draw from those at least this share as likely as the likeliest.")
+@click.option("--top-p", type=DECIMAL, default=1.0, help="Draw from the likeliest that together reach this probability.")
+@click.option("--min-p", type=DECIMAL, default=0.0, help="Draw from those at least this share as likely as the likeliest.")
 @click.option("--count", type=int, default=1, show_default=True, help="How many texts to write.")
 @click.option("--seed", type=int, help="The same seed writes the same text; by default another one each time.")
 @latest_option
 @out_option
-def generate(name: str, prompt: str, count: int, seed: int | None, latest: bool, out: Path, **choice: Any) -> None:
-    """Let the run NAME write on from a prompt."""
+def generate(name: str, text: str | None, prompt: str | None, count: int, seed: int | None, latest: bool, out: Path, **choice: Any) -> None:
+    """Let the run NAME write on from PROMPT, or from the beginning that its own samples have.
+
+    A PROMPT of several words goes between quotation marks.
+    """
     from paznja import api
 
+    if text is not None and prompt is not None:
+        raise WrongUse("Give the prompt once: after the run's name, or with --prompt.")
     run = api.open_run(name, out=out, latest=latest)
-    prompt, remarks = run.fit_prompt(_prompt(prompt))
+    given = text if prompt is None else prompt
+    prompt, remarks = run.fit_prompt(run.first_prompt if given is None else _prompt(given))
     for remark in remarks:
         click.echo(remark, err=True)
     seed = int.from_bytes(os.urandom(4), "little") if seed is None else seed
@@ -338,6 +433,8 @@ def runs(remove: str | None, yes: bool, out: Path) -> None:
         print_runs(all_runs(out), out)
         return
     run = Run.open(remove, out)
+    if run.path.is_symlink():
+        raise RunError(f"{run.path} is a link to a folder elsewhere, and nothing was deleted: remove the run where it is.")
     if yes or click.confirm(f"Delete {run.path} with its weights and samples?"):
         run.remove()
         click.echo(f"{run.path} is deleted.")
@@ -458,6 +555,18 @@ def fetch(shelf: str | None, base: str | None, folder: Path | None, quiet: bool)
     if not quiet:
         click.echo(f"{known.title}: {len(known.sha256)} books in {place}, every one verified. {known.licence}. {known.citation}")
         click.echo(f"Try next: {terminal.program()} train {shelf if folder is None else terminal.quoted(str(place))}")
+
+
+@contextmanager
+def _training_needs_its_reader() -> Iterator[None]:
+    """A training that ended because nobody reads what it prints is not done: that is said, and is no success."""
+    try:
+        with _readers_may_leave():
+            yield
+    except ReaderLeft:
+        raise TrainingFailed(
+            "What the training was printed into was closed, and it stopped: paznja resume goes on with it, and --quiet prints nothing."
+        ) from None
 
 
 def _training_code(complete: bool, unreadable: Sequence[Unreadable]) -> int:

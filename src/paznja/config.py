@@ -9,6 +9,7 @@ from __future__ import annotations
 import dataclasses
 import difflib
 import math
+import os
 import typing
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -21,6 +22,12 @@ DEFAULT_MINUTES = 10.0
 
 DEFAULT_PROMPTS = {"cyrillic": "Ово је мост ", "latin": "Ovo je most "}
 """The prompt that the table continues when none is given, by the script of the books; other scripts begin with the Latin one."""
+
+MAX_LENGTH = 1_000_000
+"""Characters that a text may be asked to have: a long novel's."""
+
+MAX_SEED = 2**63 - 1
+"""What PyTorch and TOML can hold."""
 
 OPTIMIZERS = ("muon", "adamw")
 """See `TrainingConfig.optimizer`."""
@@ -334,6 +341,14 @@ def _check(settings: Settings) -> None:
         raise WrongUse("--compile does not go together with --memory counted: leave one of them out.")
     if not 0 < training.learning_rate < float("inf"):
         raise WrongUse(f"--learning-rate must be above 0, and {training.learning_rate:g} is not.")
+    if not 0 < training.checkpoint_seconds < float("inf"):
+        raise WrongUse(f"--checkpoint-seconds must be above 0, and {training.checkpoint_seconds:g} is not.")
+    if training.threads > (cores := os.cpu_count() or 1):
+        raise WrongUse(f"--threads can be at most {cores} on this machine, which has no more cores, and {training.threads} is more.")
+    if training.seed > MAX_SEED:
+        raise WrongUse(f"--seed must be at most {MAX_SEED}, and {training.seed} is not.")
+    if sampling.length > MAX_LENGTH:
+        raise WrongUse(f"--length must be at most {MAX_LENGTH:,}, and {sampling.length:,} is not.")
     if training.optimizer not in OPTIMIZERS:
         raise WrongUse(f"There is no optimizer {training.optimizer!r}; there are {' and '.join(map(repr, OPTIMIZERS))}.")
     if training.scoring not in SCORINGS:

@@ -118,14 +118,15 @@ class Run:
     def open(cls, where: str | Path, out: Path = Path("runs")) -> Run:
         """The run of this name below `out`, or in the folder `where`; RunError, with the nearest names, if there is none."""
         for path in (out / where, Path(where)):
-            if (path / "run.toml").is_file():
+            if _is_run(path):
                 run = cls(path)
                 run.about()
                 return run
         names = [run.name for run in all_runs(out)]
         near = difflib.get_close_matches(str(where), names, n=3, cutoff=0.4)
         hint = f" Did you mean {' or '.join(near)}?" if near else f" There are: {', '.join(names)}." if names else " There are none yet."
-        raise RunError(f"There is no run {str(where)!r} in {out}/.{hint}")
+        shown = str(where) if len(str(where)) <= 200 else f"{str(where)[:200]}..."
+        raise RunError(f"There is no run {shown!r} in {out}/.{hint}")
 
     # --- what it says of itself -----------------------------------------------------------------------------------------------------
 
@@ -445,10 +446,20 @@ def all_runs(out: Path) -> list[Run]:
     return [Run(path) for path in sorted(found, key=lambda path: ((path / "run.toml").stat().st_mtime, path.name))]
 
 
+def _is_run(path: Path) -> bool:
+    try:
+        return (path / "run.toml").is_file()
+    except OSError as error:
+        if error.errno == errno.ENAMETOOLONG:  # what no folder can be called is no run
+            return False
+        raise
+
+
 def check_name(name: str) -> None:
     """WrongUse unless a run can be called so."""
-    if not name or name.startswith(".") or re.search(r'[/\\:*?"<>|\x00-\x1f\ud800-\udfff]', name) or len(name.encode()) > 200:
-        raise WrongUse(f"A run cannot be called {name!r}: use letters, digits, spaces, - and _.")
+    if not name or name.startswith((".", "-")) or re.search(r'[/\\:*?"<>|\x00-\x1f\ud800-\udfff]', name) or len(name.encode()) > 200:
+        shown = name if len(name) <= 200 else f"{name[:200]}..."
+        raise WrongUse(f"A run cannot be called {shown!r}: use letters, digits, spaces, - and _, beginning with none of . and -.")
 
 
 def check_free(out: Path, name: str) -> None:
