@@ -310,13 +310,26 @@ def test_damaged_files_are_named_by_whoever_needs_them(trained: Path, file: str)
             paznja.resume(trained, iterations=1)
 
 
-@pytest.mark.parametrize("file", ["checkpoint", "corpus.json", "run.toml", "checkpoint-00000040/model.safetensors"])
+@pytest.mark.parametrize("file", ["corpus.json", "run.toml", "checkpoint-00000040/model.safetensors"])
 def test_damaged_files_keep_a_run_from_going_on_with_a_sentence(trained: Path, file: str):
     whole = (trained / file).read_bytes()
     for end in (0, 5, whole.find(b"[settings") if file == "run.toml" else len(whole) // 2):
         (trained / file).write_bytes(whole[:end])
         with pytest.raises(RunError, match=r"damaged|another version|format"):
             paznja.resume(trained, iterations=1)
+
+
+@pytest.mark.parametrize("damage", ["missing", "empty"])
+def test_a_run_without_its_small_file_checkpoint_goes_on_where_it_was(trained: Path, damage: str):
+    metrics = paznja.open_run(trained).metrics
+    if damage == "missing":
+        (trained / "checkpoint").unlink()
+    else:
+        (trained / "checkpoint").write_bytes(b"")
+    resumed = paznja.resume(trained, iterations=1)
+    assert resumed.state == "finished"
+    assert resumed.metrics[: len(metrics)] == metrics
+    assert resumed.metrics[-1]["iteration"] == 41
 
 
 def test_run_without_weights_yet_says_when_they_come(run: Run):

@@ -244,6 +244,7 @@ def test_run_without_corpus_leaves_no_text_behind_and_goes_on_with_the_books(sto
     assert not text_in(run.path)
     assert str(books.parent) not in (run.path / "run.toml").read_text(encoding="utf-8")
     assert [path.name for path in cache.iterdir()] == ["CACHEDIR.TAG"]
+    resumed = paznja.open_run(run.path)
     for _ in range(2):
         resumed = paznja.resume(run, books=books, iterations=3, cache=cache)
         assert resumed.state == "finished"

@@ -219,7 +219,7 @@ def test_runs_are_listed_with_whole_names_and_their_sizes_at_every_width(trained
     assert whole.count(file_size(size)) == 2
 
 
-@pytest.mark.parametrize("file", ["run.toml", "corpus.json", "samples.jsonl", "metrics.jsonl", "checkpoint"])
+@pytest.mark.parametrize("file", ["run.toml", "corpus.json"])
 @pytest.mark.parametrize("content", [b"\xff\x00[\n", b"[]\n", b"{}\n"])
 def test_a_damaged_run_is_listed_as_such_and_the_others_as_ever(
     trained: Path, file: str, content: bytes, capsys: pytest.CaptureFixture[str]
@@ -236,6 +236,20 @@ def test_a_damaged_run_is_listed_as_such_and_the_others_as_ever(
     assert re.search(r"^whole +finished ", out, re.MULTILINE)
     assert "\nmost is damaged: " in out
     assert "\n2 runs, " in out
+
+
+@pytest.mark.parametrize("file", ["samples.jsonl", "metrics.jsonl", "checkpoint"])
+@pytest.mark.parametrize("content", [b"\xff\x00[\n", b"[]\n", b"{}\n"])
+def test_a_run_with_a_damaged_log_is_listed_with_what_is_whole(
+    trained: Path, file: str, content: bytes, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from paznja.cli import main
+
+    (trained / file).write_bytes(content)
+    with pytest.raises(SystemExit) as left:
+        main(["runs", "--out", str(trained.parent)])
+    assert not left.value.code
+    assert re.search(r"^most +finished ", capsys.readouterr().out, re.MULTILINE)
 
 
 def test_ctrl_c_is_acknowledged_at_once_while_the_trainer_is_busy(books: Path, cache: Path, tmp_path: Path) -> None:

@@ -341,8 +341,8 @@ def _check(settings: Settings) -> None:
         raise WrongUse("--compile does not go together with --memory counted: leave one of them out.")
     if not 0 < training.learning_rate < float("inf"):
         raise WrongUse(f"--learning-rate must be above 0, and {training.learning_rate:g} is not.")
-    if not 0 < training.checkpoint_seconds < float("inf"):
-        raise WrongUse(f"--checkpoint-seconds must be above 0, and {training.checkpoint_seconds:g} is not.")
+    if not 0 <= training.checkpoint_seconds < float("inf"):
+        raise WrongUse(f"--checkpoint-seconds must be 0 or more, and {training.checkpoint_seconds:g} is not.")
     if training.threads > (cores := os.cpu_count() or 1):
         raise WrongUse(f"--threads can be at most {cores} on this machine, which has no more cores, and {training.threads} is more.")
     if training.seed > MAX_SEED:

@@ -12,7 +12,7 @@ import os
 import re
 import secrets
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -167,19 +167,26 @@ class Entry:
     def is_book(self) -> bool:
         return self.is_file is is_store_file
 
+    # Another paznja may remove the same folder in the same moment: what is gone has no size and needs no removing.
+
     def size(self) -> int:
-        return sum(path.stat().st_size for path in self.folder.iterdir())
+        with suppress(FileNotFoundError):
+            return sum(path.stat().st_size for path in self.folder.iterdir())
+        return 0
 
     def used(self) -> float:
-        return self.folder.stat().st_mtime
+        with suppress(FileNotFoundError):
+            return self.folder.stat().st_mtime
+        return 0.0
 
     def remove(self) -> None:
         """Moved out of the way first: whoever is killed here leaves no half of it under its name."""
         going = self.folder
-        if not self.left_over:
-            going = self.folder.with_name(f".{self.folder.name}.{os.getpid()}.new")
-            os.replace(self.folder, going)
-        remove_known(going, self.is_file)
+        with suppress(FileNotFoundError):
+            if not self.left_over:
+                going = self.folder.with_name(f".{self.folder.name}.{os.getpid()}.new")
+                os.replace(self.folder, going)
+            remove_known(going, self.is_file)
 
 
 def cache_entries(cache: Path) -> list[Entry]:
