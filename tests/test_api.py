@@ -427,7 +427,7 @@ def test_disk_that_fills_up_is_said_with_how_to_go_on(books: Path, out: Path):
             (out / "most" / "metrics.jsonl").unlink()
             (out / "most" / "metrics.jsonl").symlink_to("/dev/full")
 
-    with pytest.raises(TrainingFailed, match=r"disk .* is full.*paznja resume most") as failed:
+    with pytest.raises(TrainingFailed, match=r"disk .* is full. Nothing was saved yet.*--out") as failed:
         learn(books, out, on_event=fill)
     assert isinstance(failed.value.__cause__, OSError)
     assert failed.value.__cause__.errno == errno.ENOSPC
@@ -440,3 +440,61 @@ def test_unknown_run_suggests_the_nearest(trained: Path):
         paznja.open_run("mst", out=trained.parent)
     with pytest.raises(paznja.PaznjaError, match="Did you mean most"):
         paznja.resume("mst", out=trained.parent)
+
+
+# --- from Python --------------------------------------------------------------------------------------------------------------------
+
+
+TINY: dict[str, Any] = {"preset": "tiny", "iterations": 20, "threads": 1, "checkpoint_seconds": 1000}
+
+
+def test_a_text_stands_for_a_path_and_one_prompt_for_a_list(books: Path, tmp_path: Path):
+    run = paznja.train(
+        str(books), name="most", out=str(tmp_path / "runs"), cache=str(tmp_path / "cache"), prompts="Ово је мост ", sample_at=3, **TINY
+    )
+    assert {sample["prompt"] for sample in run.run.samples()} == {"Ово је мост "}
+    assert [sample["iteration"] for sample in run.run.samples(rows_only=True)] == [3, 20]
+    assert paznja.resume(run.path, iterations=1, cache=str(tmp_path / "cache")).state == "finished"
+
+
+def test_an_unknown_setting_is_named_with_the_nearest(books: Path, tmp_path: Path):
+    with pytest.raises(WrongUse, match=r"no setting 'leyers'.*'layers'"):
+        paznja.train(books, out=tmp_path / "runs", cache=tmp_path / "cache", leyers=3)
+
+
+def test_training_stops_and_saves_once_stop_says_so(books: Path, tmp_path: Path):
+    asked: list[None] = []
+
+    def stop() -> bool:
+        asked.append(None)
+        return len(asked) >= 3
+
+    run = paznja.train(
+        books, name="most", out=tmp_path / "runs", cache=tmp_path / "cache", sample_at=(20,), stop=stop, scoring="none", **TINY
+    )
+    position = run.run.position()
+    assert run.state == "stopped"
+    assert position is not None
+    assert position["iteration"] == 3
+    assert paznja.resume(run.path, cache=tmp_path / "cache").state == "finished"
+
+
+def test_an_error_in_on_event_leaves_a_checkpoint_behind(books: Path, tmp_path: Path):
+    def fail(event: object) -> None:
+        if isinstance(event, Progress) and event.iteration == 4:
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        paznja.train(books, name="most", out=tmp_path / "runs", cache=tmp_path / "cache", on_event=fail, **TINY)
+    position = paznja.open_run(tmp_path / "runs" / "most").run.position()
+    assert position is not None
+    assert (position["iteration"], position["finished"]) == (4, False)
+
+
+def test_a_run_whose_folder_is_deleted_while_it_trains_ends_with_a_sentence(books: Path, tmp_path: Path):
+    def delete(event: object) -> None:
+        if isinstance(event, Progress) and event.iteration == 4:
+            shutil.rmtree(tmp_path / "runs" / "most")
+
+    with pytest.raises(TrainingFailed, match="moved or deleted"):
+        paznja.train(books, name="most", out=tmp_path / "runs", cache=tmp_path / "cache", on_event=delete, **TINY)

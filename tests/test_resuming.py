@@ -25,7 +25,7 @@ Start = Callable[..., "subprocess.Popen[str]"]
 Wait = Callable[[Callable[[], bool], "subprocess.Popen[str]"], None]
 
 
-class Crash(Exception):
+class Crash(BaseException):  # nothing that is caught, so nothing is saved either
     """Stands for whatever ends a trainer in the middle."""
 
 

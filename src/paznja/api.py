@@ -204,13 +204,14 @@ def train(
     preset: str = "auto",
     name: str | None = None,
     out: str | Path = "runs",
-    prompts: Sequence[str] = (),
-    sample_at: Sequence[int] = (),
+    prompts: str | Sequence[str] = (),
+    sample_at: int | Sequence[int] = (),
     held_out: Places | None = None,
     with_corpus: bool = True,
-    cache: Path | None = None,
+    cache: str | Path | None = None,
     strict: bool = False,
     on_event: OnEvent | None = None,
+    stop: Callable[[], bool] | None = None,
     **changes: Any,
 ) -> TrainedRun:
     """Train on these files and folders, for 10 minutes unless another budget is given, into the folder `out/name`.
@@ -218,19 +219,32 @@ def train(
     `held_out`: files to measure on, chosen automatically otherwise. `with_corpus=False` keeps the books' text out of the run
     folder. `strict`: do not begin without a file that cannot be read. `changes`: single settings, by their names in
     `paznja.config` (script, without, batch, context, layers, width, learning_rate, seed, device, threads, checkpoint_seconds, ...).
-    `on_event` is given everything that happens. Ctrl-C finishes the iteration, saves and returns.
+    `on_event` is given everything that happens. `stop` is asked after every iteration: once it says True, as after Ctrl-C, training
+    saves and returns.
 
     Raises WrongUse, NoBooks, TrainingFailed; see `paznja.errors`.
     """
+    if isinstance(changes.get("without"), str):
+        changes["without"] = (changes["without"],)
     settings = customise(
         with_budget(config.preset(preset), minutes, iterations),
-        sample_at=tuple(sample_at) or None,
-        prompts=tuple(prompts) or None,
+        sample_at=((sample_at,) if isinstance(sample_at, int) else tuple(sample_at)) or None,
+        prompts=((prompts,) if isinstance(prompts, str) else tuple(prompts)) or None,
         **changes,
     )
+    cache = None if cache is None else Path(cache)
     apart = None if held_out is None else _paths(held_out)
     run = session.begin(
-        _paths(books), settings, Path(out), name, apart, on_event or _ignore, with_corpus=with_corpus, cache=cache, strict=strict
+        _paths(books),
+        settings,
+        Path(out),
+        name,
+        apart,
+        on_event or _ignore,
+        with_corpus=with_corpus,
+        cache=cache,
+        strict=strict,
+        stop=stop,
     )
     return TrainedRun(run)
 
@@ -240,8 +254,8 @@ def read_shelf(
     *,
     held_out: Places | None = None,
     script: str = "auto",
-    without: Sequence[str] = (),
-    cache: Path | None = None,
+    without: str | Sequence[str] = (),
+    cache: str | Path | None = None,
     strict: bool = False,
     on_read: OnRead | None = None,
 ) -> Corpus:
@@ -250,9 +264,9 @@ def read_shelf(
     `script`, `without`: as in `paznja.config.ReadingConfig`. Raises NoBooks where nothing could be read, WrongUse for an unknown
     script or rule, TrainingFailed where the cache cannot be written.
     """
-    reading = customise(config.preset("auto"), script=script, without=tuple(without)).reading
+    reading = customise(config.preset("auto"), script=script, without=(without,) if isinstance(without, str) else tuple(without)).reading
     apart = None if held_out is None else _paths(held_out)
-    cache = cache or default_cache()
+    cache = default_cache() if cache is None else Path(cache)
     with writing_to(cache, "--cache"):
         return read_corpus(_paths(books), held_out=apart, config=reading, store=store_in(cache), least=1, strict=strict, on_read=on_read)
 
@@ -280,17 +294,20 @@ def resume(
     minutes: float | None = None,
     iterations: int | None = None,
     books: Places | None = None,
-    cache: Path | None = None,
+    cache: str | Path | None = None,
     on_event: OnEvent | None = None,
+    stop: Callable[[], bool] | None = None,
 ) -> TrainedRun:
     """Go on with a run from its last checkpoint to the end of its budget, or for so many more minutes or iterations.
 
-    `books`: where the books are now, if they moved. Raises BooksChanged where they are not those that the run was begun
-    with, RunError where the run cannot go on.
+    `books`: where the books are now, if they moved. `stop`: as for `train`.
+
+    Raises BooksChanged where they are not those that the run was begun with, RunError where the run cannot go on.
     """
     run = run if isinstance(run, Run) else Run.open(run, Path(out))
     places = None if books is None else _paths(books)
-    session.go_on(run, minutes, iterations, places, on_event or _ignore, cache=cache)
+    cache = None if cache is None else Path(cache)
+    session.go_on(run, minutes, iterations, places, on_event or _ignore, cache=cache, stop=stop)
     return TrainedRun(run)
 
 

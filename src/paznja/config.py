@@ -283,6 +283,10 @@ def adjust(settings: Settings, **changes: Any) -> Settings:
     )
     reading = {name: chosen.pop(name) for name in reading_fields & chosen.keys()}
     model = {name: value for name, value in chosen.items() if name in model_fields}
+    training_fields = {f.name for f in dataclasses.fields(TrainingConfig)}
+    for name in chosen.keys() - model_fields - sampling_fields - training_fields:
+        near = difflib.get_close_matches(name, reading_fields | model_fields | sampling_fields | training_fields, n=1, cutoff=0.5)
+        raise WrongUse(f"There is no setting {name!r}.{f' Did you mean {near[0]!r}?' if near else ''}")
     sampling = {name: value for name, value in chosen.items() if name in sampling_fields}
     training = {name: value for name, value in chosen.items() if name not in model_fields | (sampling_fields - {"seed"})}
     if "width" in model:  # what follows from the width, unless it is given too

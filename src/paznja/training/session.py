@@ -7,10 +7,11 @@ from __future__ import annotations
 
 import datetime
 import importlib.metadata
+import shlex
 import signal
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -25,7 +26,7 @@ from paznja.openmp import wait_briefly
 from paznja.preparing import Prepared, describe_files, passing_cache, prepare
 from paznja.run import BookRecord, Run, check_free, free_name
 from paznja.tokenizers import load_tokenizer
-from paznja.training.events import Stopping
+from paznja.training.events import Finished, Saved, Stopping
 
 Tell = Callable[[Any], None]
 """Is given everything that happens: Reading and Planned from here, then the trainer's events."""
@@ -81,6 +82,7 @@ def begin(
     with_corpus: bool = True,
     cache: Path | None = None,
     strict: bool = False,
+    stop: Callable[[], bool] | None = None,
 ) -> Run:
     """Read the books, make the run's folder `out/name`, train; gives the run. Errors as in `paznja.train`."""
     wait_briefly()
@@ -104,12 +106,19 @@ def begin(
         with writing_to(out, "--out"):
             run = Run.create(out, name or _default_name(out, places), about, prepared.folder, with_corpus=with_corpus)
         corpus = None if with_corpus else prepared.folder / "corpus.bin"
-        _train(run, settings, tell, prepared=prepared, corpus=corpus, remarks=remarks)
+        _train(run, settings, tell, prepared=prepared, corpus=corpus, remarks=remarks, stop=stop)
     return run
 
 
 def go_on(
-    run: Run, minutes: float | None, iterations: int | None, books: list[Path] | None, tell: Tell, *, cache: Path | None = None
+    run: Run,
+    minutes: float | None,
+    iterations: int | None,
+    books: list[Path] | None,
+    tell: Tell,
+    *,
+    cache: Path | None = None,
+    stop: Callable[[], bool] | None = None,
 ) -> None:
     """Train on from the last checkpoint, to the end of the run's budget or for so much more. Errors as in `paznja.resume`."""
     wait_briefly()
@@ -133,7 +142,7 @@ def go_on(
             begun = {"from_iteration": position["iteration"], "from_seconds": position["seconds"]}
             settings = replace(settings, training=replace(settings.training, **begun))
             extended = {**about, "settings": settings.to_dict()}
-        _train(run, settings, tell, corpus=corpus, extended=extended, remarks=remarks)
+        _train(run, settings, tell, corpus=corpus, extended=extended, remarks=remarks, stop=stop)
 
 
 def _default_name(out: Path, places: list[Path]) -> str:
@@ -286,6 +295,7 @@ def _train(
     corpus: Path | None = None,
     extended: dict[str, Any] | None = None,
     remarks: Sequence[str] = (),
+    stop: Callable[[], bool] | None = None,
 ) -> None:
     """Train under the run's lock, telling everything; out of memory and a full disk become sentences."""
     import torch
@@ -294,14 +304,19 @@ def _train(
 
     tokenizer = load_tokenizer(run.path / "tokenizer.json")
     try:
-        with run.locked(), _borrowed(run, corpus), _interruptible(tell) as stop:
-            trainer = Trainer(run, settings, tokenizer, stop=stop.is_set)
+        with run.locked(), _borrowed(run, corpus), _interruptible(tell) as interrupted:
+            trainer = Trainer(run, settings, tokenizer, stop=lambda: interrupted.is_set() or (stop is not None and stop()))
             trainer.prepare_folder()
             if extended is not None:
                 run.extend(extended)
             tell(_plan(run, settings, prepared, [*remarks, *trainer.remarks]))
             for event in trainer.events():
-                tell(event)
+                try:
+                    tell(event)
+                except Exception:
+                    if not isinstance(event, Finished | Saved):
+                        trainer.save_if_sound()
+                    raise
     except (MemoryError, torch.OutOfMemoryError) as error:
         raise _out_of_memory(settings) from error
     except RuntimeError as error:
@@ -309,10 +324,17 @@ def _train(
             raise _out_of_memory(settings) from error
         raise
     except OSError as error:
-        if is_disk_full(error):
+        if not (run.path / "run.toml").exists():
             raise TrainingFailed(
-                f"The disk with {run.path} is full. The last good checkpoint is kept: make room, then paznja resume {run.name}."
+                f"The folder {run.path} was moved or deleted while the run was being trained, and training stopped."
             ) from error
+        if is_disk_full(error):
+            kept = run.position() is not None
+            go_on = f"The last good checkpoint is kept: make room, then {shlex.join(['paznja', 'resume', run.name])}."
+            anew = "Nothing was saved yet: make room, or begin a new run on another disk with --out."
+            raise TrainingFailed(f"The disk with {run.path} is full. {go_on if kept else anew}") from error
+        if isinstance(error, PermissionError):
+            raise TrainingFailed(f"{run.path} may not be written to: change its permissions, or copy it to a folder of yours.") from error
         raise
 
 
@@ -364,7 +386,7 @@ def _borrowed(run: Run, corpus: Path | None) -> Iterator[None]:
 
 @contextmanager
 def _interruptible(tell: Tell) -> Iterator[threading.Event]:
-    """An event that Ctrl-C (or SIGTERM) sets, which tells `Stopping`; a second Ctrl-C interrupts at once.
+    """An event that Ctrl-C (or SIGTERM, or a closed window's SIGHUP) sets, which tells `Stopping`; a second Ctrl-C interrupts at once.
 
     Only in the main thread, where signals arrive.
     """
@@ -377,7 +399,8 @@ def _interruptible(tell: Tell) -> Iterator[threading.Event]:
     def acknowledge() -> None:
         asked.wait()
         if not over:
-            tell(Stopping())
+            with suppress(OSError):  # a terminal that was closed
+                tell(Stopping())
 
     def ask(number: int, frame: Any) -> None:
         if asked.is_set():
@@ -386,7 +409,10 @@ def _interruptible(tell: Tell) -> Iterator[threading.Event]:
 
     # The handler itself must not tell: it may have interrupted whoever is being told, in the middle of drawing.
     listener = threading.Thread(target=acknowledge, daemon=True)
-    before = {number: signal.signal(number, ask) for number in (signal.SIGINT, signal.SIGTERM)}
+    numbers = [signal.SIGINT, signal.SIGTERM]
+    if hasattr(signal, "SIGHUP") and signal.getsignal(signal.SIGHUP) != signal.SIG_IGN:  # a closed window, unless nohup was asked for
+        numbers.append(signal.SIGHUP)
+    before = {number: signal.signal(number, ask) for number in numbers}
     listener.start()
     try:
         yield asked

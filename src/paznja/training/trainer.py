@@ -83,6 +83,8 @@ class Trainer:
         self._choice = Choice(temperature=settings.sampling.temperature)
         self._stopping = False
         self._slowest_save = 0.0
+        self._sound = True
+        """Whether the network holds what was learnt last."""
         self.position = Position()
         self.remarks: list[str] = []
         """What is to be said about where it goes on from."""
@@ -339,8 +341,10 @@ class Trainer:
         current = {name: tensor.clone() for name, tensor in self.model.state_for_export().items()}
         best = checkpoint.unpack(self.run.read_weights(), checkpoint.WEIGHTS)
         self.model.load_exported(best)
+        self._sound = False
         bits = yield from self._score(self.material.held_out, whole=True)
         self.model.load_exported(current)
+        self._sound = True
         if bits is None:
             return None
         whole = sum(bits) / self._characters(self.material.held_out)
@@ -383,6 +387,11 @@ class Trainer:
         return sum(self.tokenizer.count_characters(piece) for piece in pieces)
 
     # --- saving and resuming --------------------------------------------------------------------------------------------------------
+
+    def save_if_sound(self) -> None:
+        """Save before an error of somebody else's ends the training; between two iterations, where an event was told."""
+        if self._sound and self.position.iteration:
+            self._save(finished=False)
 
     def _save(self, *, finished: bool) -> Saved:
         start = time.perf_counter()
