@@ -71,6 +71,7 @@ def test_the_run_folder_holds_all_that_the_design_promises(trained: Path):
         "corpus.json",
         "tokenizer.json",
         "metrics.jsonl",
+        "progress.jsonl",
         "samples.jsonl",
         "samples.md",
         "model.safetensors",
