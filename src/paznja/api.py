@@ -25,7 +25,7 @@ from paznja.disk import writing_to
 from paznja.errors import RunError, WrongUse
 from paznja.generation import Choice, expected, fit_prompt, generate
 from paznja.preparing import default_cache, store_in
-from paznja.run import MEMORY, WEIGHTS, Run
+from paznja.run import MEMORY, WEIGHTS, Run, all_runs
 from paznja.table import markdown_table
 from paznja.tokenizers import Tokenizer, load_tokenizer
 from paznja.training import session
@@ -34,6 +34,7 @@ from paznja.training.session import Planned, Reading
 if TYPE_CHECKING:
     from paznja.memory.counted import CountedMemory
     from paznja.model.decoder import Decoder
+    from paznja.model.transformer import Transformer
     from paznja.training.events import Event
 
 MAX_COUNT = 1000
@@ -103,6 +104,35 @@ class TrainedRun:
     def metrics(self) -> list[dict[str, Any]]:
         """Every evaluation so far, as in `metrics.jsonl`."""
         return self.run.metrics()
+
+    @property
+    def history(self) -> list[dict[str, Any]]:
+        """How training went, in order of iteration, as flat values: every line of `progress.jsonl` and every evaluation.
+
+        Each has iteration, seconds, training, held_out, characters_seen, characters_per_second. `training` is on the latest batches,
+        smoothed, or, in an evaluation, on a fixed part of the training books. What was not measured is None.
+        """
+        progress = [
+            {
+                "iteration": line["iteration"],
+                "seconds": line["seconds"],
+                "training": line["training_bits"],
+                "held_out": None,
+                "characters_seen": line["characters_seen"],
+                "characters_per_second": line["characters_per_second"],
+            }
+            for line in self.run.progress()
+        ]
+        names = ("iteration", "seconds", "training", "held_out", "characters_seen")
+        scored = [{**{name: line.get(name) for name in names}, "characters_per_second": None} for line in self.run.metrics()]
+        return sorted([*progress, *scored], key=lambda line: line["iteration"])
+
+    @property
+    def model(self) -> Transformer:
+        """The network as a torch module, on the CPU, with the run's weights; read anew each time. RunError if there are none yet."""
+        from paznja.training.checkpoint import load_model
+
+        return load_model(self.run, latest=self._latest)
 
     @property
     def script(self) -> str:
@@ -317,6 +347,11 @@ def open_run(run: str | Path, *, out: str | Path = "runs", latest: bool = False)
     RunError, with the nearest names, if there is none.
     """
     return TrainedRun(Run.open(run, Path(out)), latest=latest)
+
+
+def runs(out: str | Path = "runs") -> list[TrainedRun]:
+    """Every run in this folder, oldest first."""
+    return [TrainedRun(run) for run in all_runs(Path(out))]
 
 
 def load_decoder(run: Run, *, latest: bool = False) -> tuple[Decoder, Tokenizer]:
