@@ -435,3 +435,18 @@ def test_cleaning_counts_what_each_rule_changes_and_leaves_good_stories_alone(be
         "all": "3",
     }
     assert "[3ар -> Зар]" in printed
+
+
+def test_busy_shows_every_way_of_waiting_alone_and_beside_a_busy_program(benchmark_output):
+    output = benchmark_output("busy.py", "--programs", "0,1", "--rounds", "1", "--seconds", "0.2")
+    lines = [line for line in output.splitlines() if line.startswith("| ")]
+    assert [line.split("|")[1].strip() for line in lines[2:]] == ["0"] * 4 + ["1"] * 4
+    assert all("%" in line for line in lines[2:])
+
+
+def test_announced_holds_what_was_said_against_what_came_of_it(benchmark_output, stories_folder: Path, tmp_path: Path):
+    output = benchmark_output("announced.py", stories_folder, "--memories", "learned", "--minutes", "0.05", "--cache", tmp_path / "cache")
+    (line,) = [line for line in output.splitlines() if line.startswith("| learned")]
+    announced, done = (int(line.split("|")[column].strip().replace(",", "")) for column in (4, 5))
+    assert announced > 0
+    assert done > 0

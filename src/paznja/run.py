@@ -345,7 +345,9 @@ class Run:
         write_atomically(self.path / "run.toml", tomli_w.dumps({**about, "format": FORMAT}).encode())
         position = self.position()
         if position is not None:
-            write_atomically(self.path / "checkpoint", _json({**position, "finished": False}))
+            content = _json({**position, "finished": False})
+            write_atomically(self.path / position["checkpoint"] / "position.json", content)
+            write_atomically(self.path / "checkpoint", content)
 
     def read_weights(self, *, latest: bool = False) -> bytes:
         """The best weights, or the newest checkpoint's, as safetensors; RunError if there are none yet.

@@ -157,6 +157,10 @@ class Display:
     def _on_stopping(self, event: events.Stopping) -> None:
         self._console.print("Stopping: the iteration is finished and saved; Ctrl-C once more stops without saving.")
 
+    def _on_rethreaded(self, event: events.Rethreaded) -> None:
+        threads = "1 thread" if event.threads == 1 else f"{event.threads} threads"
+        self._console.print(Text(f"Other programs use the machine in another way than before: {threads} learn faster now.", style="dim"))
+
     def _on_paused(self, event: events.Paused) -> None:
         self._console.print("Paused, and saved.")
 
@@ -272,9 +276,9 @@ def _budget_in_words(plan: Planned) -> str:
     training = plan.settings.training
     if training.iterations is not None:
         left = max(0, training.from_iteration + training.iterations - plan.from_iteration)
-        return f"{left:,} iterations take about {duration(left * plan.seconds_per_iteration)}."
+        return f"{left:,} iterations take about {duration(max(0.1, left * plan.seconds_per_iteration))}."
     assert training.minutes is not None
-    return f"{duration(60 * training.minutes)} are about {60 * training.minutes / plan.seconds_per_iteration:,.0f} iterations."
+    return f"{duration(60 * training.minutes)} are about {plan.iterations or 1:,} iterations."
 
 
 def print_expected(prompt: str, expected: Sequence[tuple[str, float]]) -> None:

@@ -86,6 +86,14 @@ class Stopping:
 
 
 @dataclass(frozen=True)
+class Rethreaded:
+    """Another number of threads is faster now, since the machine has become busy or quiet."""
+
+    iteration: int
+    threads: int
+
+
+@dataclass(frozen=True)
 class Finished:
     """The last event."""
 
@@ -102,4 +110,4 @@ class Finished:
     """Which of the two it is."""
 
 
-Event = Counting | Progress | Scoring | Evaluated | Sampled | Saved | Paused | Stopping | Finished
+Event = Rethreaded | Counting | Progress | Scoring | Evaluated | Sampled | Saved | Paused | Stopping | Finished

@@ -43,6 +43,12 @@ def num_cores() -> int:
     return max(1, min(allowed, psutil.cpu_count(logical=False) or allowed))
 
 
+def thread_candidates() -> list[int]:
+    """The numbers of threads that are tried: all cores, half of them, one."""
+    cores = num_cores()
+    return sorted({cores, max(1, cores // 2), 1}, reverse=True)
+
+
 def pick_threads(rows: int, width: int, seconds: float = 0.3) -> int:
     """Which number of threads multiplies (rows, width) by (width, 3 * width) fastest right now: all cores, half of them, or one.
 
@@ -50,7 +56,7 @@ def pick_threads(rows: int, width: int, seconds: float = 0.3) -> int:
     for about `seconds` in all; the medians decide, and all cores win unless fewer are a tenth faster.
     """
     cores = num_cores()
-    candidates = sorted({cores, max(1, cores // 2), 1}, reverse=True)
+    candidates = thread_candidates()
     if len(candidates) == 1:
         return cores
     before = torch.get_num_threads()

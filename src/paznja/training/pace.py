@@ -45,6 +45,12 @@ def measure_pace(settings: Settings) -> Pace:
     return Pace(slope, max(0.0, short - few * slope))
 
 
+def seconds_of_iteration(settings: Settings) -> float:
+    """Of the very network that will be trained, right now; what a counted memory adds is left out."""
+    memory = "none" if settings.model.memory == "none" else "learned"
+    return _seconds(settings if settings.model.memory == memory else adjust(settings, memory=memory))
+
+
 def _seconds(settings: Settings) -> float:
     """Of the fastest of a few iterations, forward, backward and step; a first one warms up."""
     from paznja.training.checkpoint import blank

@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from paznja.config import DEFAULT_PROMPTS, Settings, with_budget
 from paznja.corpus.book import Unreadable
@@ -28,14 +28,14 @@ from paznja.run import BookRecord, Run, check_free, free_name
 from paznja.tokenizers import load_tokenizer
 from paznja.training.events import Finished, Saved, Stopping
 
+if TYPE_CHECKING:
+    from paznja.training.estimate import Estimate
+
 Tell = Callable[[Any], None]
 """Is given everything that happens: Reading and Planned from here, then the trainer's events."""
 
 _HOPELESS = 2
 """How many times the machine's memory a training may take by the estimate, which is a rough one, before it is refused."""
-
-USUAL_SHARE = 0.5
-"""Of the matrix product's peak, what an iteration usually reaches (`benchmarks/training.py`)."""
 
 
 @dataclass(frozen=True)
@@ -63,12 +63,15 @@ class Planned:
     """Where it goes on from; 0 for a new run."""
     parameters: int
     memory_bytes: int
-    """About what training will need."""
+    """About what the whole process will have at its largest."""
     available_bytes: int
+    """What it can have, with what it has already."""
     matmul_peak: float
     """Floating-point operations a second of this machine's plain matrix product, measured just now."""
     seconds_per_iteration: float
-    """About: from the peak and the share of it that training usually reaches."""
+    """Measured just now; for a network that takes over a second, or on a GPU, from the peak and the share of it that is usually reached."""
+    iterations: int | None
+    """About how many fit into a budget of minutes; None for a budget of iterations."""
 
 
 def begin(
@@ -187,19 +190,11 @@ def _check_memory(settings: Settings) -> None:
     """TrainingFailed for a training that this machine has far too little memory for: it would swap, or be killed without a word."""
     import psutil
 
+    from paznja.training.estimate import memory_needed
+
     there = psutil.virtual_memory().total + psutil.swap_memory().total
-    if settings.training.device != "cuda" and _memory_needed(settings) > _HOPELESS * there:
+    if settings.training.device != "cuda" and memory_needed(settings) > _HOPELESS * there:
         raise _out_of_memory(settings)
-
-
-def _memory_needed(settings: Settings) -> int:
-    """About how many bytes training will take."""
-    from paznja.training.machine import training_memory
-
-    model, batch = settings.model, settings.training.batch
-    table = model.num_table_parameters()
-    parameters = model.num_parameters() - table
-    return training_memory(parameters, batch, model.context, model.width, model.hidden, model.layers, model.vocabulary, table)
 
 
 def _about(settings: Settings, prepared: Prepared, places: list[Path], held_out: list[Path] | None, *, with_corpus: bool) -> dict[str, Any]:
@@ -300,16 +295,18 @@ def _train(
     """Train under the run's lock, telling everything; out of memory and a full disk become sentences."""
     import torch
 
+    from paznja.training.estimate import estimate
     from paznja.training.trainer import Trainer
 
     tokenizer = load_tokenizer(run.path / "tokenizer.json")
     try:
         with run.locked(), _borrowed(run, corpus), _interruptible(tell) as interrupted:
+            expected = estimate(settings, run, tokenizer)
             trainer = Trainer(run, settings, tokenizer, stop=lambda: interrupted.is_set() or (stop is not None and stop()))
             trainer.prepare_folder()
             if extended is not None:
                 run.extend(extended)
-            tell(_plan(run, settings, prepared, [*remarks, *trainer.remarks]))
+            tell(_plan(run, settings, expected, prepared, [*remarks, *trainer.remarks]))
             for event in trainer.events():
                 try:
                     tell(event)
@@ -345,15 +342,11 @@ def _out_of_memory(settings: Settings) -> TrainingFailed:
     )
 
 
-def _plan(run: Run, settings: Settings, prepared: Prepared | None, remarks: Sequence[str]) -> Planned:
+def _plan(run: Run, settings: Settings, expected: Estimate, prepared: Prepared | None, remarks: Sequence[str]) -> Planned:
     import psutil
 
-    from paznja.training.machine import matmul_peak, set_threads
-
-    model, training = settings.model, settings.training
-    set_threads(training.threads)
-    peak = matmul_peak(training.device)
     position = run.position()
+    minutes = settings.training.minutes
     return Planned(
         run=run,
         settings=settings,
@@ -362,11 +355,12 @@ def _plan(run: Run, settings: Settings, prepared: Prepared | None, remarks: Sequ
         remarks=tuple(remarks),
         cached=prepared.cached if prepared else True,
         from_iteration=position["iteration"] if position else 0,
-        parameters=model.num_parameters(),
-        memory_bytes=_memory_needed(settings),
-        available_bytes=psutil.virtual_memory().available,
-        matmul_peak=peak,
-        seconds_per_iteration=model.operations() * training.batch * model.context / (USUAL_SHARE * peak),
+        parameters=settings.model.num_parameters(),
+        memory_bytes=expected.memory_bytes,
+        available_bytes=psutil.virtual_memory().available + psutil.Process().memory_info().rss,
+        matmul_peak=expected.matmul_peak,
+        seconds_per_iteration=expected.seconds_per_iteration,
+        iterations=None if minutes is None else round(expected.iterations(minutes)),
     )
 
 

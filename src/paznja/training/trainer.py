@@ -23,12 +23,13 @@ from paznja.model.decoder import Decoder
 from paznja.run import Run
 from paznja.tokenizers import Tokenizer
 from paznja.training import checkpoint
-from paznja.training.events import Evaluated, Event, Finished, Paused, Progress, Sampled, Saved, Scoring
-from paznja.training.machine import PRECISIONS, peak_memory
+from paznja.training.events import Evaluated, Event, Finished, Paused, Progress, Rethreaded, Sampled, Saved, Scoring
+from paznja.training.machine import PRECISIONS, peak_memory, thread_candidates
 from paznja.training.material import material_for
 from paznja.training.optimizers import Optimizers
 from paznja.training.progress_log import ProgressLog
 from paznja.training.schedule import Budget, Clock, SamplesBetween, is_row, is_scored, learning_rate_factor
+from paznja.training.threads import Threads
 
 SCORING_SHARE = 0.1
 """All of the held-out books are scored at the end if scoring then takes at most this share of the run; else the fixed part stands."""
@@ -83,6 +84,7 @@ class Trainer:
         self._scores = config.scoring != "none"
         self._choice = Choice(temperature=settings.sampling.temperature)
         self._stopping = False
+        self._threads = self._watched_threads()
         self._slowest_save = 0.0
         self._sound = True
         """Whether the network holds what was learnt last."""
@@ -115,12 +117,17 @@ class Trainer:
             factor = learning_rate_factor(
                 position.iteration + 1 - self.budget.from_iteration, self._fraction(), config.warm_up, config.decay
             )
+            start = time.perf_counter()
             self._iterate(factor)
+            threads = self._threads.took(time.perf_counter() - start)
+            torch.set_num_threads(self._threads.number)
             position.seconds = self._clock.seconds()
             speeds = [*speeds[-30:], (position.seconds, position.characters_seen)]
             progress = self._progress(speeds)
             progress_log.add(progress)
             yield progress
+            if threads is not None:
+                yield Rethreaded(position.iteration, threads)
             asked = yield from self._obey()
             if self._has_row():
                 yield from self._row()
@@ -155,6 +162,12 @@ class Trainer:
         position.characters_seen += characters
         position.windows_drawn = self.material.windows_drawn
         position.iteration += 1
+
+    def _watched_threads(self) -> Threads:
+        """Looked at again while a budget of minutes is spent; one of iterations ends the same bit for bit, and so keeps what it has."""
+        config = self.settings.training
+        watched = config.minutes is not None and config.device == "cpu" and "threads" not in self.settings.asked
+        return Threads(config.threads, thread_candidates() if watched else ())
 
     def _failure(self, iteration: int) -> TrainingFailed:
         return TrainingFailed(

@@ -1,0 +1,88 @@
+"""What is announced before the first iteration: the memory that it will take, how fast it will go, how far the minutes will reach.
+
+Measured on this machine in a second or two; `benchmarks/announced.py` holds it against what comes of it.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+
+import psutil
+
+from paznja.config import Settings
+from paznja.run import Run
+from paznja.tokenizers import Tokenizer
+from paznja.training.dial import LEARNING_SHARE
+from paznja.training.machine import matmul_peak, set_threads, training_memory
+from paznja.training.pace import seconds_of_iteration
+
+USUAL_SHARE = 0.5
+"""Of the matrix product's peak, what an iteration usually reaches (`benchmarks/training.py`)."""
+
+_WORTH_MEASURING = 1.0  # seconds: of iterations that take longer none is tried beforehand
+
+COUNTED_BYTES = 58
+"""A token of the training books, in a counted memory and what is made of it to learn and to score."""
+
+COUNTED_SLOWER = 1.25
+"""An iteration that asks a counted memory takes so many times as long as one that looks into a learned one."""
+
+COUNTED_TIMES = 3.0
+"""All that is done with the books before and beside the iterations takes so many times as long as counting them."""
+
+_SAMPLE_TOKENS = 1_000_000
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """Of a training that is about to begin."""
+
+    memory_bytes: int
+    """Of the whole process at its largest."""
+    seconds_per_iteration: float
+    counting_seconds: float
+    """That a budget of minutes loses to a counted memory."""
+    matmul_peak: float
+    """Floating-point operations a second of this machine's plain matrix product."""
+
+    def iterations(self, minutes: float) -> float:
+        """About how many fit into so many minutes, with all the sampling, scoring and saving."""
+        return max(1.0, (LEARNING_SHARE * 60 * minutes - self.counting_seconds) / self.seconds_per_iteration)
+
+
+def estimate(settings: Settings, run: Run, tokenizer: Tokenizer) -> Estimate:
+    """Of this training; `settings` complete. Times a few iterations, a matrix product and, for a counted memory, some counting."""
+    model, training = settings.model, settings.training
+    set_threads(training.threads)
+    before = psutil.Process().memory_info().rss
+    peak = matmul_peak(training.device)
+    seconds = model.operations() * training.batch * model.context / (USUAL_SHARE * peak)
+    if training.device == "cpu" and seconds < _WORTH_MEASURING:
+        seconds = seconds_of_iteration(settings)
+    counting, counted_bytes = 0.0, 0
+    if model.memory == "counted":
+        ids = run.training_ids()
+        seconds *= COUNTED_SLOWER
+        counting = COUNTED_TIMES * len(ids) * _seconds_to_count_a_token(run, tokenizer, training.threads)
+        counted_bytes = COUNTED_BYTES * len(ids)
+    return Estimate(before + counted_bytes + memory_needed(settings), seconds, counting, peak)
+
+
+def memory_needed(settings: Settings) -> int:
+    """About how many bytes the network and its training will take, beyond the program itself."""
+    model, batch = settings.model, settings.training.batch
+    table = model.num_table_parameters()
+    parameters = model.num_parameters() - table
+    return training_memory(parameters, batch, model.context, model.width, model.hidden, model.layers, model.vocabulary, table)
+
+
+def _seconds_to_count_a_token(run: Run, tokenizer: Tokenizer, threads: int) -> float:
+    from paznja.memory.contexts import Lettering
+    from paznja.memory.counted import CountedMemory
+
+    sample, lettering = run.training_ids()[:_SAMPLE_TOKENS], Lettering.of(tokenizer)
+    CountedMemory.count(sample[:1000], lettering, threads=threads)  # what is compiled is there from now on
+    start = time.perf_counter()
+    CountedMemory.count(sample, lettering, threads=threads)
+    return (time.perf_counter() - start) / len(sample)
