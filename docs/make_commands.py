@@ -17,7 +17,7 @@ FILE = Path(__file__).with_name("commands.md")
 WIDTH = 96
 """Of the help, in characters, however wide the terminal is that this script runs in."""
 
-ORDER = ("demo", "books", "train", "resume", "generate", "next", "evaluate", "runs", "cache")
+ORDER = ("demo", "books", "train", "resume", "generate", "next", "evaluate", "curve", "runs", "cache")
 """The commands as somebody new meets them; one that is missing here comes last."""
 
 OPENING = """\

@@ -38,6 +38,7 @@ paznja trains a small GPT on your own books, on this machine, and lets you watch
   paznja runs                           what has been trained
   paznja generate NAME "..."            let a trained model write on; without a text, from its own beginning
   paznja next NAME "..."                which characters it expects next
+  paznja curve NAME                     how it learnt, as a curve
   paznja evaluate NAME ~/Other          how well it knows books that it never saw
   paznja resume NAME                    go on with a run that was stopped
   paznja help COMMAND                   everything about a command"""
@@ -418,6 +419,26 @@ def evaluate(name: str, books: tuple[Path, ...], as_json: bool, latest: bool, ou
     terminal.print_evaluation(evaluation, as_json=as_json)
     terminal.print_unreadable(evaluation.unreadable)
     return SOME_UNREADABLE if evaluation.unreadable else 0
+
+
+@commands.command()
+@click.argument("name")
+@click.option(
+    "--against", type=click.Choice(["time", "iterations"]), default="time", show_default=True, help="What the horizontal axis shows."
+)
+@click.option("--log", is_flag=True, help="Make the horizontal axis logarithmic: the beginning, where most is learnt, gets more room.")
+@click.option("--json", "as_json", is_flag=True, help='Print {"name": ..., "history": [...]}, the numbers, instead of a drawing.')
+@out_option
+def curve(name: str, against: str, log: bool, as_json: bool, out: Path) -> None:
+    """Draw how the run NAME learns: bits per character against the time of training, finished or still training.
+
+    The line is the text that it learns from, averaged over the last iterations; the points are held-out text, measured at rows of the
+    table. Fewer bits are better. Where the points rise while the line falls, it learns by heart.
+    """
+    from paznja import api, terminal
+
+    run = api.open_run(name, out=out)
+    terminal.print_curve(run.name, run.state, run.history, time=against == "time", log=log, as_json=as_json)
 
 
 @commands.command()
