@@ -278,6 +278,19 @@ def test_evaluation_of_other_books_gives_a_figure_a_book_and_one_in_all(trained:
         paznja.open_run(trained).evaluate(shelf / "scan.txt")
 
 
+def test_evaluation_knows_the_books_that_were_learnt_by_their_content(trained: Path, tmp_path: Path, some_stories: list[Path]):
+    run = paznja.open_run(trained)
+    held_out = {book.file for book in run.run.books() if book.held_out}
+    shelf = tmp_path / "shelf"
+    shelf.mkdir()
+    for story in some_stories:
+        shutil.copy(story, shelf / f"renamed {story.name}")
+    (shelf / "new.txt").write_text("Ово је нова књига. " * 100, encoding="utf-8")
+    learnt = {book.file.removeprefix("renamed "): book.learnt for book in run.evaluate(shelf).books}
+    assert learnt == {"new.txt": False, **{story.name: story.name not in held_out for story in some_stories}}
+    assert not any(book.learnt for book in run.evaluate().books)
+
+
 def test_run_folder_that_was_copied_elsewhere_works_without_its_books(trained: Path, tmp_path: Path):
     moved = Path(shutil.copytree(trained, tmp_path / "elsewhere" / "renamed"))
     before = paznja.open_run(trained).generate("Ово ", 20)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import subprocess
@@ -11,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from paznja.cli import main
+from paznja.run import Run
 
 
 def call(*arguments: str | Path) -> int:
@@ -200,3 +202,21 @@ def test_a_reader_that_wants_no_more_is_a_quiet_end(arguments: list[str], unbuff
     finally:
         os.close(into)
     assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_evaluate_says_which_books_were_learnt(
+    trained: Path, tmp_path: Path, some_stories: list[Path], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setenv("COLUMNS", "100")
+    learnt = next(story for story in some_stories if story.name in {book.file for book in Run(trained).books() if not book.held_out})
+    new = tmp_path / "new.txt"
+    new.write_text("Ово је нова књига. " * 100, encoding="utf-8")
+    assert call("evaluate", trained, learnt, new) == 0
+    said = capsys.readouterr().out
+    assert sum(line.rstrip().endswith("learnt") for line in said.splitlines()) == 1
+    assert "The run learnt from 1 of these 2 books" in said
+    assert call("evaluate", trained, learnt, new, "--json") == 0
+    by_file = {book["file"]: book["learnt"] for book in json.loads(capsys.readouterr().out)["books"]}
+    assert by_file == {learnt.name: True, "new.txt": False}
+    assert call("evaluate", trained, new) == 0
+    assert "learnt" not in capsys.readouterr().out

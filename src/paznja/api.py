@@ -52,6 +52,8 @@ class BookScore:
     file: str
     characters: int
     bits_per_character: float
+    learnt: bool = False
+    """Whether the run learnt from this very file, or from a part of it: then the figure says nothing of text that it never saw."""
 
 
 @dataclass(frozen=True)
@@ -184,6 +186,7 @@ class TrainedRun:
     def evaluate(self, books: Places | None = None, *, on_scored: Callable[[int, int], None] | None = None) -> Evaluation:
         """Bits per character on these books, or on the run's own held-out ones; `on_scored(done, total)` counts tokens.
 
+        Books that it learnt from are scored too, and marked `learnt`; they are known by their files' SHA-256.
         Raises NoBooks where nothing could be read.
         """
         from paznja.evaluation.bits_per_character import bits_of_texts
@@ -196,10 +199,13 @@ class TrainedRun:
         if books is None:
             records = [book for book in self.run.books() if book.held_out]
             scored = [(book.title, book.author, book.file, book.characters) for book in records]
+            learnt = [False] * len(records)
             texts = self.run.held_out_ids()
         else:
             found, unreadable = read_books(_paths(books), config=self._reading())
             scored = [(book.title, book.author, book.file, book.characters) for book in found]
+            trained_on = {book.sha256 for book in self.run.books() if not book.held_out}
+            learnt = [book.sha256 in trained_on for book in found]
             texts = [tokenizer.encode(book.text) for book in found]
         memory = load_memory(self.run)
         remembered = None
@@ -209,7 +215,9 @@ class TrainedRun:
             remembered = Remembered(memory, tokenizer.newline, texts, threads=num_cores())
         model = load_model(self.run, latest=self._latest)
         bits = bits_of_texts(model, texts, tokenizer.newline, remembered=remembered, on_scored=on_scored)
-        scores = tuple(BookScore(*about, bits_per_character=b / about[3]) for about, b in zip(scored, bits, strict=True))
+        scores = tuple(
+            BookScore(*about, bits_per_character=b / about[3], learnt=known) for about, b, known in zip(scored, bits, learnt, strict=True)
+        )
         characters = sum(book.characters for book in scores)
         return Evaluation(sum(bits) / characters, characters, scores, unreadable)
 

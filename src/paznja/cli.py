@@ -409,7 +409,7 @@ def evaluate(name: str, books: tuple[Path, ...], as_json: bool, latest: bool, ou
     """Bits per character of the run NAME on BOOKS that it never saw, a line a book and in all.
 
     Without BOOKS, on the run's own held-out ones. Fewer bits are better: 0 would be knowing the text by heart, and about 5
-    guessing letters blindly.
+    guessing letters blindly. A book that the run learnt from is marked as learnt; its figure says little.
     """
     from paznja import api, terminal
 

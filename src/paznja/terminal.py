@@ -315,10 +315,18 @@ def print_evaluation(evaluation: Evaluation, *, as_json: bool) -> None:
         table.add_column(title, overflow="fold")
     for title in ("characters", "bits per character"):
         table.add_column(title, justify="right", no_wrap=True)
+    num_learnt = sum(book.learnt for book in evaluation.books)
+    if num_learnt:
+        table.add_column("", no_wrap=True)
     for book in evaluation.books:
-        table.add_row(Text(book.title), Text(book.author), f"{book.characters:,}", f"{book.bits_per_character:.3f}")
+        mark = ("learnt" if book.learnt else "",) if num_learnt else ()
+        table.add_row(Text(book.title), Text(book.author), f"{book.characters:,}", f"{book.bits_per_character:.3f}", *mark)
     table.add_row("in all", "", f"{evaluation.characters:,}", f"{evaluation.bits_per_character:.3f}", style="bold")
     Console(highlight=False).print(table)
+    if num_learnt:
+        total = len(evaluation.books)
+        which = "this book" if total == 1 else "all of these books" if num_learnt == total else f"{num_learnt} of these {total} books"
+        print(f"The run learnt from {which}: only books that it never saw show how well it knows the language.")
 
 
 def print_curve(
