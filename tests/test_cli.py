@@ -7,6 +7,7 @@ import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -124,6 +125,120 @@ def test_removing_a_link_to_a_run_deletes_nothing(trained: Path, tmp_path: Path,
     assert "is a link" in capsys.readouterr().err
     assert trained.is_symlink()
     assert (elsewhere / "run.toml").is_file()
+
+
+# --- wild values for the other commands ---------------------------------------------------------------------------------------------
+
+SWEEP = [
+    (["books", "missing"], 1),
+    (["books", "empty"], 1),
+    (["books", ""], 2),
+    (["books", "a\0b"], 2),
+    (["books", LONG], 1),
+    (["books", "zero.txt"], 1),
+    (["books", "dead.txt"], 1),
+    (["books", "bad.epub"], 1),
+    (["books", "own", "bad.epub"], 3),
+    (["books", "own", "--show", "nothing"], 2),
+    (["books", "own", "--out", "own"], 2),
+    (["books", "own", "--out", ""], 2),
+    (["books", "own", "--out", "zero.txt/x"], 1),
+    (["books", "own", "--out", LONG], 1),
+    (["books", "own", "--script", "runes"], 2),
+    (["books", "own", "--without", ""], 2),
+    (["books", "own", "--held-out", "missing"], 1),
+    (["books", "own", "--held-out", "own"], 1),
+    (["books", "own", "--cache", "zero.txt"], 1),
+    (["books", "own", "--cache", "a\0b"], 2),
+    (["books", "fetch", "nothing"], 2),
+    (["books", "fetch", LONG], 2),
+    (["books", "fetch", "eltec-srp", "--from", "nonsense"], 2),
+    (["books", "fetch", "eltec-srp", "--from", "http://[::1/"], 2),
+    (["books", "fetch", "eltec-srp", "--from", "file:///etc"], 2),
+    (["books", "fetch", "eltec-srp", "--from", "http://127.0.0.1:9", "--into", "zero.txt"], 1),
+    (["books", "fetch", "eltec-srp", "--from", "http://127.0.0.1:9", "--into", ""], 2),
+    (["evaluate", "most", "missing"], 1),
+    (["evaluate", "most", ""], 2),
+    (["evaluate", "most", "empty"], 1),
+    (["evaluate", "most", "zero.txt"], 1),
+    (["evaluate", "most", "new.txt", "zero.txt"], 3),
+    (["evaluate", "most", "new.txt", "--out", "zero.txt"], 1),
+    (["evaluate", "most", "emoji.txt"], 0),
+    (["next", "most", ""], 2),
+    (["next", "most", "\0"], 0),
+    (["next", "most", "\udcff"], 0),
+    (["next", "most", "мост", "--top", "0"], 2),
+    (["next", "most", "мост", "--top", str(10**30)], 0),
+    (["next", "most", "мост", "--steps", "-1"], 2),
+    (["next", "most", "мост", "--out", LONG], 1),
+    (["next", "most", "мост", "--out", ""], 2),
+    (["resume", "most", "--minutes", "nan"], 2),
+    (["resume", "most", "--minutes", "0"], 2),
+    (["resume", "most", "--minutes", "inf"], 2),
+    (["resume", "most", "--iterations", "0"], 2),
+    (["resume", "most", "--iterations", "1", "--minutes", "1"], 2),
+    (["resume", "most", "--books", "missing"], 1),
+    (["resume", "most", "--books", ""], 2),
+    (["resume", "most", "--iterations", "1", "--books", "new.txt"], 1),
+    (["resume", "most", "--iterations", "1", "--cache", ""], 2),
+    (["cache", "--cache", ""], 2),
+    (["cache", "--cache", "missing"], 0),
+    (["cache", "--cache", LONG], 1),
+    (["cache", "--clear", "--cache", "missing"], 2),
+    (["cache", "--clear", "--yes", "--cache", "zero.txt"], 0),
+    (["cache", "extra"], 2),
+    (["curve", "nothing"], 1),
+    (["curve", LONG], 1),
+    (["curve", "most", "--against", "love"], 2),
+    (["curve", "most", "--out", ""], 2),
+    (["curve", "odd"], 0),
+    (["curve", "odd", "--json"], 0),
+    (["curve", "odd", "--log", "--against", "iterations"], 0),
+    (["completion", "tcsh"], 2),
+    (["completion"], 2),
+    (["runs", "--out", "zero.txt"], 0),
+]
+
+
+@pytest.fixture
+def desk(tmp_path: Path, trained: Path, books: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder to be in, with books, runs and what is neither."""
+    books.rename(tmp_path / "own")
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "zero.txt").touch()
+    (tmp_path / "bad.epub").write_bytes(b"PK\x03\x04 and so on")
+    (tmp_path / "new.txt").write_text("Ово је нова књига. " * 100, encoding="utf-8")
+    (tmp_path / "emoji.txt").write_text("😀漢字" * 300, encoding="utf-8")
+    if os.name == "posix":
+        (tmp_path / "dead.txt").symlink_to("nowhere")
+    odd = Path(shutil.copytree(trained, trained.with_name("odd")))
+    with (odd / "metrics.jsonl").open("a", encoding="utf-8") as lines:
+        lines.write('{"iteration": "soon"}\n{"iteration": 7}\n[]\n{"iteration": 8, "seconds": 1e999, "held_out": NaN}\n{cut')
+    with (odd / "progress.jsonl").open("a", encoding="utf-8") as lines:
+        lines.write(
+            '{"iteration": 41, "seconds": NaN, "training_bits": 2, "characters_seen": 0, "characters_per_second": 0}\n'
+            '{"iteration": 42, "seconds": 9, "training_bits": NaN, "characters_seen": 0, "characters_per_second": 0}\n'
+        )
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("PAZNJA_CACHE", str(tmp_path / "cache"))
+    return tmp_path
+
+
+@pytest.mark.parametrize(("arguments", "code"), SWEEP, ids=lambda value: " ".join(value)[:60] if isinstance(value, list) else str(value))
+def test_a_wild_value_ends_in_its_exit_code_and_a_sentence(arguments: list[str], code: int, desk: Path, capsys: pytest.CaptureFixture[str]):
+    runs = {path for path in (desk / "runs").rglob("*") if path.is_file()}
+    assert call(*arguments) == code
+    said = capsys.readouterr().err
+    assert ("Error: " in said) == (code in (1, 2))
+    assert {path for path in (desk / "runs").rglob("*") if path.is_file()} >= runs
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="pipes have no names elsewhere")
+@pytest.mark.parametrize("command", [["books"], ["evaluate", "most"], ["train", "--iterations", "1"]], ids=lambda command: command[0])
+def test_a_pipe_is_not_waited_for(command: list[str], desk: Path, command_line: Callable[..., subprocess.Popen[str]]):
+    os.mkfifo(desk / "pipe.txt")
+    said, _ = command_line(*command, "pipe.txt").communicate(timeout=60)
+    assert "not an ordinary file" in said
 
 
 # --- forgiveness ----------------------------------------------------------------------------------------------------------------------

@@ -8,6 +8,7 @@ run.next("убица је ")
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -114,20 +115,12 @@ class TrainedRun:
         Each has iteration, seconds, training, held_out, characters_seen, characters_per_second. `training` is on the latest batches,
         smoothed, or, in an evaluation, on a fixed part of the training books. What was not measured is None.
         """
-        progress = [
-            {
-                "iteration": line["iteration"],
-                "seconds": line["seconds"],
-                "training": line["training_bits"],
-                "held_out": None,
-                "characters_seen": line["characters_seen"],
-                "characters_per_second": line["characters_per_second"],
-            }
-            for line in self.run.progress()
-        ]
-        names = ("iteration", "seconds", "training", "held_out", "characters_seen")
-        scored = [{**{name: line.get(name) for name in names}, "characters_per_second": None} for line in self.run.metrics()]
-        return sorted([*progress, *scored], key=lambda line: line["iteration"])
+        progress = [{**line, "training": line["training_bits"]} for line in self.run.progress()]
+        scored = [{**line, "characters_per_second": None} for line in self.run.metrics()]
+        names = ("iteration", "seconds", "training", "held_out", "characters_seen", "characters_per_second")
+        lines = [{name: _finite(line.get(name)) for name in names} for line in [*progress, *scored]]
+        placed = [line for line in lines if line["iteration"] is not None and line["seconds"] is not None]
+        return sorted(placed, key=lambda line: line["iteration"])
 
     @property
     def model(self) -> Transformer:
@@ -395,6 +388,11 @@ def _paths(places: Places) -> list[Path]:
     """Where the places are; the name of a shelf that was fetched stands for its folder, unless there is a file of that name."""
     paths = [Path(places)] if isinstance(places, str | Path) else [Path(place) for place in places]
     return [path if os.path.exists(path) else fetched_folder(str(path)) or path for path in paths]
+
+
+def _finite(value: object) -> int | float | None:
+    """The number, or None for what is none: a file that was damaged or written by hand may hold anything."""
+    return value if isinstance(value, int | float) and math.isfinite(value) else None
 
 
 def _ignore(event: object) -> None:

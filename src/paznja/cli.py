@@ -63,14 +63,22 @@ class Decimal(click.types.FloatParamType):
         return number
 
 
-DECIMAL = Decimal()
+class Place(click.Path):
+    """A file or a folder, there or not yet. An empty one is no place, though Python takes it for the current folder."""
 
-out_option = click.option(
-    "--out", type=click.Path(path_type=Path), default=Path("runs"), show_default=True, help="The folder that the runs are in."
-)
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        if not str(value) or "\0" in str(value):
+            self.fail("it is empty; name a file or a folder." if not str(value) else "no file can be called so.", param, ctx)
+        return super().convert(value, param, ctx)
+
+
+DECIMAL = Decimal()
+PLACE = Place(path_type=Path)
+
+out_option = click.option("--out", type=PLACE, default=Path("runs"), show_default=True, help="The folder that the runs are in.")
 cache_option = click.option(
     "--cache",
-    type=click.Path(path_type=Path),
+    type=PLACE,
     envvar="PAZNJA_CACHE",
     show_envvar=True,
     help="The folder for prepared books; the user's cache folder otherwise.",
@@ -92,11 +100,9 @@ without_option = click.option(
     help="Switch off a rule of cleaning, by its name; may be given several times.",
 )
 strict_option = click.option("--strict", is_flag=True, help="Stop at the first file that cannot be read, instead of going on without it.")
-held_out_option = click.option(
-    "--held-out", multiple=True, type=click.Path(path_type=Path), help="Measure on this file; may be given several times."
-)
+held_out_option = click.option("--held-out", multiple=True, type=PLACE, help="Measure on this file; may be given several times.")
 name_argument = click.argument("name", shell_complete=run_names)
-books_argument = click.argument("books", nargs=-1, required=True, type=click.Path(path_type=Path))
+books_argument = click.argument("books", nargs=-1, required=True, type=PLACE)
 
 
 class ReaderLeft(Exception):
@@ -319,7 +325,7 @@ def _train(
 @name_argument
 @click.option("--minutes", type=DECIMAL, help="Go on for so many minutes more.")
 @click.option("--iterations", type=int, help="Go on for so many iterations more.")
-@click.option("--books", multiple=True, type=click.Path(path_type=Path), help="Where the books are now, if they have moved.")
+@click.option("--books", multiple=True, type=PLACE, help="Where the books are now, if they have moved.")
 @out_option
 @cache_option
 @quiet_option
@@ -411,7 +417,7 @@ def next_(name: str, prompt: str, top: int, steps: int, latest: bool, out: Path)
 
 @commands.command()
 @name_argument
-@click.argument("books", nargs=-1, type=click.Path(path_type=Path))
+@click.argument("books", nargs=-1, type=PLACE)
 @click.option(
     "--json", "as_json", is_flag=True, help='Print {"bits_per_character": ..., "characters": ..., "books": [...]} instead of a table.'
 )
@@ -530,10 +536,8 @@ def books_group() -> None:
 
 
 @books_group.command(name="", cls=Nameless, hidden=True)
-@click.argument("books", nargs=-1, required=True, type=click.Path(path_type=Path), shell_complete=files_or_fetch)
-@click.option(
-    "--out", type=click.Path(path_type=Path), help="Write the text into this new folder, a file a book, exactly as training sees it."
-)
+@click.argument("books", nargs=-1, required=True, type=PLACE, shell_complete=files_or_fetch)
+@click.option("--out", type=PLACE, help="Write the text into this new folder, a file a book, exactly as training sees it.")
 @click.option("--show", metavar="TITLE", help="One book: what was left out or mended in it and why, with examples.")
 @click.option("--json", "as_json", is_flag=True, help="Print everything as JSON instead of a table.")
 @held_out_option
@@ -568,7 +572,7 @@ def books(books: tuple[Path, ...], out: Path | None, show: str | None, as_json: 
 @books_group.command()
 @click.argument("shelf", required=False, shell_complete=shelf_names)
 @click.option("--from", "base", metavar="ADDRESS", envvar="PAZNJA_FETCH_FROM", show_envvar=True, help="Another address to fetch from.")
-@click.option("--into", "folder", type=click.Path(path_type=Path), help="The folder for the books; the user's data folder otherwise.")
+@click.option("--into", "folder", type=PLACE, help="The folder for the books; the user's data folder otherwise.")
 @quiet_option
 def fetch(shelf: str | None, base: str | None, folder: Path | None, quiet: bool) -> None:
     """Download the free books called SHELF, verify every file, and go on where the last time stopped.

@@ -115,7 +115,11 @@ def known_shelf(name: str) -> Shelf:
 
 
 def _address(base: str) -> str:
-    if urlsplit(base).scheme not in ("http", "https") or not urlsplit(base).hostname:
+    try:
+        parts = urlsplit(base)
+    except ValueError:  # as of a bracket that is not closed
+        parts = None
+    if parts is None or parts.scheme not in ("http", "https") or not parts.hostname:
         raise WrongUse(f"{base} is not an address to fetch books from; give one that begins with https://")
     return base.rstrip("/") + "/"
 

@@ -49,12 +49,14 @@ def passed_over(places: Iterable[Path]) -> list[str]:
 
 
 def file_fingerprints(paths: Iterable[Path]) -> list[tuple[Path, str]]:
-    """Each file's SHA-256 in hexadecimal, in the order given; empty for a file that cannot be opened."""
+    """Each file's SHA-256 in hexadecimal, in the order given; empty for what cannot be opened or is no file."""
     return [(path, _sha256(path)) for path in paths]
 
 
 def _sha256(path: Path) -> str:
     try:
+        if not path.is_file():  # to open a pipe is to wait for its writer
+            return ""
         with path.open("rb") as file:
             return hashlib.file_digest(file, "sha256").hexdigest()
     except OSError:
