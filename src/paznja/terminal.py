@@ -347,7 +347,7 @@ def print_curve(
     lines = draw(training, held_out, width=console.width, time=time, log=log, ascii_only=not _has_letters("⠤●┤"))
     if not lines:
         raise RunError(f"The run {name!r} has nothing to draw yet: its curve begins with its first iterations.")
-    print(one_line(f"{name} ({state}): {history[-1]['iteration']:,} iterations in {duration(history[-1]['seconds'])}"))
+    print(one_line(f"{name} ({state}): {counted(history[-1]['iteration'], 'iteration')} in {duration(history[-1]['seconds'])}"))
     for line in lines:
         print(line)
 
