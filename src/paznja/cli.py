@@ -421,11 +421,12 @@ def evaluate(name: str, books: tuple[Path, ...], as_json: bool, latest: bool, ou
 
 
 @commands.command()
-@click.option("--remove", metavar="NAME", help="Delete this run and all that is in its folder; asks first.")
+@click.option("--remove", metavar="NAME", help="Delete this run; asks first. Files in its folder that paznja did not make stay.")
 @click.option("--yes", is_flag=True, help="Do not ask.")
 @out_option
 def runs(remove: str | None, yes: bool, out: Path) -> None:
     """List what has been trained: name, state, books, iterations, time, bits per character, last sample."""
+    from paznja.corpus.printable import printable
     from paznja.run import Run, all_runs
     from paznja.terminal import print_runs
 
@@ -436,8 +437,9 @@ def runs(remove: str | None, yes: bool, out: Path) -> None:
     if run.path.is_symlink():
         raise RunError(f"{run.path} is a link to a folder elsewhere, and nothing was deleted: remove the run where it is.")
     if yes or click.confirm(f"Delete {run.path} with its weights and samples?"):
-        run.remove()
-        click.echo(f"{run.path} is deleted.")
+        stays = run.remove()
+        others = f" In its folder stays what paznja did not make: {', '.join(printable(path.name) for path in stays)}." if stays else ""
+        click.echo(f"The run {run.path} is deleted.{others}")
 
 
 @commands.command()

@@ -17,6 +17,10 @@ class WrongUse(PaznjaError):
     exit_code = 2
 
 
+class NameTaken(WrongUse):
+    """A name for a new run that another folder has."""
+
+
 class UnreadableBook(PaznjaError):
     """One file that could not be read as a book; the message is the reason alone, without the file's name."""
 

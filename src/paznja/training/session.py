@@ -20,7 +20,7 @@ from paznja.config import DEFAULT_PROMPTS, Settings, with_budget
 from paznja.corpus.book import Unreadable
 from paznja.corpus.finding import passed_over
 from paznja.disk import is_disk_full, link_or_copy, writing_to
-from paznja.errors import BooksChanged, NoBooks, RunError, TrainingFailed
+from paznja.errors import BooksChanged, NameTaken, NoBooks, RunError, TrainingFailed
 from paznja.generation import fit_prompt
 from paznja.openmp import wait_briefly
 from paznja.preparing import Prepared, describe_files, passing_cache, prepare
@@ -107,7 +107,7 @@ def begin(
         remarks = [*passed_over(places), *prepared.remarks, *remarks]
         about = _about(settings, prepared, places, held_out, with_corpus=with_corpus)
         with writing_to(out, "--out"):
-            run = Run.create(out, name or _default_name(out, places), about, prepared.folder, with_corpus=with_corpus)
+            run = _create(out, name, places, about, prepared.folder, with_corpus=with_corpus)
         corpus = None if with_corpus else prepared.folder / "corpus.bin"
         _train(run, settings, tell, prepared=prepared, corpus=corpus, remarks=remarks, stop=stop)
     return run
@@ -148,9 +148,19 @@ def go_on(
         _train(run, settings, tell, corpus=corpus, extended=extended, remarks=remarks, stop=stop)
 
 
+def _create(out: Path, name: str | None, places: list[Path], about: dict[str, Any], prepared: Path, *, with_corpus: bool) -> Run:
+    """A new run of this name. Without one the program picks it, and another where a training that begins in this moment has it already."""
+    while True:
+        try:
+            return Run.create(out, name or _default_name(out, places), about, prepared, with_corpus=with_corpus)
+        except NameTaken:
+            if name is not None:
+                raise
+
+
 def _default_name(out: Path, places: list[Path]) -> str:
     """The first place's name, the day and a number: Books-2026-11-22-1."""
-    stem = "".join(c for c in (places[0].resolve().stem or "run") if c.isalnum() or c in " -_").strip(" .")[:60]
+    stem = "".join(c for c in (places[0].resolve().stem or "run") if c.isalnum() or c in " -_")[:60].strip(" -")
     return free_name(out, f"{stem or 'run'}-{datetime.date.today().isoformat()}", first=1)
 
 
