@@ -516,19 +516,20 @@ def books(books: tuple[Path, ...], out: Path | None, show: str | None, as_json: 
     """
     from paznja import api, books_table, terminal
     from paznja.corpus.finding import passed_over
-    from paznja.preparing import remarks_on
+    from paznja.preparing import remarks_on, using
 
     options["script"] = options["script"] or "auto"
-    with terminal.reading_bar(shown=not as_json) as on_read:
-        corpus = api.read_shelf(list(books), held_out=list(held_out) or None, on_read=on_read, **options)
-    terminal.print_unreadable(corpus.unreadable)
-    if show is not None:
-        books_table.print_book(corpus.find(show))
-    else:
-        books_table.print_books(corpus, [*passed_over(books), *remarks_on(corpus)], as_json=as_json)
-    if out is not None:
-        written = api.write_texts(corpus, out)
-        click.echo(f"{written:,} {'file' if written == 1 else 'files'} written to {out}.", err=as_json)
+    with using(options["cache"]):  # the books' texts stay in the cache until they are printed and written
+        with terminal.reading_bar(shown=not as_json) as on_read:
+            corpus = api.read_shelf(list(books), held_out=list(held_out) or None, on_read=on_read, **options)
+        terminal.print_unreadable(corpus.unreadable)
+        if show is not None:
+            books_table.print_book(corpus.find(show))
+        else:
+            books_table.print_books(corpus, [*passed_over(books), *remarks_on(corpus)], as_json=as_json)
+        if out is not None:
+            written = api.write_texts(corpus, out)
+            click.echo(f"{written:,} {'file' if written == 1 else 'files'} written to {out}.", err=as_json)
     return SOME_UNREADABLE if corpus.unreadable else 0
 
 
