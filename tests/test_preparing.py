@@ -428,6 +428,51 @@ def test_a_stranger_where_the_books_should_go_is_left_and_named(books: Path, cac
     assert [path.name for path in folder.iterdir()] == ["pismo.txt"]
 
 
+@pytest.mark.parametrize("content", ["[]", '{"fingerprint": "other"}'])
+def test_a_strangers_file_that_is_called_like_a_prepared_shelfs_is_left_and_named(books: Path, cache: Path, content: str):
+    folder = prepare([books], cache=cache).folder
+    (folder / "prepared.json").write_text(content, encoding="utf-8")
+    with pytest.raises(TrainingFailed, match="not of paznja's making"):
+        prepare([books], cache=cache)
+    assert (folder / "prepared.json").read_text(encoding="utf-8") == content
+    assert len(list(folder.iterdir())) == 4
+
+
+@pytest.mark.parametrize("content", ["", "{", "\0"])
+def test_a_damaged_shelf_in_the_cache_is_prepared_anew(books: Path, cache: Path, content: str):
+    first = prepare([books], cache=cache)
+    (first.folder / "prepared.json").write_text(content, encoding="utf-8")
+    second = prepare([books], cache=cache)
+    assert not second.cached
+    assert texts(second)
+
+
+def test_a_folder_in_the_place_of_a_prepared_shelfs_file_is_left(books: Path, cache: Path):
+    folder = prepare([books], cache=cache).folder
+    (folder / "prepared.json").unlink()
+    (folder / "prepared.json" / "Pisma").mkdir(parents=True)
+    with pytest.raises(TrainingFailed, match="not of paznja's making"):
+        prepare([books], cache=cache)
+    assert folder in clear_cache(cache)
+    assert (folder / "prepared.json" / "Pisma").is_dir()
+
+
+def test_a_shelf_whose_ids_were_cut_off_is_prepared_anew(books: Path, cache: Path):
+    first = prepare([books], cache=cache)
+    whole = (first.folder / "corpus.bin").read_bytes()
+    (first.folder / "corpus.bin").write_bytes(whole[:-2])
+    assert (prepare([books], cache=cache).folder / "corpus.bin").read_bytes() == whole
+
+
+@pytest.mark.parametrize("file", ["corpus.bin", "corpus.json", "tokenizer.json"])
+def test_a_shelf_that_lost_a_file_is_prepared_anew(books: Path, cache: Path, file: str):
+    first = prepare([books], cache=cache)
+    (first.folder / file).unlink()
+    second = prepare([books], cache=cache)
+    assert not second.cached
+    assert texts(second)
+
+
 def test_what_a_killed_process_left_goes_when_the_cache_is_trimmed(books: Path, cache: Path):
     folder = prepare([books], cache=cache).folder
     left = cache / f".{folder.name}.999999999.new"

@@ -29,7 +29,7 @@ from paznja.corpus.pieces import pieces
 from paznja.corpus.shelf import refuse
 from paznja.corpus.store import READING_VERSION, Store, is_kept, is_store_file
 from paznja.disk import remove_known, write_atomically, writing_to
-from paznja.errors import CacheInUse, TrainingFailed
+from paznja.errors import CacheInUse, RunError, TrainingFailed
 from paznja.run import BookRecord, read_books_json, write_books_json
 from paznja.sharing import gate, is_sharing_file, is_used_by_others, remove_gate, used
 from paznja.tokenizers import learn_tokenizer
@@ -112,9 +112,8 @@ def prepare(
     folder = cache / fingerprint
     making = cache / f".{fingerprint}.{os.getpid()}.new"
     with using(cache):
-        if (folder / "prepared.json").is_file():
-            os.utime(folder)
-            prepared = _read(folder, cached=True)
+        prepared = _found(folder)
+        if prepared is not None:
             if strict:
                 refuse(prepared.unreadable)
             return prepared
@@ -349,12 +348,29 @@ def _is_prepared(folder: Path) -> bool:
         about = json.loads((folder / "prepared.json").read_text(encoding="utf-8"))
     except (FileNotFoundError, ValueError):  # damaged, but all names are the program's
         return True
+    except OSError:  # a folder of this name
+        return False
     return isinstance(about, dict) and about.get("fingerprint") == folder.name
+
+
+def _found(folder: Path) -> Prepared | None:
+    """What was prepared in this folder; None where nothing was, or what is there is damaged or not the program's."""
+    try:
+        if folder.is_symlink() or not folder.is_dir() or not _is_prepared(folder):
+            return None
+        prepared = _read(folder, cached=True)
+        tokens = sum(book.tokens for book in prepared.books)
+        if (folder / "corpus.bin").stat().st_size != 2 * tokens or not (folder / "tokenizer.json").is_file():
+            return None
+        os.utime(folder)
+    except (OSError, ValueError, KeyError, TypeError, RunError):
+        return None
+    return prepared
 
 
 def _put_in_place(making: Path, folder: Path) -> None:
     """Unless another process that read the same books was quicker: its data are the same, and it may be using them."""
-    if (folder / "prepared.json").is_file():
+    if _found(folder) is not None:
         return
     if os.path.lexists(folder):
         if folder.is_symlink() or not folder.is_dir() or not _is_prepared(folder):
@@ -363,7 +379,7 @@ def _put_in_place(making: Path, folder: Path) -> None:
     try:
         os.replace(making, folder)
     except OSError:
-        if not (folder / "prepared.json").is_file():
+        if _found(folder) is None:
             raise
 
 
