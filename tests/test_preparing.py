@@ -473,6 +473,34 @@ def test_a_shelf_that_lost_a_file_is_prepared_anew(books: Path, cache: Path, fil
     assert texts(second)
 
 
+def test_only_a_log_that_begins_like_one_is_removed(cache: Path, tmp_path: Path):
+    log = cache / "reading-errors.log"
+    cache.mkdir()
+    log.write_text("Драга мама", encoding="utf-8")
+    assert clear_cache(cache) == [log]
+    log.unlink()
+    diary = tmp_path / "diary.txt"
+    diary.touch()
+    log.symlink_to(diary)
+    assert clear_cache(cache) == [log]
+    log.unlink()
+    log.write_text("2026-11-22 10:00:00  paznja 1.0, Python 3.11\nbook.epub\n", encoding="utf-8")
+    assert clear_cache(cache) == []
+
+
+def test_what_is_left_goes_also_where_another_process_has_got_the_number(books: Path, cache: Path):
+    folder = prepare([books], cache=cache).folder
+    left = [cache / f".{folder.name}.{os.getpid()}.new", cache / f".passing.{os.getpid()}.0123abcd.new"]
+    shutil.copytree(folder, left[0])
+    prepare([books], cache=left[1])
+    trim_cache(cache, 10**12)
+    assert all(it.exists() for it in left)
+    for it in left:
+        os.utime(it, (1_000, 1_000))  # before this process began
+    trim_cache(cache, 10**12)
+    assert not any(it.exists() for it in left)
+
+
 def test_what_a_killed_process_left_goes_when_the_cache_is_trimmed(books: Path, cache: Path):
     folder = prepare([books], cache=cache).folder
     left = cache / f".{folder.name}.999999999.new"

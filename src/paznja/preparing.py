@@ -23,6 +23,7 @@ import psutil
 from paznja.config import ReadingConfig
 from paznja.corpus.book import Book, Unreadable
 from paznja.corpus.corpus import Corpus, read_corpus
+from paznja.corpus.faults import LOG
 from paznja.corpus.finding import file_fingerprints, find_files
 from paznja.corpus.ledger import check_rules
 from paznja.corpus.pieces import pieces
@@ -43,7 +44,11 @@ CACHE_BYTES = 2_000_000_000
 BOOKS = "books"
 """The folder in the cache with the books that were read, a file at a time."""
 
-_READ_ERRORS = "reading-errors.log"
+_LOG_BEGINS = re.compile(rb"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d  paznja |\Z")
+"""How `corpus/faults.py` begins an entry; a log that was begun anew and then cut off is empty."""
+
+_CLOCKS_DIFFER = 10.0
+"""Seconds by which a process's creation time, which is counted from the machine's start, and the clock of the disk may differ."""
 
 _TAG = "CACHEDIR.TAG"
 _TAG_TEXT = "Signature: 8a477f597d28d172789f06886e3d96b0\n# Made by paznja: what is in this folder can be made again from the books.\n"
@@ -217,7 +222,7 @@ def cache_entries(cache: Path) -> list[Entry]:
             if folder.is_symlink() or not folder.is_dir():
                 continue
             left = _LEFT_OVER.fullmatch(folder.name)
-            if left and not psutil.pid_exists(int(left[1])) and all(map(is_file, os.listdir(folder))):
+            if left and not _is_alive(int(left[1]), folder) and all(map(is_file, os.listdir(folder))):
                 found.append(Entry(folder, is_file, left_over=True))
             elif _NAME.fullmatch(folder.name) and is_own(folder):
                 found.append(Entry(folder, is_file, left_over=False))
@@ -266,7 +271,8 @@ def clear_cache(cache: Path) -> list[Path]:
         if is_used_by_others(cache):
             raise CacheInUse(f"Another paznja is using {cache}, and nothing was deleted: wait until it is done, or stop it, and try again.")
         _trim(cache, -1, None)
-        (cache / _READ_ERRORS).unlink(missing_ok=True)
+        if _is_log(cache / LOG):
+            (cache / LOG).unlink()
         books = cache / BOOKS
         made_here = _is_made_here(cache)
         if made_here and books.is_dir() and not books.is_symlink() and not any(books.iterdir()):
@@ -311,7 +317,25 @@ def is_passing(folder: Path) -> bool:
 def _passing(cache: Path) -> list[Path]:
     """What trainings that were to leave nothing, and were killed, have left: caches in the cache."""
     folders = [folder for folder in cache.iterdir() if is_passing(folder)] if cache.is_dir() else []
-    return [folder for folder in folders if not psutil.pid_exists(int(folder.name.split(".")[2]))]
+    return [folder for folder in folders if not _is_alive(int(folder.name.split(".")[2]), folder)]
+
+
+def _is_alive(process: int, folder: Path) -> bool:
+    """Whether the process that made this folder is running; a process that began after the folder's last change is another one."""
+    try:
+        return psutil.Process(process).create_time() <= folder.stat().st_mtime + _CLOCKS_DIFFER
+    except (psutil.NoSuchProcess, FileNotFoundError):
+        return False
+    except psutil.AccessDenied:
+        return True
+
+
+def _is_log(path: Path) -> bool:
+    """Whether this is the log of what could not be read, by how it begins."""
+    if path.is_symlink() or not path.is_file():
+        return False
+    with open(path, "rb") as file:
+        return _LOG_BEGINS.match(file.read(80)) is not None
 
 
 def _make_private(cache: Path) -> None:
