@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import shutil
 import subprocess
@@ -11,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from paznja.cli import main
+from paznja.preparing import passing_cache, prepare
 
 
 def call(*arguments: str | Path) -> int:
@@ -125,6 +127,62 @@ def test_removing_a_link_to_a_run_deletes_nothing(trained: Path, tmp_path: Path,
 
 
 # --- forgiveness ----------------------------------------------------------------------------------------------------------------------
+
+
+def test_the_cache_is_shown_and_cleared_and_what_is_not_of_its_making_named(
+    some_stories: list[Path], cache: Path, capsys: pytest.CaptureFixture[str]
+):
+    assert call("cache", "--cache", cache) == 0
+    assert "0 prepared shelves and 0 books, 0 kB of at most 2.0 GB" in capsys.readouterr().out
+    prepare([some_stories[0]], cache=cache)
+    assert call("cache", "--cache", cache) == 0
+    assert "1 prepared shelf and 1 book, " in capsys.readouterr().out
+    for name in "abcdef":
+        (cache / name).touch()
+    assert call("cache", "--clear", "--yes", "--cache", cache) == 0
+    said = capsys.readouterr().out
+    assert "1 prepared shelf and 1 book, " in said
+    assert "Not of paznja's making, and still there: a, b, c, d, e and 1 more." in said
+    assert call("cache", "--cache", cache) == 0
+    assert "0 prepared shelves and 0 books" in capsys.readouterr().out
+
+
+class Terminal(io.StringIO):
+    """What a person types."""
+
+    def isatty(self) -> bool:
+        return True
+
+
+@pytest.mark.parametrize(("answer", "stays"), [("y\n", False), ("n\n", True), ("\n", True)])
+def test_clearing_the_cache_asks_first(
+    answer: str,
+    stays: bool,
+    some_stories: list[Path],
+    cache: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+):
+    folder = prepare([some_stories[0]], cache=cache).folder
+    monkeypatch.setattr(sys, "stdin", Terminal(answer))
+    assert call("cache", "--clear", "--cache", cache) == 0
+    assert "Delete 1 prepared shelf and 1 book, " in capsys.readouterr().out
+    assert folder.exists() == stays
+
+
+def test_without_a_terminal_the_cache_is_cleared_only_with_yes(some_stories: list[Path], cache: Path, capsys: pytest.CaptureFixture[str]):
+    folder = prepare([some_stories[0]], cache=cache).folder
+    assert call("cache", "--clear", "--cache", cache) == 2
+    assert "only with --yes" in capsys.readouterr().err
+    assert folder.exists()
+
+
+def test_clearing_the_cache_says_that_a_training_which_keeps_no_text_is_running(cache: Path, capsys: pytest.CaptureFixture[str]):
+    with passing_cache(cache):
+        assert call("cache", "--clear", "--yes", "--cache", cache) == 0
+        said = capsys.readouterr().out
+    assert "A training with --no-corpus is running" in said
+    assert "Not of paznja's making" not in said
 
 
 def test_the_prompt_comes_after_the_name_or_as_an_option_and_not_twice(trained: Path, capsys: pytest.CaptureFixture[str]):

@@ -20,6 +20,7 @@ import click
 from paznja.config import DEFAULT_MINUTES, PRESET_HELP
 from paznja.disk import is_disk_full
 from paznja.errors import PaznjaError, RunError, TrainingFailed, WrongUse
+from paznja.table import counted, file_size
 
 if TYPE_CHECKING:
     from paznja.corpus.book import Unreadable
@@ -450,27 +451,31 @@ def cache(clear: bool, yes: bool, cache: Path | None) -> None:
     """Show, or clear, the folder in which read books are kept ready for the next run."""
     import datetime
 
-    from paznja.preparing import CACHE_BYTES, cache_entries, clear_cache, default_cache
+    from paznja.preparing import CACHE_BYTES, cache_entries, clear_cache, default_cache, is_passing
 
     folder = cache or default_cache()
     entries = cache_entries(folder)
     size = sum(entry.size() for entry in entries)
     books = sum(entry.is_book for entry in entries)
-    held = f"{len(entries) - books} prepared shelves and {books} books, {size / 1e6:.0f} MB"
+    shelves = counted(len(entries) - books, "prepared shelf", "prepared shelves")
+    held = f"{shelves} and {counted(books, 'book')}, {file_size(size)}"
     if not clear:
         since = f", the oldest last used on {datetime.date.fromtimestamp(entries[0].used())}" if entries else ""
-        click.echo(f"{folder}: {held} of at most {CACHE_BYTES / 1e6:.0f} MB{since}. paznja cache --clear deletes it.")
+        click.echo(f"{folder}: {held} of at most {file_size(CACHE_BYTES)}{since}. paznja cache --clear deletes it.")
         return
     if not yes:
         if not sys.stdin.isatty():
             raise click.UsageError(f"{folder} holds {held}: without a terminal to ask in, it is deleted only with --yes.")
         if not click.confirm(f"Delete {held}, in {folder}?"):
             return
-    stays = clear_cache(folder)
+    left = clear_cache(folder)
     click.echo(f"{folder}: {held} deleted.")
-    if stays:
-        names = ", ".join(str(path.relative_to(folder)) for path in stays[:5]) + (f" and {len(stays) - 5} more" if len(stays) > 5 else "")
+    strangers = [str(path.relative_to(folder)) for path in left if not is_passing(path)]
+    if strangers:
+        names = ", ".join(strangers[:5]) + (f" and {len(strangers) - 5:,} more" if len(strangers) > 5 else "")
         click.echo(f"Not of paznja's making, and still there: {names}.")
+    if len(strangers) < len(left):
+        click.echo("A training with --no-corpus is running: what it has read of its books is still there, and goes when it ends.")
 
 
 class WithDefault(click.Group):
@@ -518,19 +523,20 @@ def books(books: tuple[Path, ...], out: Path | None, show: str | None, as_json: 
     """
     from paznja import api, books_table, terminal
     from paznja.corpus.finding import passed_over
-    from paznja.preparing import remarks_on
+    from paznja.preparing import remarks_on, using
 
     options["script"] = options["script"] or "auto"
-    with terminal.reading_bar(shown=not as_json) as on_read:
-        corpus = api.read_shelf(list(books), held_out=list(held_out) or None, on_read=on_read, **options)
-    terminal.print_unreadable(corpus.unreadable)
-    if show is not None:
-        books_table.print_book(corpus.find(show))
-    else:
-        books_table.print_books(corpus, [*passed_over(books), *remarks_on(corpus)], as_json=as_json)
-    if out is not None:
-        written = api.write_texts(corpus, out)
-        click.echo(f"{written:,} {'file' if written == 1 else 'files'} written to {out}.", err=as_json)
+    with using(options["cache"]):  # the books' texts stay in the cache until they are printed and written
+        with terminal.reading_bar(shown=not as_json) as on_read:
+            corpus = api.read_shelf(list(books), held_out=list(held_out) or None, on_read=on_read, **options)
+        terminal.print_unreadable(corpus.unreadable)
+        if show is not None:
+            books_table.print_book(corpus.find(show))
+        else:
+            books_table.print_books(corpus, [*passed_over(books), *remarks_on(corpus)], as_json=as_json)
+        if out is not None:
+            written = api.write_texts(corpus, out)
+            click.echo(f"{counted(written, 'file')} written to {out}.", err=as_json)
     return SOME_UNREADABLE if corpus.unreadable else 0
 
 

@@ -33,6 +33,10 @@ class FetchFailed(PaznjaError):
     """Books that could not be downloaded: no connection, not on the server, damaged on the way, no room; what was fetched stays good."""
 
 
+class CacheInUse(PaznjaError):
+    """The cache cannot be cleared while another process uses what is in it."""
+
+
 class RunError(PaznjaError):
     """A run that is missing, taken, in use, damaged, or of a version this program does not know."""
 

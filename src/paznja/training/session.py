@@ -23,7 +23,7 @@ from paznja.disk import is_disk_full, link_or_copy, writing_to
 from paznja.errors import BooksChanged, NameTaken, NoBooks, RunError, TrainingFailed
 from paznja.generation import fit_prompt
 from paznja.openmp import wait_briefly
-from paznja.preparing import Prepared, describe_files, passing_cache, prepare
+from paznja.preparing import Prepared, describe_files, passing_cache, prepare, using
 from paznja.run import BookRecord, Run, check_free, free_name
 from paznja.tokenizers import load_tokenizer
 from paznja.training.events import Finished, Saved, Stopping
@@ -91,8 +91,10 @@ def begin(
     wait_briefly()
     if name is not None:
         check_free(out, name)
-    with ExitStack() as stack:
-        if not with_corpus:
+    with ExitStack() as stack, ExitStack() as needed:
+        if with_corpus:
+            needed.enter_context(using(cache))
+        else:
             cache = stack.enter_context(passing_cache(cache))
         prepared = prepare(
             places,
@@ -108,6 +110,7 @@ def begin(
         about = _about(settings, prepared, places, held_out, with_corpus=with_corpus)
         with writing_to(out, "--out"):
             run = _create(out, name, places, about, prepared.folder, with_corpus=with_corpus)
+        needed.close()  # the run has all that it needs now
         corpus = None if with_corpus else prepared.folder / "corpus.bin"
         _train(run, settings, tell, prepared=prepared, corpus=corpus, remarks=remarks, stop=stop)
     return run
@@ -134,7 +137,7 @@ def go_on(
     with ExitStack() as stack:
         if not about["corpus"].get("kept", True):
             cache = stack.enter_context(passing_cache(cache))
-        corpus, remarks = _corpus_to_resume(run, books, cache, tell)
+        corpus, remarks = _corpus_to_resume(run, books, cache, tell, stack)
         extended: dict[str, Any] | None = None
         if minutes is not None or iterations is not None:
             from paznja.training.checkpoint import newest_usable
@@ -236,8 +239,10 @@ def _about(settings: Settings, prepared: Prepared, places: list[Path], held_out:
     }
 
 
-def _corpus_to_resume(run: Run, books: list[Path] | None, cache: Path | None, tell: Tell) -> tuple[Path | None, list[str]]:
-    """Where the ids are, if not in the run's folder, and what is to be said of books that changed.
+def _corpus_to_resume(
+    run: Run, books: list[Path] | None, cache: Path | None, tell: Tell, stack: ExitStack
+) -> tuple[Path | None, list[str]]:
+    """Where the ids are, if not in the run's folder, and what is to be said of books that changed; they stay there while `stack` is open.
 
     BooksChanged unless they are the same, where the run is without their text or they were named.
     """
@@ -278,6 +283,7 @@ def _corpus_to_resume(run: Run, books: list[Path] | None, cache: Path | None, te
         )
     if kept:
         return None, []
+    stack.enter_context(using(cache))
     prepared = prepare(
         places,
         held_out=held_out,
