@@ -370,6 +370,26 @@ def test_another_process_cannot_clear_the_cache_until_the_run_has_its_books(book
     assert not cache.exists()
 
 
+def test_processes_that_use_and_clear_the_cache_at_once_do_not_disturb_each_other(books: Path, cache: Path):
+    code = """
+import sys
+from contextlib import suppress
+from pathlib import Path
+from paznja.errors import CacheInUse
+from paznja.preparing import clear_cache, prepare, using
+what, books, cache = sys.argv[1], *map(Path, sys.argv[2:])
+for _ in range(30 if what == "use" else 600):
+    if what == "use":
+        with using(cache):
+            assert (prepare([books], cache=cache).folder / "corpus.bin").is_file()
+    else:
+        with suppress(CacheInUse):
+            clear_cache(cache)
+"""
+    started = [subprocess.Popen([sys.executable, "-c", code, what, books, cache]) for what in ("use", "use", "clear", "clear")]
+    assert [process.wait() for process in started] == [0, 0, 0, 0]
+
+
 def test_who_uses_the_cache_may_trim_it(books: Path, cache: Path):
     folder = prepare([books], cache=cache).folder
     with using(cache):

@@ -145,7 +145,7 @@ def using(cache: Path | None) -> Iterator[None]:
     cache = cache or default_cache()
     with ExitStack() as stack:
         with writing_to(cache, "--cache"):
-            made_here = not cache.exists() or _is_made_here(cache)
+            made_here = not cache.exists() or _is_made_here(cache) or _is_remainder(cache)
             _make_private(cache)
             stack.enter_context(used(cache))
             if made_here and not _is_made_here(cache):  # another process cleared it in this moment, and locking made it anew
@@ -221,11 +221,12 @@ def cache_entries(cache: Path) -> list[Entry]:
         for folder in place.iterdir():
             if folder.is_symlink() or not folder.is_dir():
                 continue
-            left = _LEFT_OVER.fullmatch(folder.name)
-            if left and not _is_alive(int(left[1]), folder) and all(map(is_file, os.listdir(folder))):
-                found.append(Entry(folder, is_file, left_over=True))
-            elif _NAME.fullmatch(folder.name) and is_own(folder):
-                found.append(Entry(folder, is_file, left_over=False))
+            with suppress(OSError):  # removed meanwhile, or a stranger's that may not be opened
+                left = _LEFT_OVER.fullmatch(folder.name)
+                if left and not _is_alive(int(left[1]), folder) and all(map(is_file, os.listdir(folder))):
+                    found.append(Entry(folder, is_file, left_over=True))
+                elif _NAME.fullmatch(folder.name) and is_own(folder):
+                    found.append(Entry(folder, is_file, left_over=False))
     return sorted(found, key=Entry.used)
 
 
@@ -254,6 +255,9 @@ def _trim(cache: Path, limit: int, keep: Path | None) -> None:
             clear_cache(folder)
     entries = cache_entries(cache)
     size = sum(entry.size() for entry in entries)
+    for entry in entries:  # an older version left them open to all
+        if entry.folder.stat().st_mode & 0o077:
+            entry.folder.chmod(0o700)
     for entry in sorted(entries, key=lambda entry: not entry.left_over):
         if (size > limit or entry.left_over) and entry.folder != keep:
             size -= entry.size()
@@ -267,6 +271,7 @@ def clear_cache(cache: Path) -> list[Path]:
     """
     if not cache.is_dir():
         return []
+    made_here = _is_made_here(cache)  # asked before the gate too: while this waits there, another process may clear the cache
     with gate(cache):
         if is_used_by_others(cache):
             raise CacheInUse(f"Another paznja is using {cache}, and nothing was deleted: wait until it is done, or stop it, and try again.")
@@ -274,21 +279,22 @@ def clear_cache(cache: Path) -> list[Path]:
         if _is_log(cache / LOG):
             (cache / LOG).unlink()
         books = cache / BOOKS
-        made_here = _is_made_here(cache)
+        made_here = made_here or _is_made_here(cache)
         if made_here and books.is_dir() and not books.is_symlink() and not any(books.iterdir()):
             books.rmdir()
-        remove_gate(cache)
         emptied = made_here and all(name == _TAG or is_sharing_file(cache / name) for name in os.listdir(cache))
         if emptied:
-            (cache / _TAG).unlink()
+            (cache / _TAG).unlink(missing_ok=True)
+        stays = [path for path in cache.iterdir() if path.name not in (_TAG, BOOKS) and not is_sharing_file(path)]
+        stays += books.iterdir() if books.is_dir() else ()
+        remove_gate(cache)
     if emptied:
-        try:
-            cache.rmdir()
-            return []
-        except OSError:  # another process began to use it in this moment
-            _tag(cache)
-    stays = [path for path in cache.iterdir() if path.name not in (_TAG, BOOKS) and not is_sharing_file(path)]
-    return sorted([*stays, *(books.iterdir() if books.is_dir() else ())])
+        with suppress(FileNotFoundError):  # another process removed it
+            try:
+                cache.rmdir()
+            except OSError:  # another process began to use it in this moment
+                _tag(cache)
+    return sorted(stays)
 
 
 @contextmanager
@@ -344,9 +350,6 @@ def _make_private(cache: Path) -> None:
         cache.parent.mkdir(parents=True, exist_ok=True)
         cache.mkdir(mode=0o700, exist_ok=True)
         _tag(cache)
-    for entry in cache_entries(cache):  # an older version left them open to all
-        if entry.folder.stat().st_mode & 0o077:
-            entry.folder.chmod(0o700)
 
 
 def _tag(cache: Path) -> None:
@@ -355,7 +358,16 @@ def _tag(cache: Path) -> None:
 
 def _is_made_here(cache: Path) -> bool:
     tag = cache / _TAG
-    return tag.is_file() and not tag.is_symlink() and tag.read_bytes() == _TAG_TEXT.encode()
+    try:
+        return not tag.is_symlink() and tag.read_bytes() == _TAG_TEXT.encode()
+    except OSError:
+        return False
+
+
+def _is_remainder(cache: Path) -> bool:
+    """Whether nothing but what processes used to wait for each other is there: another one has just removed the cache."""
+    names = os.listdir(cache) if cache.is_dir() else []
+    return bool(names) and all(is_sharing_file(cache / name) for name in names)
 
 
 def _is_file(name: str) -> bool:

@@ -20,6 +20,7 @@ GATE = ".paznja-gate.lock"
 
 _MARKER = re.compile(r"\.paznja-([0-9a-f]{16})-[0-9a-f]{8}\.lock")
 _THIS_PROCESS = secrets.token_hex(8)
+_TRIES = 20
 
 
 @contextmanager
@@ -39,9 +40,19 @@ def used(folder: Path) -> Iterator[None]:
 
 @contextmanager
 def gate(folder: Path) -> Iterator[None]:
-    """Until this ends, no other process begins to use the folder or clears it."""
-    with filelock.FileLock(folder / GATE).acquire(poll_interval=0.01):
+    """Until this ends, no other process begins to use the folder or clears it. The folder is made if it was removed meanwhile."""
+    lock = filelock.FileLock(folder / GATE)
+    for others in range(_TRIES, 0, -1):
+        try:
+            lock.acquire(poll_interval=0.01)
+            break
+        except FileNotFoundError:  # another process removes the folder in this moment
+            if others == 1:
+                raise
+    try:
         yield
+    finally:
+        lock.release()
 
 
 def is_used_by_others(folder: Path) -> bool:
