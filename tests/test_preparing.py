@@ -18,6 +18,9 @@ import pytest
 from paznja import preparing, train
 from paznja.config import ReadingConfig
 from paznja.corpus.corpus import read_books, read_corpus
+from paznja.corpus.formats import READERS
+from paznja.corpus.ledger import Ledger
+from paznja.corpus.readers.contents import Contents
 from paznja.corpus.scripts.transliteration import to_latin
 from paznja.errors import CacheInUse, NoBooks, TrainingFailed, WrongUse
 from paznja.preparing import Prepared, cache_size, clear_cache, describe_files, prepare, trim_cache, using
@@ -174,6 +177,27 @@ def test_unreadable_file_that_was_mended_is_read(books: Path, cache: Path, stori
     mended = prepare([books], cache=cache)
     assert len(mended.books) == 6
     assert not mended.unreadable
+
+
+def test_a_file_that_failed_by_a_fault_or_for_want_of_memory_is_tried_again(books: Path, cache: Path, monkeypatch: pytest.MonkeyPatch):
+    read = READERS[".txt"]
+    bad, *_ = sorted(books.iterdir())
+    for error in (IndexError, MemoryError):
+
+        def fail(data: bytes, ledger: Ledger, error: type[Exception] = error) -> Contents:
+            if data == bad.read_bytes():
+                raise error
+            return read(data, ledger)
+
+        with monkeypatch.context() as patched:
+            patched.setitem(READERS, ".txt", fail)
+            without = prepare([books], cache=cache)
+            assert [it.path for it in without.unreadable] == [bad]
+            assert prepare([books], cache=cache).unreadable == without.unreadable
+        now = prepare([books], cache=cache)
+        assert not now.unreadable
+        assert len(now.books) == len(without.books) + 1
+        clear_cache(cache)
 
 
 def test_the_same_book_in_the_other_script_is_used_once_and_it_is_said(books: Path, cache: Path):

@@ -126,6 +126,10 @@ def prepare(
             with writing_to(cache, "--cache"):
                 store = store_in(cache)
                 corpus = read_corpus(places, held_out=held_out, config=config, store=store, strict=strict, on_read=on_read)
+                passing = [[str(bad.path), bad.reason] for bad in corpus.unreadable if bad.passing]
+                if passing:  # kept under another name, so that these files are tried again the next time
+                    fingerprint = _hash([fingerprint, passing])
+                    folder = cache / fingerprint
                 remove_known(making, _is_file)
                 making.mkdir(mode=0o700)
                 _write(making, corpus, tokenizer, fingerprint, files)
@@ -174,7 +178,11 @@ def store_in(cache: Path) -> Store:
 def _fingerprint(files: list[list[str]], tokenizer: str, config: ReadingConfig, *, chosen: bool) -> str:
     """A name for what `prepare` gives, from the files' contents and names alone; it does not depend on where they are."""
     whole = [PREPARING_VERSION, READING_VERSION, tokenizer, config.script, sorted(config.without), chosen, files]
-    return hashlib.sha256(json.dumps(whole, ensure_ascii=False).encode()).hexdigest()[:32]
+    return _hash(whole)
+
+
+def _hash(whole: list[Any]) -> str:
+    return hashlib.sha256(json.dumps(whole, ensure_ascii=False).encode("utf-8", "surrogateescape")).hexdigest()[:32]
 
 
 @dataclass(frozen=True)
