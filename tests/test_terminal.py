@@ -11,6 +11,7 @@ import shutil
 import signal
 import sys
 import threading
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -21,8 +22,9 @@ from rich.text import Text
 
 from paznja import terminal
 from paznja.corpus.scripts.transliteration import to_latin
-from paznja.table import file_size
+from paznja.table import count, file_size
 from paznja.training import events
+from paznja.training.session import Planned
 
 pty = pytest.importorskip("pty", reason="pseudo-terminals are POSIX's")
 
@@ -281,3 +283,51 @@ def test_a_training_that_nobody_stops_says_nothing_of_stopping(books: Path, cach
 def test_display_says_what_ctrl_c_does(capsys: pytest.CaptureFixture[str]) -> None:
     terminal.Display().show(events.Stopping())
     assert capsys.readouterr().out == "Stopping: the iteration is finished and saved; Ctrl-C once more stops without saving.\n"
+
+
+@pytest.fixture
+def planned(books: Path, cache: Path, tmp_path: Path) -> Planned:
+    """What was said of a real training before it began."""
+    import paznja
+
+    told: list[object] = []
+    paznja.train(books, preset="tiny", memory="learned", iterations=1, threads=1, out=tmp_path / "runs", cache=cache, on_event=told.append)
+    (plan,) = [event for event in told if isinstance(event, Planned)]
+    return replace(plan, dialled=("Time: 10 min.", "Chosen for that: much."), remarks=("One book is old.", "Two are the same."))
+
+
+def said_before_the_table(plan: Planned, *, verbose: bool = False) -> list[str]:
+    file = io.StringIO()
+    terminal.Display(verbose=verbose, console=Console(file=file, width=1000)).show(plan)
+    return file.getvalue().split("\n\n")[0].splitlines()
+
+
+def test_at_most_five_lines_stand_before_the_table_and_remarks_that_are_too_many_are_counted(planned: Planned) -> None:
+    lines = said_before_the_table(planned)
+    assert [line.split()[0] for line in lines] == ["Books:", "Time:", "Model:", "Speed:", "Run:"]
+    assert lines[0].endswith("2 remarks: --verbose.")
+    assert all(len(line) <= 80 for line in lines[1:4])
+    (one,) = [line for line in said_before_the_table(replace(planned, dialled=(), remarks=("One book is old.",))) if "old" in line]
+    assert one == "One book is old."
+
+
+def test_verbose_says_all_that_is_known_before_the_first_iteration(planned: Planned) -> None:
+    whole = "\n".join(said_before_the_table(planned, verbose=True))
+    for part in (*planned.remarks, *planned.dialled, "1 CPU thread", "resume"):
+        assert part in whole
+
+
+def test_short_memory_is_said_whatever_else_there_is_to_say(planned: Planned) -> None:
+    lines = said_before_the_table(replace(planned, available_bytes=1))
+    assert len(lines) == 6
+    assert lines[4].startswith("Careful: ")
+
+
+def test_the_model_is_described_as_a_network_and_the_table_beside_it(planned: Planned) -> None:
+    model = planned.settings.model
+    network, table = model.num_parameters() - model.num_table_parameters(), model.num_table_parameters()
+    (line,) = [line for line in said_before_the_table(planned) if line.startswith("Model:")]
+    assert f"network of {count(network)} parameters, table of {count(table)}" in line
+    (line,) = [line for line in said_before_the_table(planned, verbose=True) if line.startswith("Model:")]
+    assert f"{count(network)} compute" in line
+    assert f"{count(table)} are a table" in line

@@ -20,6 +20,7 @@ import click
 from paznja.config import DEFAULT_MINUTES, PRESET_HELP
 from paznja.disk import is_disk_full
 from paznja.errors import PaznjaError, RunError, TrainingFailed, WrongUse
+from paznja.table import counted
 
 if TYPE_CHECKING:
     from paznja.corpus.book import Unreadable
@@ -71,6 +72,7 @@ cache_option = click.option(
     show_envvar=True,
     help="The folder for prepared books; the user's cache folder otherwise.",
 )
+verbose_option = click.option("--verbose", is_flag=True, help="Say more before it begins: remarks on the books, the shape of the network.")
 quiet_option = click.option("--quiet", is_flag=True, help="Print errors alone.")
 latest_option = click.option("--latest", is_flag=True, help="Use the newest checkpoint's weights instead of the best ones.")
 minutes_option = click.option("--minutes", type=DECIMAL, help="How long to train, with all the sampling, evaluating and saving.")
@@ -238,6 +240,7 @@ def training_options(command: Callable[..., Any]) -> Callable[..., Any]:
             strict_option,
             click.option("--no-corpus", is_flag=True, help="Keep the books' text out of the run's folder; resuming then needs the books."),
             cache_option,
+            verbose_option,
             quiet_option,
         ]
     ):
@@ -287,12 +290,13 @@ def _train(
     sample_at: str | None,
     no_corpus: bool,
     without: tuple[str, ...],
+    verbose: bool,
     quiet: bool,
     **options: Any,
 ) -> int:
     from paznja.terminal import Display
 
-    display = Display(quiet=quiet)
+    display = Display(quiet=quiet, verbose=verbose)
     with _training_needs_its_reader(), display:
         from paznja import api
 
@@ -309,15 +313,16 @@ def _train(
 @click.option("--books", multiple=True, type=click.Path(path_type=Path), help="Where the books are now, if they have moved.")
 @out_option
 @cache_option
+@verbose_option
 @quiet_option
-def resume(name: str, books: tuple[Path, ...], quiet: bool, **options: Any) -> int:
+def resume(name: str, books: tuple[Path, ...], verbose: bool, quiet: bool, **options: Any) -> int:
     """Go on with the run NAME after Ctrl-C, a crash or a power cut, bit for bit where its last checkpoint was.
 
     A finished run goes on too, when it is given more --minutes or --iterations.
     """
     from paznja.terminal import Display
 
-    display = Display(quiet=quiet)
+    display = Display(quiet=quiet, verbose=verbose)
     with _training_needs_its_reader(), display:
         from paznja import api
 
@@ -528,7 +533,7 @@ def books(books: tuple[Path, ...], out: Path | None, show: str | None, as_json: 
         books_table.print_books(corpus, [*passed_over(books), *remarks_on(corpus)], as_json=as_json)
     if out is not None:
         written = api.write_texts(corpus, out)
-        click.echo(f"{written:,} {'file' if written == 1 else 'files'} written to {out}.", err=as_json)
+        click.echo(f"{counted(written, 'file')} written to {out}.", err=as_json)
     return SOME_UNREADABLE if corpus.unreadable else 0
 
 

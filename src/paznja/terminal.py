@@ -46,6 +46,9 @@ DRAWING_SECONDS = 0.1
 NARROW = 80
 """Columns of a terminal, below which the table keeps its gaps small."""
 
+LINES_BEFORE = 5
+"""About a training, before its table; whoever wants all of it asks for it."""
+
 BLOG_ITERATIONS = 20_000
 """Of the run of 2023, whose time on this machine is said before the preset `blog` starts."""
 
@@ -55,10 +58,11 @@ _FILES = "{task.completed}/{task.total}  {task.fields[file]}"  # behind a bar
 class Display:
     """Shows a training: give every event to `show`. A context manager, so that the terminal is left as it was found."""
 
-    def __init__(self, *, quiet: bool = False, console: Console | None = None) -> None:
+    def __init__(self, *, quiet: bool = False, verbose: bool = False, console: Console | None = None) -> None:
+        """`quiet`: say nothing but what was not read; `verbose`: say all that is known before the first iteration."""
         self.complete = False
         self.unreadable: tuple[Unreadable, ...] = ()
-        self._quiet = quiet
+        self._verbose = verbose
         self._console = console or Console(quiet=quiet, highlight=False, soft_wrap=not sys.stdout.isatty())
         self._live = self._console.is_terminal and not quiet
         self._line = _LiveLine()
@@ -103,7 +107,7 @@ class Display:
         self.unreadable, self._name_as_typed, self._prompt = event.unreadable, as_typed(event.run), event.settings.sampling.prompts[0]
         self._scores = event.settings.training.scoring != "none"
         print_unreadable(event.unreadable)  # also when quiet: what was left out is no decoration
-        for line in describe_plan(event):
+        for line in describe_plan(event) if self._verbose else describe_briefly(event):
             self._console.print(Text(line))
         self._console.print()
         self._print_row(Text("Generated text", style="bold"), "iteration", "time")
@@ -158,8 +162,8 @@ class Display:
         self._console.print("Stopping: the iteration is finished and saved; Ctrl-C once more stops without saving.")
 
     def _on_rethreaded(self, event: events.Rethreaded) -> None:
-        threads = "1 thread" if event.threads == 1 else f"{event.threads} threads"
-        self._console.print(Text(f"Other programs use the machine in another way than before: {threads} learn faster now.", style="dim"))
+        threads = counted(event.threads, "thread")
+        self._console.print(Text(f"Other programs use the machine in another way than before: it goes on with {threads}.", style="dim"))
 
     def _on_paused(self, event: events.Paused) -> None:
         self._console.print("Paused, and saved.")
@@ -178,7 +182,7 @@ class Display:
             self._console.print(Text(f"Stopped and saved at iteration {event.iteration:,}, after {duration(event.seconds)}.{score}"))
             self._console.print(Text(f"Go on with: {program()} resume {self._name_as_typed}"))
             return
-        self._console.print(Text(f"Finished: {event.iteration:,} iterations in {duration(event.seconds)}.{score}"))
+        self._console.print(Text(f"Finished: {counted(event.iteration, 'iteration')} in {duration(event.seconds)}.{score}"))
         name, prompt = self._name_as_typed, self._prompt
         self._console.print(Text("Try next:"))
         typed = quoted(prompt)
@@ -239,46 +243,102 @@ def prompt_and_text(prompt: str, text: str) -> Text:
     return Text().append(whole[:end], style="dim").append(whole[end:])
 
 
+def describe_briefly(plan: Planned) -> list[str]:
+    """The same in at most `LINES_BEFORE` lines, most of which fit into 80 columns; remarks that would be too many are only counted.
+
+    Where memory is short there is a line more.
+    """
+    model = plan.settings.model
+    learnt, held_out = _learnt_and_held_out(plan)
+    remarks = [*plan.remarks, *_about_2023(plan)]
+    size = f"Model: network of {count(plan.parameters - model.num_table_parameters())} parameters"
+    beside = {"learned": f", table of {count(model.num_table_parameters())}", "counted": ", counted memory"}.get(model.memory, "")
+    lines = [
+        *plan.dialled[:1],
+        f"{size}{beside}; needs {_gigabytes(plan)}.",
+        f"Speed: about {count(_per_second(plan))} characters a second; {_budget_in_words(plan)}.",
+        *_careful(plan),
+        f"Run: {plan.run.path}.{_going_on(plan)} Ctrl-C saves and stops.",
+    ]
+    if 1 + len(lines) + len(remarks) > LINES_BEFORE:
+        said = f" {counted(len(remarks), 'remark')}: --verbose." if remarks else ""
+        remarks = []
+    else:
+        said = ""
+    return [f"Books: {learnt} to learn from, {held_out}; {_characters(plan)}.{said}", *remarks, *lines]
+
+
 def describe_plan(plan: Planned) -> list[str]:
-    """What is said before the first iteration: the books, the model, its memory and its expected speed, where it is kept."""
+    """All that is said before the first iteration: the books, the model, its memory and its expected speed, where it is kept."""
     settings, training = plan.settings, plan.settings.training
     model = settings.model
-    held_out = [book for book in plan.books if book.held_out]
-    learnt = [book for book in plan.books if not book.held_out]
-    apart = (
-        f"{len(held_out)} held out to measure on"
-        if len(plan.books) > 2 or not held_out[0].part
-        else "its last tenth held out to measure on"
-    )
-    characters = sum(book.characters for book in plan.books)
-    per_second = training.batch * model.context / plan.seconds_per_iteration
+    learnt, held_out = _learnt_and_held_out(plan)
     precision = "" if training.precision == "float32" else f", {training.precision}"
-    threads = "1 CPU thread" if training.threads == 1 else f"{training.threads} CPU threads"
-    where = threads if training.device == "cpu" else training.device
-    lines = [
-        f"Books: {len(learnt)} to learn from, {apart}; {count(characters)} characters{' (read before)' if plan.cached else ''}.",
+    where = counted(training.threads, "CPU thread") if training.device == "cpu" else training.device
+    table = model.num_table_parameters()
+    layers = f"{counted(model.layers, 'layer')} of width {model.width}"
+    if table:
+        parameters = (
+            f"{count(plan.parameters - table)} compute, in a network of {layers}, and {count(table)} are a table of what the last "
+            "characters are worth, in which it looks up a few rows for each character"
+        )
+    else:
+        parameters = f"a network of {layers}"
+    return [
+        f"Books: {learnt} to learn from, {held_out} to measure on; {_characters(plan)}{' (read before)' if plan.cached else ''}.",
         *plan.remarks,
-        f"Model: {settings.preset}, {count(plan.parameters)} parameters: {model.layers} layers of width {model.width}, "
-        f"it sees {model.context} characters back. Training needs about {max(plan.memory_bytes / 1e9, 0.1):.1f} GB of memory.",
-        f"Speed: about {count(per_second)} characters a second ({where}{precision}). {_budget_in_words(plan)}",
+        *plan.dialled,
+        f"Model: {settings.preset}, {count(plan.parameters)} parameters: {parameters}. "
+        f"It sees {model.context} characters back. Training needs about {_gigabytes(plan)} of memory.",
+        f"Speed: about {count(_per_second(plan))} characters a second ({where}{precision}); {_budget_in_words(plan)}.",
+        *_careful(plan),
+        *_about_2023(plan),
+        f"Run: {plan.run.path}.{_going_on(plan)} Ctrl-C saves and stops; {program()} resume {as_typed(plan.run)} goes on.",
     ]
-    if plan.memory_bytes > plan.available_bytes:
-        lines.append(f"Careful: only {plan.available_bytes / 1e9:.1f} GB of memory are free. A lower --batch or --context needs less.")
-    if settings.preset == "blog":
-        took = duration(BLOG_ITERATIONS * plan.seconds_per_iteration)
-        lines.append(f"The run of 2023 had {BLOG_ITERATIONS:,} iterations; here they take about {took}.")
-    going = f" It goes on from iteration {plan.from_iteration:,}." if plan.from_iteration else ""
-    lines.append(f"Run: {plan.run.path}.{going} Ctrl-C saves and stops; {program()} resume {as_typed(plan.run)} goes on.")
-    return lines
+
+
+def _learnt_and_held_out(plan: Planned) -> tuple[str, str]:
+    held_out = [book for book in plan.books if book.held_out]
+    whole = len(plan.books) > 2 or not held_out[0].part
+    return f"{len(plan.books) - len(held_out):,}", f"{len(held_out):,} held out" if whole else "its last tenth held out"
+
+
+def _characters(plan: Planned) -> str:
+    return f"{count(sum(book.characters for book in plan.books))} characters"
+
+
+def _gigabytes(plan: Planned) -> str:
+    return f"{max(plan.memory_bytes / 1e9, 0.1):.1f} GB"
+
+
+def _per_second(plan: Planned) -> float:
+    return plan.settings.training.batch * plan.settings.model.context / plan.seconds_per_iteration
+
+
+def _careful(plan: Planned) -> list[str]:
+    if plan.memory_bytes <= plan.available_bytes:
+        return []
+    return [f"Careful: only {plan.available_bytes / 1e9:.1f} GB of memory are free. A lower --batch or --context needs less."]
+
+
+def _about_2023(plan: Planned) -> list[str]:
+    if plan.settings.preset != "blog":
+        return []
+    took = duration(BLOG_ITERATIONS * plan.seconds_per_iteration)
+    return [f"The run of 2023 had {BLOG_ITERATIONS:,} iterations; here they take about {took}."]
+
+
+def _going_on(plan: Planned) -> str:
+    return f" It goes on from iteration {plan.from_iteration:,}." if plan.from_iteration else ""
 
 
 def _budget_in_words(plan: Planned) -> str:
     training = plan.settings.training
     if training.iterations is not None:
         left = max(0, training.from_iteration + training.iterations - plan.from_iteration)
-        return f"{left:,} iterations take about {duration(max(0.1, left * plan.seconds_per_iteration))}."
+        return f"{counted(left, 'iteration')} in about {duration(max(0.1, left * plan.seconds_per_iteration))}"
     assert training.minutes is not None
-    return f"{duration(60 * training.minutes)} are about {plan.iterations or 1:,} iterations."
+    return f"about {counted(plan.iterations or 1, 'iteration')} in {duration(60 * training.minutes)}"
 
 
 def print_expected(prompt: str, expected: Sequence[tuple[str, float]]) -> None:
