@@ -9,8 +9,11 @@ import re
 import shlex
 import shutil
 import signal
+import subprocess
 import sys
 import threading
+import time
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -24,7 +27,9 @@ from paznja import terminal
 from paznja.corpus.scripts.transliteration import to_latin
 from paznja.table import count, file_size
 from paznja.training import events
-from paznja.training.session import Planned
+from paznja.training.session import Planned, Reading
+
+CommandLine = Callable[..., subprocess.Popen[str]]
 
 pty = pytest.importorskip("pty", reason="pseudo-terminals are POSIX's")
 
@@ -66,7 +71,6 @@ def in_terminal(arguments: list[str], width: int = 80) -> str:
     """What paznja writes to a pseudo-terminal of this width, escape codes and all."""
     import fcntl
     import struct
-    import subprocess
     import termios
 
     ours, theirs = pty.openpty()
@@ -135,7 +139,7 @@ def test_the_time_left_is_on_the_live_line_whatever_its_width(width: int, monkey
     monkeypatch.setattr(terminal, "DRAWING_SECONDS", 0.0)
     console = Console(file=file, force_terminal=True, width=width, color_system=None, highlight=False)
     with terminal.Display(console=console) as display:
-        display.show_live_line()
+        display.show(events.Progress(1, 1.0, 0.1, 2.345, 10, 1.0, 9.0))  # from here on nothing is drawn without an event
         display.show(events.Evaluated(1_000_000, 9.0, 2.345, 2.345, None, best=True))
         for event in (
             events.Progress(1_234_567, 3.0, 0.5, 2.345, 10**9, 1_234_567.0, 23 * 3600 + 59 * 60),
@@ -331,3 +335,46 @@ def test_the_model_is_described_as_a_network_and_the_table_beside_it(planned: Pl
     (line,) = [line for line in said_before_the_table(planned, verbose=True) if line.startswith("Model:")]
     assert f"{count(network)} compute" in line
     assert f"{count(table)} are a table" in line
+
+
+def test_something_is_seen_in_a_terminal_from_the_start_until_the_first_iteration(books: Path, cache: Path, tmp_path: Path) -> None:
+    arguments = ["train", str(books), "--preset", "tiny", "--memory", "counted", "--iterations", "2", "--threads", "1"]
+    written = in_terminal([*arguments, "--out", str(tmp_path / "runs"), "--cache", str(cache)])
+    assert (
+        written.index("Getting ready ...") < written.index("Books: ") < written.index("Counting what follows what") < written.index("left")
+    )
+    assert written.count("Getting ready ...") > 4  # it turns while PyTorch is loaded
+    whole = "\n".join(screen(written))
+    for passing in ("Getting ready", "Counting"):
+        assert passing not in whole
+
+
+def test_without_a_terminal_one_line_says_that_books_are_read(books: Path, cache: Path, tmp_path: Path, command_line: CommandLine) -> None:
+    arguments = ["train", str(books), "--preset", "tiny", "--iterations", "2", "--threads", "1", "--out", str(tmp_path / "runs")]
+    for said in ("Reading books ...", "Books: "):  # the second time nothing is read
+        with command_line(*arguments) as process:
+            assert process.communicate()[0].startswith(said)
+
+
+def test_ctrl_c_is_acknowledged_at_once_while_books_are_read() -> None:
+    file = io.StringIO()
+
+    def seen(what: str) -> bool:
+        deadline = time.monotonic() + 20
+        while what not in file.getvalue() and time.monotonic() < deadline:
+            time.sleep(0.01)
+        return what in file.getvalue()
+
+    def read() -> None:
+        with terminal.Display(console=Console(file=file, force_terminal=True, width=80, color_system=None)) as display:
+            display.show(Reading(1, 5, Path("a.txt")))
+            assert seen("Reading books 1/5  a.txt")
+            try:
+                os.kill(os.getpid(), signal.SIGINT)
+                time.sleep(20)
+            finally:  # as where processes that read have to end first
+                assert seen("Stopping ...")
+
+    with pytest.raises(KeyboardInterrupt):
+        read()
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler

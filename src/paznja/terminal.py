@@ -10,12 +10,15 @@ import os
 import re
 import shlex
 import shutil
+import signal
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from types import FrameType
 from typing import TYPE_CHECKING, Any
 
 from rich.cells import cell_len
@@ -43,6 +46,13 @@ PLAIN_SECONDS = 30.0
 DRAWING_SECONDS = 0.1
 """Between two drawings of the live line."""
 
+_TURNS_A_SECOND = 8
+_TURNS = "|/-\\"  # in every encoding and font
+
+_DRAWING = threading.Lock()
+if hasattr(os, "register_at_fork"):  # a process that is forked in the middle of a drawing would wait for its end forever
+    os.register_at_fork(before=_DRAWING.acquire, after_in_parent=_DRAWING.release, after_in_child=_DRAWING.release)
+
 NARROW = 80
 """Columns of a terminal, below which the table keeps its gaps small."""
 
@@ -67,7 +77,9 @@ class Display:
         self._live = self._console.is_terminal and not quiet
         self._line = _LiveLine()
         self._bar: Live | None = None
-        self._reading: Progress | None = None
+        self._turning: threading.Thread | None = None
+        self._turned_enough = threading.Event()
+        self._interrupts: Any = None
         self._last_shown = 0.0
         self._held_out: float | None = None
         self._name_as_typed = ""
@@ -75,12 +87,16 @@ class Display:
         self._scores = True
 
     def __enter__(self) -> Display:
+        if self._live:
+            self._begin_live_line()
+            self._acknowledge_interrupts()
         return self
 
     def __exit__(self, *exception: object) -> None:
-        for bar in (self._bar, self._reading):
-            if bar is not None:
-                bar.stop()
+        if self._interrupts is not None:
+            signal.signal(signal.SIGINT, self._interrupts)
+            self._interrupts = None
+        self._end_live_line()
 
     def show(self, event: events.Event | Reading | Planned) -> None:
         """Show one event."""
@@ -92,18 +108,14 @@ class Display:
 
     def _on_reading(self, event: Reading) -> None:
         if not self._live:
-            return
-        if self._reading is None:
-            columns = (TextColumn("Reading books"), BarColumn(), TextColumn("{task.completed}/{task.total}  {task.fields[file]}"))
-            self._reading = Progress(*columns, console=self._console, transient=True)
-            self._reading.add_task("", total=event.total, file="")
-            self._reading.start()
-        self._reading.update(self._reading.task_ids[0], completed=event.done, file=printable(event.path.name))
+            if event.done == 1:
+                self._console.print("Reading books ...")
+        elif event.done < event.total:
+            self._wait(f"Reading books {event.done}/{event.total}", f"  {printable(event.path.name)}", fraction=event.done / event.total)
+        else:
+            self._wait("Getting ready ...")
 
     def _on_planned(self, event: Planned) -> None:
-        if self._reading is not None:
-            self._reading.stop()
-            self._reading = None
         self.unreadable, self._name_as_typed, self._prompt = event.unreadable, as_typed(event.run), event.settings.sampling.prompts[0]
         self._scores = event.settings.training.scoring != "none"
         print_unreadable(event.unreadable)  # also when quiet: what was left out is no decoration
@@ -113,19 +125,58 @@ class Display:
         self._print_row(Text("Generated text", style="bold"), "iteration", "time")
         for row in event.run.samples(rows_only=True):
             self._show_row(row["prompt"], row["text"], row["iteration"], row["seconds"])
-        self.show_live_line()
+        self._wait("Starting ...")
 
-    def show_live_line(self) -> None:
-        """From now on, in a terminal."""
-        if self._live:
-            self._bar = Live(self._line, console=self._console, transient=True, auto_refresh=False)
-            self._bar.start(refresh=True)
+    # --- the live line --------------------------------------------------------------------------------------------------------------
+
+    def _begin_live_line(self) -> None:
+        """From now on, in a terminal, there is a line below everything else; it turns until there is progress to see."""
+        same = sys.stderr is not None and sys.stderr.isatty()  # what goes elsewhere is not for this terminal
+        self._bar = Live(self._line, console=self._console, transient=True, auto_refresh=False, redirect_stderr=same)
+        self._bar.start(refresh=True)
+        self._turning = threading.Thread(target=self._turn, args=(self._bar,), daemon=True)
+        self._turning.start()
+
+    def _turn(self, bar: Live) -> None:
+        """Draw the waiting line again and again, in a thread of its own: whatever is waited for has the main one."""
+        while not self._turned_enough.wait(1 / _TURNS_A_SECOND):
+            with _DRAWING:
+                bar.refresh()
+
+    def _wait(self, what: str, *rest: str, fraction: float | None = None) -> None:
+        self._line.fraction, self._line.left, self._line.rest = fraction, what, rest
+
+    def _stop_turning(self) -> None:
+        self._line.turns = False
+        self._turned_enough.set()
+        if self._turning is not None:
+            self._turning.join()
+            self._turning = None
+
+    def _end_live_line(self) -> None:
+        self._stop_turning()
+        if self._bar is not None:
+            self._bar.stop()
+            self._bar = None
+
+    def _acknowledge_interrupts(self) -> None:
+        """Let Ctrl-C be seen at once: what it interrupts may have processes to wait for."""
+        if threading.current_thread() is not threading.main_thread() or signal.getsignal(signal.SIGINT) is not signal.default_int_handler:
+            return
+
+        def interrupt(number: int, frame: FrameType | None) -> None:
+            self._wait("Stopping ...")  # only that: it may have interrupted a drawing
+            signal.default_int_handler(number, frame)
+
+        self._interrupts = signal.signal(signal.SIGINT, interrupt)
 
     # --- while it learns ------------------------------------------------------------------------------------------------------------
 
     def _on_progress(self, event: events.Progress) -> None:
         now = time.monotonic()
         left = f"{duration(event.seconds_left)} left"
+        if self._turning is not None:
+            self._stop_turning()
         self._line.left = left
         if now - self._last_shown < (DRAWING_SECONDS if self._live else PLAIN_SECONDS) or (not self._live and not self._last_shown):
             self._last_shown = self._last_shown or now
@@ -142,7 +193,11 @@ class Display:
             self._console.print(f"  {iteration} · {loss}{held_out} bits/char · {speed} · {left}")
 
     def _on_counting(self, event: events.Counting) -> None:
-        self._console.print("Counting what follows what in the books, and how far to trust it ...")
+        counting = "Counting what follows what in the books, and how far to trust it ..."
+        if self._bar is not None:
+            self._wait(counting)
+        else:
+            self._console.print(counting)
 
     def _on_scoring(self, event: events.Scoring) -> None:
         now = time.monotonic()
@@ -169,9 +224,7 @@ class Display:
         self._console.print("Paused, and saved.")
 
     def _on_finished(self, event: events.Finished) -> None:
-        if self._bar is not None:
-            self._bar.stop()
-            self._bar = None
+        self._end_live_line()
         self.complete = event.complete
         what = "all held-out books" if event.whole else "a fixed part of the held-out books"
         score = "" if event.held_out is None else f" It needs {event.held_out:.3f} bits per character on {what}."
@@ -202,25 +255,27 @@ class Display:
 
 
 class _LiveLine:
-    """The line below the table: the time left, as much else as the terminal has room for, and a bar."""
+    """The line below the table: what is waited for or the time left, as much else as the terminal has room for, and a bar."""
 
     def __init__(self) -> None:
-        self.fraction = 0.0
-        self.left = "starting ..."
+        self.turns = True
+        """Whether there is nothing to see yet but that it is not dead."""
+        self.fraction: float | None = None
+        self.left = "Getting ready ..."
         self.rest: tuple[str, ...] = ()
-        """What follows the time left, with what separates it; the first of them are the last to go."""
+        """What follows, with what separates it; the first of them are the last to go."""
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         bar = options.max_width // 5
-        if bar < 8:
+        if self.fraction is None or bar < 8:
             bar = 0
-        line = self.left
+        line = f"{_TURNS[int(_TURNS_A_SECOND * time.monotonic()) % len(_TURNS)]} {self.left}" if self.turns else self.left
         for part in self.rest:
             if cell_len(line + part) > options.max_width - bar - 1:
                 break
             line += part
         row = Table.grid(padding=(0, 1))
-        row.add_row(*([ProgressBar(total=1.0, completed=self.fraction, width=bar)] if bar else []), Text(line, no_wrap=True))
+        row.add_row(*([ProgressBar(total=1.0, completed=self.fraction or 0.0, width=bar)] if bar else []), Text(line, no_wrap=True))
         yield row
 
 
