@@ -378,3 +378,17 @@ def test_ctrl_c_is_acknowledged_at_once_while_books_are_read() -> None:
     with pytest.raises(KeyboardInterrupt):
         read()
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+
+
+@pytest.mark.parametrize("enough", [False, True])
+def test_more_minutes_are_suggested_only_where_they_would_help(planned: Planned, enough: bool) -> None:
+    file = io.StringIO()
+    display = terminal.Display(console=Console(file=file, width=200))
+    display.show(replace(planned, enough=enough))
+    display.show(events.Finished(100, 9.0, complete=True, held_out=2.5, whole=True))
+    last = file.getvalue().split("Finished: ")[1]
+    assert ("--minutes" in last) != enough
+    assert ("more books, not more minutes" in last) == enough
+    assert ("train ~/Books" in last) == enough
+    assert "generate most" not in last
+    assert f"generate {planned.run.name}" in last

@@ -85,6 +85,7 @@ class Display:
         self._name_as_typed = ""
         self._prompt = ""
         self._scores = True
+        self._enough = False
 
     def __enter__(self) -> Display:
         if self._live:
@@ -117,7 +118,7 @@ class Display:
 
     def _on_planned(self, event: Planned) -> None:
         self.unreadable, self._name_as_typed, self._prompt = event.unreadable, as_typed(event.run), event.settings.sampling.prompts[0]
-        self._scores = event.settings.training.scoring != "none"
+        self._scores, self._enough = event.settings.training.scoring != "none", event.enough
         print_unreadable(event.unreadable)  # also when quiet: what was left out is no decoration
         for line in describe_plan(event) if self._verbose else describe_briefly(event):
             self._console.print(Text(line))
@@ -236,11 +237,14 @@ class Display:
             self._console.print(Text(f"Go on with: {program()} resume {self._name_as_typed}"))
             return
         self._console.print(Text(f"Finished: {counted(event.iteration, 'iteration')} in {duration(event.seconds)}.{score}"))
+        if self._enough:
+            self._console.print(Text("These books have taught it what they can: to write better it needs more books, not more minutes."))
         name, prompt = self._name_as_typed, self._prompt
         self._console.print(Text("Try next:"))
         typed = quoted(prompt)
         after = f"-- {typed}" if prompt.startswith("-") else typed  # or it would be taken for an option
-        for command in (f"generate {name} --prompt {typed}", f"next {name} {after}", f"resume {name} --minutes 10"):
+        on = "train ~/Books" if self._enough else f"resume {name} --minutes 10"
+        for command in (f"generate {name} --prompt {typed}", f"next {name} {after}", on):
             self._console.print(Text(f"  {program()} {command}"))
 
     def _show_row(self, prompt: str, text: str, iteration: int, seconds: float) -> None:
