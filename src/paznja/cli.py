@@ -19,7 +19,7 @@ import click
 
 from paznja.config import DEFAULT_MINUTES, PRESET_HELP
 from paznja.disk import is_disk_full
-from paznja.errors import PaznjaError, RunError, TrainingFailed, WrongUse
+from paznja.errors import PaznjaError, RunError, WrongUse
 from paznja.table import counted
 
 if TYPE_CHECKING:
@@ -297,7 +297,7 @@ def _train(
     from paznja.terminal import Display
 
     display = Display(quiet=quiet, verbose=verbose)
-    with _training_needs_its_reader(), display:
+    with display:
         from paznja import api
 
         prompts = tuple(map(_prompt, prompts))
@@ -323,7 +323,7 @@ def resume(name: str, books: tuple[Path, ...], verbose: bool, quiet: bool, **opt
     from paznja.terminal import Display
 
     display = Display(quiet=quiet, verbose=verbose)
-    with _training_needs_its_reader(), display:
+    with display:
         from paznja import api
 
         api.resume(name, books=list(books) or None, on_event=display.show, **options)
@@ -560,18 +560,6 @@ def fetch(shelf: str | None, base: str | None, folder: Path | None, quiet: bool)
     if not quiet:
         click.echo(f"{known.title}: {len(known.sha256)} books in {place}, every one verified. {known.licence}. {known.citation}")
         click.echo(f"Try next: {terminal.program()} train {shelf if folder is None else terminal.quoted(str(place))}")
-
-
-@contextmanager
-def _training_needs_its_reader() -> Iterator[None]:
-    """A training that ended because nobody reads what it prints is not done: that is said, and is no success."""
-    try:
-        with _readers_may_leave():
-            yield
-    except ReaderLeft:
-        raise TrainingFailed(
-            "What the training was printed into was closed, and it stopped: paznja resume goes on with it, and --quiet prints nothing."
-        ) from None
 
 
 def _training_code(complete: bool, unreadable: Sequence[Unreadable]) -> int:

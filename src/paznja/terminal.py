@@ -65,6 +65,17 @@ BLOG_ITERATIONS = 20_000
 _FILES = "{task.completed}/{task.total}  {task.fields[file]}"  # behind a bar
 
 
+class _Outlasting(Console):
+    """A console whose reader may go: from then on nothing is printed, and whatever prints goes on."""
+
+    def on_broken_pipe(self) -> None:
+        self.quiet = True
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, sys.stdout.fileno())  # what is still waiting to be printed would complain at the very end
+        os.close(nowhere)
+        print("What this was printed into is closed: it goes on without printing; Ctrl-C saves and stops.", file=sys.stderr)
+
+
 class Display:
     """Shows a training: give every event to `show`. A context manager, so that the terminal is left as it was found."""
 
@@ -73,7 +84,7 @@ class Display:
         self.complete = False
         self.unreadable: tuple[Unreadable, ...] = ()
         self._verbose = verbose
-        self._console = console or Console(quiet=quiet, highlight=False, soft_wrap=not sys.stdout.isatty())
+        self._console = console or _Outlasting(quiet=quiet, highlight=False, soft_wrap=not sys.stdout.isatty())
         self._live = self._console.is_terminal and not quiet
         self._line = _LiveLine()
         self._bar: Live | None = None
