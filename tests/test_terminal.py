@@ -67,8 +67,8 @@ def screen(written: str) -> list[str]:
     return lines
 
 
-def in_terminal(arguments: list[str], width: int = 80) -> str:
-    """What paznja writes to a pseudo-terminal of this width, escape codes and all."""
+def in_terminal(arguments: list[str], width: int = 80, program: tuple[str, ...] = ("-m", "paznja")) -> str:
+    """What paznja, or another Python program, writes to a pseudo-terminal of this width, escape codes and all."""
     import fcntl
     import struct
     import termios
@@ -76,7 +76,7 @@ def in_terminal(arguments: list[str], width: int = 80) -> str:
     ours, theirs = pty.openpty()
     fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 40, width, 0, 0))
     environment = {name: value for name, value in os.environ.items() if name not in ("COLUMNS", "LINES", "NO_COLOR", "FORCE_COLOR")}
-    command = [sys.executable, "-m", "paznja", *arguments]
+    command = [sys.executable, *program, *arguments]
     with subprocess.Popen(command, stdin=theirs, stdout=theirs, stderr=theirs, env={**environment, "TERM": "xterm-256color"}):
         os.close(theirs)
         written = b""
@@ -392,3 +392,47 @@ def test_more_minutes_are_suggested_only_where_they_would_help(planned: Planned,
     assert ("train ~/Books" in last) == enough
     assert "generate most" not in last
     assert f"generate {planned.run.name}" in last
+
+
+class ZMQInteractiveShell:
+    """A notebook is known by the name of its shell's class."""
+
+
+@pytest.fixture
+def in_notebook(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("builtins.get_ipython", ZMQInteractiveShell, raising=False)
+
+
+def ready_for_the_table(lines: list[str]) -> bool:
+    return lines[0].startswith("Books: ") and any(re.search(r"Generated text +iteration +time", line) for line in lines)
+
+
+@pytest.mark.usefixtures("in_notebook")
+def test_a_notebook_gets_the_table_and_one_line_that_is_written_over(
+    books: Path, cache: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    import paznja
+
+    paznja.train(books, preset="tiny", iterations=3, threads=1, out=tmp_path / "runs", cache=cache, on_event=paznja.Display().show)
+    written = capsys.readouterr().out
+    assert set(re.findall(r"\x1b\[[0-9;?]*([A-Za-z])", written)) == {"m"}  # colours alone
+    assert re.search(r"iteration [123] · loss", written)
+    lines = [line.rstrip() for line in screen(written)]
+    assert ready_for_the_table(lines)
+    assert sum(line.endswith(" s") and line[:4] == "Ово " for line in lines) == 3
+    assert not any(" left" in line or "Reading books" in line for line in lines)
+    assert any(line.startswith("Finished: 3 iterations") for line in lines)
+
+
+def test_a_program_of_ones_own_shows_the_same_in_a_terminal(books: Path, cache: Path, tmp_path: Path) -> None:
+    program = (
+        "import sys, paznja; books, out, cache = sys.argv[1:];"
+        "paznja.train(books, preset='tiny', iterations=3, threads=1, out=out, cache=cache, on_event=paznja.Display().show)"
+    )
+    written = in_terminal([str(books), str(tmp_path / "runs"), str(cache)], program=("-c", program))
+    assert "\x1b[?25l" not in written  # the cursor stays, however the program ends
+    assert re.search(r"iteration [123] · loss", written)
+    lines = [line.rstrip() for line in screen(written)]
+    assert ready_for_the_table(lines)
+    assert not any(" left" in line for line in lines)
+    assert any(line.startswith("Finished: 3 iterations") for line in lines)

@@ -56,6 +56,9 @@ if hasattr(os, "register_at_fork"):  # a process that is forked in the middle of
 NARROW = 80
 """Columns of a terminal, below which the table keeps its gaps small."""
 
+NOTEBOOK = 100
+"""Columns of what is printed in a notebook."""
+
 LINES_BEFORE = 5
 """About a training, before its table; whoever wants all of it asks for it."""
 
@@ -77,20 +80,25 @@ class _Outlasting(Console):
 
 
 class Display:
-    """Shows a training: give every event to `show`. A context manager, so that the terminal is left as it was found."""
+    """Shows a training: give every event to `show`, in a terminal, a notebook, or a program that writes elsewhere.
+
+    As a context manager it also shows in a terminal that it is alive before the first event, and leaves the terminal as it was found.
+    """
 
     def __init__(self, *, quiet: bool = False, verbose: bool = False, console: Console | None = None) -> None:
         """`quiet`: say nothing but what was not read; `verbose`: say all that is known before the first iteration."""
         self.complete = False
         self.unreadable: tuple[Unreadable, ...] = ()
         self._verbose = verbose
-        self._console = console or _Outlasting(quiet=quiet, highlight=False, soft_wrap=not sys.stdout.isatty())
+        self._console = console or _console(quiet=quiet)
         self._live = self._console.is_terminal and not quiet
+        self._entered = False
         self._line = _LiveLine()
-        self._bar: Live | None = None
+        self._bar: Live | _WrittenOver | None = None
         self._turning: threading.Thread | None = None
         self._turned_enough = threading.Event()
         self._interrupts: Any = None
+        self._showing = threading.RLock()
         self._last_shown = 0.0
         self._held_out: float | None = None
         self._name_as_typed = ""
@@ -99,7 +107,8 @@ class Display:
         self._enough = False
 
     def __enter__(self) -> Display:
-        if self._live:
+        if self._live and not _in_notebook():
+            self._entered = True
             self._begin_live_line()
             self._acknowledge_interrupts()
         return self
@@ -114,15 +123,18 @@ class Display:
         """Show one event."""
         handler: Callable[[Any], None] | None = getattr(self, f"_on_{type(event).__name__.lower()}", None)
         if handler is not None:
-            handler(event)
+            with self._showing:  # `Stopping` comes from another thread
+                handler(event)
 
     # --- before the first iteration -------------------------------------------------------------------------------------------------
 
     def _on_reading(self, event: Reading) -> None:
         if not self._live:
             if event.done == 1:
-                self._console.print("Reading books ...")
-        elif event.done < event.total:
+                self._print("Reading books ...")
+            return
+        self._begin_live_line()
+        if event.done < event.total:
             self._wait(f"Reading books {event.done}/{event.total}", f"  {printable(event.path.name)}", fraction=event.done / event.total)
         else:
             self._wait("Getting ready ...")
@@ -130,10 +142,12 @@ class Display:
     def _on_planned(self, event: Planned) -> None:
         self.unreadable, self._name_as_typed, self._prompt = event.unreadable, as_typed(event.run), event.settings.sampling.prompts[0]
         self._scores, self._enough = event.settings.training.scoring != "none", event.enough
+        self._begin_live_line()
+        self._make_room()
         print_unreadable(event.unreadable)  # also when quiet: what was left out is no decoration
         for line in describe_plan(event) if self._verbose else describe_briefly(event):
-            self._console.print(Text(line))
-        self._console.print()
+            self._print(Text(line))
+        self._print()
         self._print_row(Text("Generated text", style="bold"), "iteration", "time")
         for row in event.run.samples(rows_only=True):
             self._show_row(row["prompt"], row["text"], row["iteration"], row["seconds"])
@@ -143,9 +157,16 @@ class Display:
 
     def _begin_live_line(self) -> None:
         """From now on, in a terminal, there is a line below everything else; it turns until there is progress to see."""
+        if self._bar is not None or not self._live:
+            return
+        self._line.turns = True
+        if not self._entered:
+            self._bar = _WrittenOver(self._line, self._console)
+            return
         same = sys.stderr is not None and sys.stderr.isatty()  # what goes elsewhere is not for this terminal
         self._bar = Live(self._line, console=self._console, transient=True, auto_refresh=False, redirect_stderr=same)
         self._bar.start(refresh=True)
+        self._turned_enough.clear()
         self._turning = threading.Thread(target=self._turn, args=(self._bar,), daemon=True)
         self._turning.start()
 
@@ -157,6 +178,8 @@ class Display:
 
     def _wait(self, what: str, *rest: str, fraction: float | None = None) -> None:
         self._line.fraction, self._line.left, self._line.rest = fraction, what, rest
+        if isinstance(self._bar, _WrittenOver):  # a `Live` is drawn by the thread
+            self._bar.refresh()
 
     def _stop_turning(self) -> None:
         self._line.turns = False
@@ -171,13 +194,22 @@ class Display:
             self._bar.stop()
             self._bar = None
 
+    def _print(self, *what: Any) -> None:
+        self._make_room()
+        self._console.print(*what)
+
+    def _make_room(self) -> None:
+        """For what is printed where the live line stands; a `Live` does so itself."""
+        if isinstance(self._bar, _WrittenOver):
+            self._bar.stop()
+
     def _acknowledge_interrupts(self) -> None:
         """Let Ctrl-C be seen at once: what it interrupts may have processes to wait for."""
         if threading.current_thread() is not threading.main_thread() or signal.getsignal(signal.SIGINT) is not signal.default_int_handler:
             return
 
         def interrupt(number: int, frame: FrameType | None) -> None:
-            self._wait("Stopping ...")  # only that: it may have interrupted a drawing
+            self._wait("Stopping ...")  # which the thread draws: this may have interrupted a drawing
             signal.default_int_handler(number, frame)
 
         self._interrupts = signal.signal(signal.SIGINT, interrupt)
@@ -187,7 +219,7 @@ class Display:
     def _on_progress(self, event: events.Progress) -> None:
         now = time.monotonic()
         left = f"{duration(event.seconds_left)} left"
-        if self._turning is not None:
+        if self._line.turns:
             self._stop_turning()
         self._line.left = left
         if now - self._last_shown < (DRAWING_SECONDS if self._live else PLAIN_SECONDS) or (not self._live and not self._last_shown):
@@ -202,14 +234,14 @@ class Display:
             self._line.rest = (f" · {iteration}", f" · {loss}", held_out, " bits/char", f" · {speed}")
             self._bar.refresh()
         else:
-            self._console.print(f"  {iteration} · {loss}{held_out} bits/char · {speed} · {left}")
+            self._print(f"  {iteration} · {loss}{held_out} bits/char · {speed} · {left}")
 
     def _on_counting(self, event: events.Counting) -> None:
         counting = "Counting what follows what in the books, and how far to trust it ..."
         if self._bar is not None:
             self._wait(counting)
         else:
-            self._console.print(counting)
+            self._print(counting)
 
     def _on_scoring(self, event: events.Scoring) -> None:
         now = time.monotonic()
@@ -226,14 +258,14 @@ class Display:
             self._show_row(event.prompt, event.text, event.iteration, event.seconds)
 
     def _on_stopping(self, event: events.Stopping) -> None:
-        self._console.print("Stopping: the iteration is finished and saved; Ctrl-C once more stops without saving.")
+        self._print("Stopping: the iteration is finished and saved; Ctrl-C once more stops without saving.")
 
     def _on_rethreaded(self, event: events.Rethreaded) -> None:
         threads = counted(event.threads, "thread")
-        self._console.print(Text(f"Other programs use the machine in another way than before: it goes on with {threads}.", style="dim"))
+        self._print(Text(f"Other programs use the machine in another way than before: it goes on with {threads}.", style="dim"))
 
     def _on_paused(self, event: events.Paused) -> None:
-        self._console.print("Paused, and saved.")
+        self._print("Paused, and saved.")
 
     def _on_finished(self, event: events.Finished) -> None:
         self._end_live_line()
@@ -242,31 +274,31 @@ class Display:
         score = "" if event.held_out is None else f" It needs {event.held_out:.3f} bits per character on {what}."
         if not self._scores:
             score = f" Nothing was scored; do so with: {program()} evaluate {self._name_as_typed}"
-        self._console.print()
+        self._print()
         if not event.complete:
-            self._console.print(Text(f"Stopped and saved at iteration {event.iteration:,}, after {duration(event.seconds)}.{score}"))
-            self._console.print(Text(f"Go on with: {program()} resume {self._name_as_typed}"))
+            self._print(Text(f"Stopped and saved at iteration {event.iteration:,}, after {duration(event.seconds)}.{score}"))
+            self._print(Text(f"Go on with: {program()} resume {self._name_as_typed}"))
             return
-        self._console.print(Text(f"Finished: {counted(event.iteration, 'iteration')} in {duration(event.seconds)}.{score}"))
+        self._print(Text(f"Finished: {counted(event.iteration, 'iteration')} in {duration(event.seconds)}.{score}"))
         if self._enough:
-            self._console.print(Text("These books have taught it what they can: to write better it needs more books, not more minutes."))
+            self._print(Text("These books have taught it what they can: to write better it needs more books, not more minutes."))
         name, prompt = self._name_as_typed, self._prompt
-        self._console.print(Text("Try next:"))
+        self._print(Text("Try next:"))
         typed = quoted(prompt)
         after = f"-- {typed}" if prompt.startswith("-") else typed  # or it would be taken for an option
         on = "train ~/Books" if self._enough else f"resume {name} --minutes 10"
         for command in (f"generate {name} --prompt {typed}", f"next {name} {after}", on):
-            self._console.print(Text(f"  {program()} {command}"))
+            self._print(Text(f"  {program()} {command}"))
 
     def _show_row(self, prompt: str, text: str, iteration: int, seconds: float) -> None:
         self._print_row(prompt_and_text(prompt, text), f"{iteration:,}", duration(seconds))
 
     def _print_row(self, text: Text, iteration: str, seconds: str) -> None:
         if not self._console.is_terminal:
-            self._console.print(Text(f"{iteration:>9}  {seconds:>12}  ").append_text(text))
+            self._print(Text(f"{iteration:>9}  {seconds:>12}  ").append_text(text))
             return
-        self._console.print(table_row(text, iteration, seconds, self._console.width))
-        self._console.print()
+        self._print(table_row(text, iteration, seconds, self._console.width))
+        self._print()
 
 
 class _LiveLine:
@@ -292,6 +324,42 @@ class _LiveLine:
         row = Table.grid(padding=(0, 1))
         row.add_row(*([ProgressBar(total=1.0, completed=self.fraction or 0.0, width=bar)] if bar else []), Text(line, no_wrap=True))
         yield row
+
+
+class _WrittenOver:
+    """A live line without a thread, a hidden cursor or a way up: for notebooks, and for programs that may end anyhow."""
+
+    def __init__(self, line: _LiveLine, console: Console) -> None:
+        self._line = line
+        self._console = console
+        self._width = console.width - 1
+
+    def refresh(self) -> None:
+        """Write the line as it is now over what was there."""
+        with self._console.capture() as drawn:
+            self._console.print(self._line, width=self._width)
+        self.stop()
+        self._write(drawn.get().rstrip("\n"))
+
+    def stop(self) -> None:
+        """Leave an empty line, at its beginning."""
+        self._write("\r" + " " * self._width + "\r")
+
+    def _write(self, text: str) -> None:
+        self._console.file.write(text)
+        self._console.file.flush()
+
+
+def _in_notebook() -> bool:
+    return Console().is_jupyter
+
+
+def _console(*, quiet: bool) -> Console:
+    """The one that suits standard output. A notebook is a terminal of a fixed width, with colours and carriage returns but nothing else."""
+    if not _in_notebook():
+        return _Outlasting(quiet=quiet, highlight=False, soft_wrap=not sys.stdout.isatty())
+    colours = {"force_jupyter": False, "force_terminal": True, "color_system": "standard", "legacy_windows": False}
+    return Console(quiet=quiet, highlight=False, width=NOTEBOOK, **colours)
 
 
 def table_row(text: Text, iteration: str, seconds: str, width: int) -> Table:
