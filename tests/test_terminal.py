@@ -24,6 +24,7 @@ from rich.console import Console, RenderableType
 from rich.text import Text
 
 from paznja import terminal
+from paznja.corpus.book import Unreadable
 from paznja.corpus.scripts.transliteration import to_latin
 from paznja.table import count, file_size
 from paznja.training import events
@@ -436,3 +437,14 @@ def test_a_program_of_ones_own_shows_the_same_in_a_terminal(books: Path, cache: 
     assert ready_for_the_table(lines)
     assert not any(" left" in line for line in lines)
     assert any(line.startswith("Finished: 3 iterations") for line in lines)
+
+
+def test_of_many_files_that_cannot_be_read_some_are_named(planned: Planned, capsys: pytest.CaptureFixture[str]) -> None:
+    bad = tuple(Unreadable(Path(f"{number}.pdf"), "is damaged") for number in range(30))
+    said_before_the_table(replace(planned, unreadable=bad))
+    lines = capsys.readouterr().err.splitlines()
+    assert lines[0] == "Not read: 0.pdf: is damaged"
+    assert lines[-1] == f"Not read: {30 - len(lines) + 1} more files; --verbose names them all."
+    assert len(lines) == 5
+    said_before_the_table(replace(planned, unreadable=bad), verbose=True)
+    assert len(capsys.readouterr().err.splitlines()) == 30

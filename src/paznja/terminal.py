@@ -144,7 +144,7 @@ class Display:
         self._scores, self._enough = event.settings.training.scoring != "none", event.enough
         self._begin_live_line()
         self._make_room()
-        print_unreadable(event.unreadable)  # also when quiet: what was left out is no decoration
+        print_unreadable(event.unreadable, most=None if self._verbose else LINES_BEFORE)  # also when quiet: it is no decoration
         for line in describe_plan(event) if self._verbose else describe_briefly(event):
             self._print(Text(line))
         self._print()
@@ -517,10 +517,13 @@ def print_evaluation(evaluation: Evaluation, *, as_json: bool) -> None:
     Console(highlight=False).print(table)
 
 
-def print_unreadable(unreadable: Sequence[Unreadable]) -> None:
-    """The files that were left out and why, on standard error."""
-    for bad in unreadable:
+def print_unreadable(unreadable: Sequence[Unreadable], *, most: int | None = None) -> None:
+    """The files that were left out and why, on standard error, in at most so many lines."""
+    shown = len(unreadable) if most is None or len(unreadable) <= most else most - 1
+    for bad in unreadable[:shown]:
         print(f"Not read: {printable(bad.path)}: {printable(bad.reason)}", file=sys.stderr)
+    if shown < len(unreadable):
+        print(f"Not read: {counted(len(unreadable) - shown, 'more file')}; --verbose names them all.", file=sys.stderr)
 
 
 def print_runs(runs: Sequence[Run], out: Path) -> None:
