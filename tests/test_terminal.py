@@ -287,7 +287,7 @@ def test_a_training_that_nobody_stops_says_nothing_of_stopping(books: Path, cach
 
 def test_display_says_what_ctrl_c_does(capsys: pytest.CaptureFixture[str]) -> None:
     terminal.Display().show(events.Stopping())
-    assert capsys.readouterr().out == "Stopping: the iteration is finished and saved; Ctrl-C once more stops without saving.\n"
+    assert capsys.readouterr().out == "Stopping after this iteration, and saving; Ctrl-C again stops without saving.\n"
 
 
 @pytest.fixture

@@ -258,7 +258,7 @@ class Display:
             self._show_row(event.prompt, event.text, event.iteration, event.seconds)
 
     def _on_stopping(self, event: events.Stopping) -> None:
-        self._print("Stopping: the iteration is finished and saved; Ctrl-C once more stops without saving.")
+        self._print("Stopping after this iteration, and saving; Ctrl-C again stops without saving.")
 
     def _on_rethreaded(self, event: events.Rethreaded) -> None:
         threads = counted(event.threads, "thread")
