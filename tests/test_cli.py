@@ -13,6 +13,7 @@ import pytest
 
 from paznja.cli import main
 from paznja.preparing import passing_cache, prepare
+from paznja.run import Run
 
 
 def call(*arguments: str | Path) -> int:
@@ -258,3 +259,24 @@ def test_a_reader_that_wants_no_more_is_a_quiet_end(arguments: list[str], unbuff
     finally:
         os.close(into)
     assert (done.returncode, done.stderr) == (0, "")
+
+
+@pytest.mark.skipif(os.name != "posix", reason="pipes break otherwise elsewhere")
+def test_a_training_goes_on_when_nobody_reads_what_it_prints_any_more(books: Path, cache: Path, tmp_path: Path):
+    arguments = ["train", books, "--preset", "tiny", "--iterations", "4", "--threads", "1", "--name", "most", "--cache", cache]
+    nobody, into = os.pipe()
+    os.close(nobody)
+    try:
+        done = subprocess.run(
+            [sys.executable, "-m", "paznja", *arguments, "--out", tmp_path / "runs"],
+            stdout=into,
+            stderr=subprocess.PIPE,
+            stdin=subprocess.DEVNULL,
+            text=True,
+            check=False,
+        )
+    finally:
+        os.close(into)
+    assert done.returncode == 0
+    assert done.stderr.count("goes on without printing") == len(done.stderr.splitlines()) == 1
+    assert Run.open("most", tmp_path / "runs").state() == "finished"

@@ -19,7 +19,7 @@ import click
 
 from paznja.config import DEFAULT_MINUTES, PRESET_HELP
 from paznja.disk import is_disk_full
-from paznja.errors import PaznjaError, RunError, TrainingFailed, WrongUse
+from paznja.errors import PaznjaError, RunError, WrongUse
 from paznja.table import counted, file_size
 
 if TYPE_CHECKING:
@@ -72,6 +72,7 @@ cache_option = click.option(
     show_envvar=True,
     help="The folder for prepared books; the user's cache folder otherwise.",
 )
+verbose_option = click.option("--verbose", is_flag=True, help="Say more before it begins: remarks on the books, the shape of the network.")
 quiet_option = click.option("--quiet", is_flag=True, help="Print errors alone.")
 latest_option = click.option("--latest", is_flag=True, help="Use the newest checkpoint's weights instead of the best ones.")
 minutes_option = click.option("--minutes", type=DECIMAL, help="How long to train, with all the sampling, evaluating and saving.")
@@ -239,6 +240,7 @@ def training_options(command: Callable[..., Any]) -> Callable[..., Any]:
             strict_option,
             click.option("--no-corpus", is_flag=True, help="Keep the books' text out of the run's folder; resuming then needs the books."),
             cache_option,
+            verbose_option,
             quiet_option,
         ]
     ):
@@ -288,13 +290,14 @@ def _train(
     sample_at: str | None,
     no_corpus: bool,
     without: tuple[str, ...],
+    verbose: bool,
     quiet: bool,
     **options: Any,
 ) -> int:
     from paznja.terminal import Display
 
-    display = Display(quiet=quiet)
-    with _training_needs_its_reader(), display:
+    display = Display(quiet=quiet, verbose=verbose)
+    with display:
         from paznja import api
 
         prompts = tuple(map(_prompt, prompts))
@@ -310,16 +313,17 @@ def _train(
 @click.option("--books", multiple=True, type=click.Path(path_type=Path), help="Where the books are now, if they have moved.")
 @out_option
 @cache_option
+@verbose_option
 @quiet_option
-def resume(name: str, books: tuple[Path, ...], quiet: bool, **options: Any) -> int:
+def resume(name: str, books: tuple[Path, ...], verbose: bool, quiet: bool, **options: Any) -> int:
     """Go on with the run NAME after Ctrl-C, a crash or a power cut, bit for bit where its last checkpoint was.
 
     A finished run goes on too, when it is given more --minutes or --iterations.
     """
     from paznja.terminal import Display
 
-    display = Display(quiet=quiet)
-    with _training_needs_its_reader(), display:
+    display = Display(quiet=quiet, verbose=verbose)
+    with display:
         from paznja import api
 
         api.resume(name, books=list(books) or None, on_event=display.show, **options)
@@ -563,18 +567,6 @@ def fetch(shelf: str | None, base: str | None, folder: Path | None, quiet: bool)
     if not quiet:
         click.echo(f"{known.title}: {len(known.sha256)} books in {place}, every one verified. {known.licence}. {known.citation}")
         click.echo(f"Try next: {terminal.program()} train {shelf if folder is None else terminal.quoted(str(place))}")
-
-
-@contextmanager
-def _training_needs_its_reader() -> Iterator[None]:
-    """A training that ended because nobody reads what it prints is not done: that is said, and is no success."""
-    try:
-        with _readers_may_leave():
-            yield
-    except ReaderLeft:
-        raise TrainingFailed(
-            "What the training was printed into was closed, and it stopped: paznja resume goes on with it, and --quiet prints nothing."
-        ) from None
 
 
 def _training_code(complete: bool, unreadable: Sequence[Unreadable]) -> int:

@@ -29,6 +29,7 @@ from paznja.tokenizers import load_tokenizer
 from paznja.training.events import Finished, Saved, Stopping
 
 if TYPE_CHECKING:
+    from paznja.training.dial import Chosen
     from paznja.training.estimate import Estimate
 
 Tell = Callable[[Any], None]
@@ -57,6 +58,10 @@ class Planned:
     unreadable: tuple[Unreadable, ...]
     remarks: tuple[str, ...]
     """What else is to be said before it starts: files of kinds that are not read, a prompt that was converted."""
+    dialled: tuple[str, ...]
+    """What the minutes will bring, and what was chosen for them; empty where they chose nothing."""
+    enough: bool
+    """Whether it ends before its minutes are over, since by then the books have taught all they can."""
     cached: bool
     """Whether the books were read already, by an earlier run."""
     from_iteration: int
@@ -105,14 +110,14 @@ def begin(
             strict=strict,
             on_read=lambda *seen: tell(Reading(*seen)),
         )
-        settings, remarks = _complete(settings, prepared)
+        settings, remarks, chosen = _complete(settings, prepared)
         remarks = [*passed_over(places), *prepared.remarks, *remarks]
         about = _about(settings, prepared, places, held_out, with_corpus=with_corpus)
         with writing_to(out, "--out"):
             run = _create(out, name, places, about, prepared.folder, with_corpus=with_corpus)
         needed.close()  # the run has all that it needs now
         corpus = None if with_corpus else prepared.folder / "corpus.bin"
-        _train(run, settings, tell, prepared=prepared, corpus=corpus, remarks=remarks, stop=stop)
+        _train(run, settings, tell, prepared=prepared, corpus=corpus, remarks=remarks, chosen=chosen, stop=stop)
     return run
 
 
@@ -167,8 +172,8 @@ def _default_name(out: Path, places: list[Path]) -> str:
     return free_name(out, f"{stem or 'run'}-{datetime.date.today().isoformat()}", first=1)
 
 
-def _complete(settings: Settings, prepared: Prepared) -> tuple[Settings, list[str]]:
-    """With everything that was left to be picked, from the machine and the books; and what is to be said about the prompts."""
+def _complete(settings: Settings, prepared: Prepared) -> tuple[Settings, list[str], tuple[Chosen, float] | None]:
+    """With everything that was left to be picked, from the machine and the books; what is to be said of the prompts; what was dialled."""
     from paznja.training.batches import check_enough
     from paznja.training.machine import resolve
 
@@ -182,21 +187,21 @@ def _complete(settings: Settings, prepared: Prepared) -> tuple[Settings, list[st
         sampling=replace(settings.sampling, prompts=tuple(prompt for prompt, _ in fitted)),
     )
     check_enough(sum(book.tokens for book in prepared.books if not book.held_out), settings.model.context)
-    complete, chosen = _dialled(complete, prepared)
+    chosen = _dialled(complete, prepared)
+    complete = complete if chosen is None else chosen[0].settings
     _check_memory(complete)
-    return complete, [*(remark for _, remarks in fitted for remark in remarks), *chosen]
+    return complete, [remark for _, remarks in fitted for remark in remarks], chosen
 
 
-def _dialled(settings: Settings, prepared: Prepared) -> tuple[Settings, list[str]]:
-    """For the preset "auto" and a budget of minutes on a CPU: the network that learns most in them; and two lines about it."""
-    from paznja.training.dial import choose, in_words
+def _dialled(settings: Settings, prepared: Prepared) -> tuple[Chosen, float] | None:
+    """For the preset "auto" and a budget of minutes on a CPU: the network that learns most in them; and the minutes."""
+    from paznja.training.dial import choose
     from paznja.training.pace import measure_pace
 
     minutes = settings.training.minutes
     if settings.preset != "auto" or minutes is None or settings.training.device != "cpu":
-        return settings, []
-    chosen = choose(settings, 60 * minutes, measure_pace(settings), prepared.training_characters)
-    return chosen.settings, in_words(chosen, minutes)
+        return None
+    return choose(settings, 60 * minutes, measure_pace(settings), prepared.training_characters), minutes
 
 
 def _check_memory(settings: Settings) -> None:
@@ -306,6 +311,7 @@ def _train(
     corpus: Path | None = None,
     extended: dict[str, Any] | None = None,
     remarks: Sequence[str] = (),
+    chosen: tuple[Chosen, float] | None = None,
     stop: Callable[[], bool] | None = None,
 ) -> None:
     """Train under the run's lock, telling everything; out of memory and a full disk become sentences."""
@@ -322,7 +328,7 @@ def _train(
             trainer.prepare_folder()
             if extended is not None:
                 run.extend(extended)
-            tell(_plan(run, settings, expected, prepared, [*remarks, *trainer.remarks]))
+            tell(_plan(run, settings, expected, prepared, [*remarks, *trainer.remarks], chosen))
             for event in trainer.events():
                 try:
                     tell(event)
@@ -358,8 +364,17 @@ def _out_of_memory(settings: Settings) -> TrainingFailed:
     )
 
 
-def _plan(run: Run, settings: Settings, expected: Estimate, prepared: Prepared | None, remarks: Sequence[str]) -> Planned:
+def _plan(
+    run: Run,
+    settings: Settings,
+    expected: Estimate,
+    prepared: Prepared | None,
+    remarks: Sequence[str],
+    chosen: tuple[Chosen, float] | None,
+) -> Planned:
     import psutil
+
+    from paznja.training.dial import in_words
 
     position = run.position()
     minutes = settings.training.minutes
@@ -369,6 +384,8 @@ def _plan(run: Run, settings: Settings, expected: Estimate, prepared: Prepared |
         books=tuple(run.books()),
         unreadable=prepared.unreadable if prepared else (),
         remarks=tuple(remarks),
+        dialled=() if chosen is None else in_words(*chosen),
+        enough=chosen is not None and chosen[0].enough,
         cached=prepared.cached if prepared else True,
         from_iteration=position["iteration"] if position else 0,
         parameters=settings.model.num_parameters(),
