@@ -17,7 +17,7 @@ FILE = Path(__file__).with_name("commands.md")
 WIDTH = 96
 """Of the help, in characters, however wide the terminal is that this script runs in."""
 
-ORDER = ("demo", "books", "train", "resume", "generate", "next", "evaluate", "runs", "cache")
+ORDER = ("demo", "books", "train", "resume", "generate", "next", "evaluate", "curve", "runs", "cache", "completion")
 """The commands as somebody new meets them; one that is missing here comes last."""
 
 OPENING = """\
@@ -44,6 +44,19 @@ What a command leaves behind for a script; in a Unix shell `echo $?` shows it.
 | 130 | interrupted; a training that had begun has saved first, unless it was interrupted a second time |
 """
 
+COMPLETION = """\
+## Completion
+
+After this, the Tab key completes commands, options, their values and the names of runs. For bash:
+
+```sh
+echo 'eval "$(paznja completion bash)"' >> ~/.bashrc
+```
+
+The same line with `paznja completion zsh` goes into `~/.zshrc`, after `compinit`; for fish, what `paznja completion fish` prints goes into
+the file `~/.config/fish/completions/paznja.fish`. It begins to work in the next terminal.
+"""
+
 ENVIRONMENT = """\
 ## Environment variables
 
@@ -61,7 +74,7 @@ def manual() -> str:
     parts = [OPENING, "## paznja\n", _block(WELCOME), _block(commands.get_help(group))]
     for name in names:
         parts += _sections(commands.commands[name], name, group)
-    return "\n".join([*parts, _presets(), EXIT_CODES, ENVIRONMENT])
+    return "\n".join([*parts, _presets(), COMPLETION, EXIT_CODES, ENVIRONMENT])
 
 
 def _sections(command: click.Command, name: str, parent: click.Context) -> list[str]:

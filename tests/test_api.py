@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import os
 import shutil
 import threading
 from pathlib import Path
@@ -71,6 +72,7 @@ def test_the_run_folder_holds_all_that_the_design_promises(trained: Path):
         "corpus.json",
         "tokenizer.json",
         "metrics.jsonl",
+        "progress.jsonl",
         "samples.jsonl",
         "samples.md",
         "model.safetensors",
@@ -274,6 +276,19 @@ def test_evaluation_of_other_books_gives_a_figure_a_book_and_one_in_all(trained:
     assert evaluation.bits_per_character == pytest.approx(bits / evaluation.characters)
     with pytest.raises(NoBooks):
         paznja.open_run(trained).evaluate(shelf / "scan.txt")
+
+
+def test_evaluation_knows_the_books_that_were_learnt_by_their_content(trained: Path, tmp_path: Path, some_stories: list[Path]):
+    run = paznja.open_run(trained)
+    held_out = {book.file for book in run.run.books() if book.held_out}
+    shelf = tmp_path / "shelf"
+    shelf.mkdir()
+    for story in some_stories:
+        shutil.copy(story, shelf / f"renamed {story.name}")
+    (shelf / "new.txt").write_text("Ово је нова књига. " * 100, encoding="utf-8")
+    learnt = {book.file.removeprefix("renamed "): book.learnt for book in run.evaluate(shelf).books}
+    assert learnt == {"new.txt": False, **{story.name: story.name not in held_out for story in some_stories}}
+    assert not any(book.learnt for book in run.evaluate().books)
 
 
 def test_run_folder_that_was_copied_elsewhere_works_without_its_books(trained: Path, tmp_path: Path):
@@ -498,3 +513,40 @@ def test_a_run_whose_folder_is_deleted_while_it_trains_ends_with_a_sentence(book
 
     with pytest.raises(TrainingFailed, match="moved or deleted"):
         paznja.train(books, name="most", out=tmp_path / "runs", cache=tmp_path / "cache", on_event=delete, **TINY)
+
+
+def test_history_has_every_progress_line_and_every_evaluation_in_order_as_flat_values(trained: Path):
+    run = paznja.open_run(trained)
+    history = run.history
+    assert [line["iteration"] for line in history] == sorted(line["iteration"] for line in history)
+    assert {tuple(line) for line in history} == {
+        ("iteration", "seconds", "training", "held_out", "characters_seen", "characters_per_second")
+    }
+    assert [line["held_out"] for line in history if line["held_out"] is not None] == [line["held_out"] for line in run.metrics]
+    progress = [line for line in history if line["held_out"] is None]
+    assert [line["iteration"] for line in progress] == [line["iteration"] for line in run.run.progress()]
+    assert (progress[0]["iteration"], progress[-1]["iteration"]) == (1, 40)
+    assert progress[0]["training"] > progress[-1]["training"]
+    assert all(line["characters_per_second"] > 0 for line in progress)
+
+
+def test_a_run_of_an_older_version_has_its_evaluations_as_history(trained: Path):
+    (trained / "progress.jsonl").unlink()
+    assert [line["iteration"] for line in paznja.open_run(trained).history] == [5, 15, 40]
+
+
+def test_the_model_of_a_run_is_a_torch_module_with_its_weights(trained: Path):
+    model = paznja.open_run(trained).model
+    ids = torch.from_numpy(Run(trained).held_out_ids()[0][:9].astype("int64"))[None]
+    with torch.inference_mode():
+        assert float(model.losses(ids[:, :-1], ids[:, 1:]).mean()) < 5.5  # nats; an untaught one guesses evenly
+    assert isinstance(model, torch.nn.Module)
+
+
+def test_all_the_runs_of_a_folder_are_given_oldest_first(trained: Path, tmp_path: Path):
+    newer = Path(shutil.copytree(trained, trained.with_name("amost")))
+    os.utime(trained / "run.toml", (1, 1))
+    found = paznja.runs(trained.parent)
+    assert [run.path for run in found] == [trained, newer]
+    assert found[0].metrics == paznja.open_run(trained).metrics
+    assert paznja.runs(tmp_path / "nowhere") == []

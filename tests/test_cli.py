@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 import os
 import shutil
 import subprocess
@@ -280,3 +281,21 @@ def test_a_training_goes_on_when_nobody_reads_what_it_prints_any_more(books: Pat
     assert done.returncode == 0
     assert done.stderr.count("goes on without printing") == len(done.stderr.splitlines()) == 1
     assert Run.open("most", tmp_path / "runs").state() == "finished"
+
+
+def test_evaluate_says_which_books_were_learnt(
+    trained: Path, tmp_path: Path, some_stories: list[Path], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setenv("COLUMNS", "100")
+    learnt = next(story for story in some_stories if story.name in {book.file for book in Run(trained).books() if not book.held_out})
+    new = tmp_path / "new.txt"
+    new.write_text("Ово је нова књига. " * 100, encoding="utf-8")
+    assert call("evaluate", trained, learnt, new) == 0
+    said = capsys.readouterr().out
+    assert sum(line.rstrip().endswith("learnt") for line in said.splitlines()) == 1
+    assert "The run learnt from 1 of these 2 books" in said
+    assert call("evaluate", trained, learnt, new, "--json") == 0
+    by_file = {book["file"]: book["learnt"] for book in json.loads(capsys.readouterr().out)["books"]}
+    assert by_file == {learnt.name: True, "new.txt": False}
+    assert call("evaluate", trained, new) == 0
+    assert "learnt" not in capsys.readouterr().out

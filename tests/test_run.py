@@ -339,6 +339,16 @@ def sample(iteration: int, *, row: bool = True) -> dict[str, Any]:
     return {"prompt": "Ово је мост ", "text": f"преко {iteration} река", "iteration": iteration, "seconds": 1.0, "row": row}
 
 
+def progress(iteration: int) -> dict[str, Any]:
+    return {
+        "iteration": iteration,
+        "seconds": iteration / 10,
+        "training_bits": 4.0,
+        "characters_seen": 100 * iteration,
+        "characters_per_second": 1000,
+    }
+
+
 def test_samples_and_metrics_come_back_as_they_were_written(run: Run):
     for iteration in (1, 2, 3):
         run.append_sample(sample(iteration, row=iteration != 2))
@@ -384,6 +394,40 @@ def test_without_a_checkpoint_everything_is_cut_back(run: Run):
     run.cut_back(None)
     assert run.metrics() == run.samples() == []
     assert "река" not in (run.path / "samples.md").read_text()
+
+
+def test_progress_after_the_checkpoint_is_cut_back_by_its_iteration(run: Run):
+    for iteration in (1, 2):
+        run.append_progress(progress(iteration))
+    save(run, 2)
+    run.append_progress(progress(3))
+    with open(run.path / "progress.jsonl", "ab") as file:
+        file.write(b'{"iteration": 4, "sec')
+    run.cut_back(run.position())
+    run.append_progress(progress(3))
+    assert [line["iteration"] for line in run.progress()] == [1, 2, 3]
+
+
+def test_progress_is_kept_aside_with_the_other_logs(run: Run):
+    for iteration in (1, 2):
+        run.append_progress(progress(iteration))
+        save(run, iteration)
+    run.cut_back(run.checkpoints()[1])
+    assert [line["iteration"] for line in run.progress()] == [1]
+    assert b'"iteration": 2' in (run.path / "before-1" / "progress.jsonl").read_bytes()
+    run.cut_back(None)
+    assert run.progress() == []
+    assert b'"iteration": 1' in (run.path / "before-2" / "progress.jsonl").read_bytes()
+
+
+def test_thinned_progress_has_its_beginning_and_its_newest_line(run: Run):
+    for iteration in range(1, 8):
+        run.append_progress(progress(iteration))
+    assert run.thin_progress() == 4
+    assert [line["iteration"] for line in run.progress()] == [1, 3, 5, 7]
+    run.append_progress(progress(8))
+    assert run.thin_progress() == 3
+    assert [line["iteration"] for line in run.progress()] == [1, 5, 8]
 
 
 # --- checkpoints --------------------------------------------------------------------------------------------------------------------

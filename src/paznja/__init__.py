@@ -10,11 +10,11 @@ paznja.open_run("most")     # later
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from paznja.api import Evaluation, TrainedRun, open_run, read_shelf, resume, train
+    from paznja.api import Evaluation, TrainedRun, open_run, read_shelf, resume, runs, train
     from paznja.errors import PaznjaError
     from paznja.terminal import Display
 
-__all__ = ["Display", "Evaluation", "PaznjaError", "TrainedRun", "open_run", "read_shelf", "resume", "train"]
+__all__ = ["Display", "Evaluation", "PaznjaError", "TrainedRun", "open_run", "read_shelf", "resume", "runs", "train"]
 
 
 def __getattr__(name: str) -> Any:

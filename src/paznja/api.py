@@ -25,7 +25,7 @@ from paznja.disk import writing_to
 from paznja.errors import RunError, WrongUse
 from paznja.generation import Choice, expected, fit_prompt, generate
 from paznja.preparing import default_cache, store_in, using
-from paznja.run import MEMORY, WEIGHTS, Run
+from paznja.run import MEMORY, WEIGHTS, Run, all_runs
 from paznja.table import markdown_table
 from paznja.tokenizers import Tokenizer, load_tokenizer
 from paznja.training import session
@@ -34,6 +34,7 @@ from paznja.training.session import Planned, Reading
 if TYPE_CHECKING:
     from paznja.memory.counted import CountedMemory
     from paznja.model.decoder import Decoder
+    from paznja.model.transformer import Transformer
     from paznja.training.events import Event
 
 MAX_COUNT = 1000
@@ -51,6 +52,8 @@ class BookScore:
     file: str
     characters: int
     bits_per_character: float
+    learnt: bool = False
+    """Whether the run learnt from this very file, or from a part of it: then the figure says nothing of text that it never saw."""
 
 
 @dataclass(frozen=True)
@@ -105,6 +108,35 @@ class TrainedRun:
         return self.run.metrics()
 
     @property
+    def history(self) -> list[dict[str, Any]]:
+        """How training went, in order of iteration, as flat values: every line of `progress.jsonl` and every evaluation.
+
+        Each has iteration, seconds, training, held_out, characters_seen, characters_per_second. `training` is on the latest batches,
+        smoothed, or, in an evaluation, on a fixed part of the training books. What was not measured is None.
+        """
+        progress = [
+            {
+                "iteration": line["iteration"],
+                "seconds": line["seconds"],
+                "training": line["training_bits"],
+                "held_out": None,
+                "characters_seen": line["characters_seen"],
+                "characters_per_second": line["characters_per_second"],
+            }
+            for line in self.run.progress()
+        ]
+        names = ("iteration", "seconds", "training", "held_out", "characters_seen")
+        scored = [{**{name: line.get(name) for name in names}, "characters_per_second": None} for line in self.run.metrics()]
+        return sorted([*progress, *scored], key=lambda line: line["iteration"])
+
+    @property
+    def model(self) -> Transformer:
+        """The network as a torch module, on the CPU, with the run's weights; read anew each time. RunError if there are none yet."""
+        from paznja.training.checkpoint import load_model
+
+        return load_model(self.run, latest=self._latest)
+
+    @property
     def script(self) -> str:
         """The script that the model learnt: "cyrillic", "latin" or "other"."""
         return self.run.corpus()["script"]
@@ -154,6 +186,7 @@ class TrainedRun:
     def evaluate(self, books: Places | None = None, *, on_scored: Callable[[int, int], None] | None = None) -> Evaluation:
         """Bits per character on these books, or on the run's own held-out ones; `on_scored(done, total)` counts tokens.
 
+        Books that it learnt from are scored too, and marked `learnt`; they are known by their files' SHA-256.
         Raises NoBooks where nothing could be read.
         """
         from paznja.evaluation.bits_per_character import bits_of_texts
@@ -166,10 +199,13 @@ class TrainedRun:
         if books is None:
             records = [book for book in self.run.books() if book.held_out]
             scored = [(book.title, book.author, book.file, book.characters) for book in records]
+            learnt = [False] * len(records)
             texts = self.run.held_out_ids()
         else:
             found, unreadable = read_books(_paths(books), config=self._reading())
             scored = [(book.title, book.author, book.file, book.characters) for book in found]
+            trained_on = {book.sha256 for book in self.run.books() if not book.held_out}
+            learnt = [book.sha256 in trained_on for book in found]
             texts = [tokenizer.encode(book.text) for book in found]
         memory = load_memory(self.run)
         remembered = None
@@ -179,7 +215,9 @@ class TrainedRun:
             remembered = Remembered(memory, tokenizer.newline, texts, threads=num_cores())
         model = load_model(self.run, latest=self._latest)
         bits = bits_of_texts(model, texts, tokenizer.newline, remembered=remembered, on_scored=on_scored)
-        scores = tuple(BookScore(*about, bits_per_character=b / about[3]) for about, b in zip(scored, bits, strict=True))
+        scores = tuple(
+            BookScore(*about, bits_per_character=b / about[3], learnt=known) for about, b, known in zip(scored, bits, learnt, strict=True)
+        )
         characters = sum(book.characters for book in scores)
         return Evaluation(sum(bits) / characters, characters, scores, unreadable)
 
@@ -317,6 +355,11 @@ def open_run(run: str | Path, *, out: str | Path = "runs", latest: bool = False)
     RunError, with the nearest names, if there is none.
     """
     return TrainedRun(Run.open(run, Path(out)), latest=latest)
+
+
+def runs(out: str | Path = "runs") -> list[TrainedRun]:
+    """Every run in this folder, oldest first."""
+    return [TrainedRun(run) for run in all_runs(Path(out))]
 
 
 def load_decoder(run: Run, *, latest: bool = False) -> tuple[Decoder, Tokenizer]:

@@ -17,7 +17,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from paznja.config import DEFAULT_MINUTES, PRESET_HELP
+from paznja.completion import SHELLS, command_names, files_or_fetch, one_of, rule_names, run_names, script, shelf_names
+from paznja.config import DEFAULT_MINUTES, MEMORIES, PRESET_HELP, SCORINGS, SCRIPTS
 from paznja.disk import is_disk_full
 from paznja.errors import PaznjaError, RunError, WrongUse
 from paznja.table import counted, file_size
@@ -39,9 +40,12 @@ paznja trains a small GPT on your own books, on this machine, and lets you watch
   paznja runs                           what has been trained
   paznja generate NAME "..."            let a trained model write on; without a text, from its own beginning
   paznja next NAME "..."                which characters it expects next
+  paznja curve NAME                     how it learnt, as a curve
   paznja evaluate NAME ~/Other          how well it knows books that it never saw
   paznja resume NAME                    go on with a run that was stopped
   paznja help COMMAND                   everything about a command"""
+
+DEVICES = ("auto", "cpu", "cuda", "mps")
 
 DEMO_MINUTES = 2.0
 
@@ -79,15 +83,21 @@ minutes_option = click.option("--minutes", type=DECIMAL, help="How long to train
 iterations_option = click.option("--iterations", type=int, help="How long to train, in iterations.")
 script_option = click.option(
     "--script",
+    shell_complete=one_of(SCRIPTS),
     help="What Serbian text is brought to: cyrillic; latin; auto, the one that most of the books use; keep leaves it.  [default: auto]",
 )
 without_option = click.option(
-    "--without", multiple=True, metavar="RULE", help="Switch off a rule of cleaning, by its name; may be given several times."
+    "--without",
+    multiple=True,
+    metavar="RULE",
+    shell_complete=rule_names,
+    help="Switch off a rule of cleaning, by its name; may be given several times.",
 )
 strict_option = click.option("--strict", is_flag=True, help="Stop at the first file that cannot be read, instead of going on without it.")
 held_out_option = click.option(
     "--held-out", multiple=True, type=click.Path(path_type=Path), help="Measure on this file; may be given several times."
 )
+name_argument = click.argument("name", shell_complete=run_names)
 books_argument = click.argument("books", nargs=-1, required=True, type=click.Path(path_type=Path))
 
 
@@ -117,7 +127,7 @@ class Commands(click.Group):
 
     def resolve_command(self, ctx: click.Context, args: list[str]) -> tuple[str | None, click.Command | None, list[str]]:
         near = difflib.get_close_matches(args[0], self.commands, n=1)
-        if args[0] not in self.commands and near and not args[0].startswith("-"):
+        if args[0] not in self.commands and near and not ctx.resilient_parsing and not args[0].startswith("-"):
             raise WrongUse(f"There is no command {args[0]!r}. Did you mean {near[0]}? All of them: paznja --help")
         return super().resolve_command(ctx, args)
 
@@ -180,7 +190,7 @@ def commands(context: click.Context) -> None:
 
 
 @commands.command(name="help")
-@click.argument("names", metavar="[COMMAND]", nargs=-1)
+@click.argument("names", metavar="[COMMAND]", nargs=-1, shell_complete=command_names)
 @click.pass_context
 def help_(context: click.Context, names: tuple[str, ...]) -> None:
     """Show what COMMAND does and every option of it; without COMMAND, all the commands."""
@@ -194,6 +204,7 @@ def training_options(command: Callable[..., Any]) -> Callable[..., Any]:
         [
             click.option(
                 "--preset",
+                shell_complete=one_of(PRESET_HELP),
                 default="auto",
                 show_default=True,
                 help="; ".join(f"{name}: {text}" for name, text in PRESET_HELP.items()) + ".",
@@ -209,7 +220,7 @@ def training_options(command: Callable[..., Any]) -> Callable[..., Any]:
             ),
             click.option("--length", type=int, help="Characters in a row of the table.  [default: 200]"),
             click.option("--seed", type=int, help="Of the first weights, the order of the books' parts and the samples.  [default: 1]"),
-            click.option("--device", help="auto, cpu, cuda or mps.  [default: auto]"),
+            click.option("--device", shell_complete=one_of(DEVICES), help="auto, cpu, cuda or mps.  [default: auto]"),
             click.option("--threads", type=int, help="CPU threads.  [default: as many as are fastest, measured at the start]"),
             click.option("--batch", type=int, help="Windows of text in an iteration. Lower it where memory is short."),
             click.option("--context", type=int, help="How many characters back the model sees."),
@@ -217,6 +228,7 @@ def training_options(command: Callable[..., Any]) -> Callable[..., Any]:
             click.option("--width", type=int, help="How wide they are: a multiple of 64."),
             click.option(
                 "--memory",
+                shell_complete=one_of(MEMORIES),
                 help="none; learned: a table of what the last 2 to 6 characters are worth, learnt beside the network; or counted: "
                 "count what followed what in the books, then learn how far to trust it: the best text in the least time. "
                 "Only paznja can run a model with a memory.  [default: learned; none for the presets that name a size]",
@@ -232,6 +244,7 @@ def training_options(command: Callable[..., Any]) -> Callable[..., Any]:
             click.option("--checkpoint-seconds", type=DECIMAL, help="Time between two checkpoints.  [default: 60]"),
             click.option(
                 "--scoring",
+                shell_complete=one_of(SCORINGS),
                 help="How much to measure on held-out text: auto; part, never all of the held-out books at the end; none, so that all of "
                 "the time goes into learning (paznja evaluate measures afterwards).  [default: auto]",
             ),
@@ -307,7 +320,7 @@ def _train(
 
 
 @commands.command()
-@click.argument("name")
+@name_argument
 @click.option("--minutes", type=DECIMAL, help="Go on for so many minutes more.")
 @click.option("--iterations", type=int, help="Go on for so many iterations more.")
 @click.option("--books", multiple=True, type=click.Path(path_type=Path), help="Where the books are now, if they have moved.")
@@ -331,7 +344,7 @@ def resume(name: str, books: tuple[Path, ...], verbose: bool, quiet: bool, **opt
 
 
 @commands.command()
-@click.argument("name")
+@name_argument
 @click.argument("text", metavar="[PROMPT]", required=False)
 @click.option("--prompt", help='The beginning to go on from, as an option; "-" reads it from standard input.')
 @click.option("--length", type=int, default=400, show_default=True, help="Characters to write.")
@@ -379,7 +392,7 @@ def generate(name: str, text: str | None, prompt: str | None, count: int, seed: 
 
 
 @commands.command(name="next")
-@click.argument("name")
+@name_argument
 @click.argument("prompt")
 @click.option("--top", type=click.IntRange(1), default=10, show_default=True, help="How many characters to show.")
 @click.option("--steps", type=click.IntRange(0), default=0, help="Then go on so many times with the likeliest, showing each step.")
@@ -402,7 +415,7 @@ def next_(name: str, prompt: str, top: int, steps: int, latest: bool, out: Path)
 
 
 @commands.command()
-@click.argument("name")
+@name_argument
 @click.argument("books", nargs=-1, type=click.Path(path_type=Path))
 @click.option(
     "--json", "as_json", is_flag=True, help='Print {"bits_per_character": ..., "characters": ..., "books": [...]} instead of a table.'
@@ -413,7 +426,7 @@ def evaluate(name: str, books: tuple[Path, ...], as_json: bool, latest: bool, ou
     """Bits per character of the run NAME on BOOKS that it never saw, a line a book and in all.
 
     Without BOOKS, on the run's own held-out ones. Fewer bits are better: 0 would be knowing the text by heart, and about 5
-    guessing letters blindly.
+    guessing letters blindly. A book that the run learnt from is marked as learnt; its figure says little.
     """
     from paznja import api, terminal
 
@@ -426,7 +439,32 @@ def evaluate(name: str, books: tuple[Path, ...], as_json: bool, latest: bool, ou
 
 
 @commands.command()
-@click.option("--remove", metavar="NAME", help="Delete this run; asks first. Files in its folder that paznja did not make stay.")
+@name_argument
+@click.option(
+    "--against", type=click.Choice(["time", "iterations"]), default="time", show_default=True, help="What the horizontal axis shows."
+)
+@click.option("--log", is_flag=True, help="Make the horizontal axis logarithmic: the beginning, where most is learnt, gets more room.")
+@click.option("--json", "as_json", is_flag=True, help='Print {"name": ..., "history": [...]}, the numbers, instead of a drawing.')
+@out_option
+def curve(name: str, against: str, log: bool, as_json: bool, out: Path) -> None:
+    """Draw how the run NAME learns: bits per character against the time of training, finished or still training.
+
+    The line is the text that it learns from, averaged over the last iterations; the points are held-out text, measured at rows of the
+    table. Fewer bits are better. Where the points rise while the line falls, it learns by heart.
+    """
+    from paznja import api, terminal
+
+    run = api.open_run(name, out=out)
+    terminal.print_curve(run.name, run.state, run.history, time=against == "time", log=log, as_json=as_json)
+
+
+@commands.command()
+@click.option(
+    "--remove",
+    metavar="NAME",
+    shell_complete=run_names,
+    help="Delete this run; asks first. Files in its folder that paznja did not make stay.",
+)
 @click.option("--yes", is_flag=True, help="Do not ask.")
 @out_option
 def runs(remove: str | None, yes: bool, out: Path) -> None:
@@ -508,7 +546,7 @@ def books_group() -> None:
 
 
 @books_group.command(name="", cls=Nameless, hidden=True)
-@books_argument
+@click.argument("books", nargs=-1, required=True, type=click.Path(path_type=Path), shell_complete=files_or_fetch)
 @click.option(
     "--out", type=click.Path(path_type=Path), help="Write the text into this new folder, a file a book, exactly as training sees it."
 )
@@ -545,7 +583,7 @@ def books(books: tuple[Path, ...], out: Path | None, show: str | None, as_json: 
 
 
 @books_group.command()
-@click.argument("shelf", required=False)
+@click.argument("shelf", required=False, shell_complete=shelf_names)
 @click.option("--from", "base", metavar="ADDRESS", envvar="PAZNJA_FETCH_FROM", show_envvar=True, help="Another address to fetch from.")
 @click.option("--into", "folder", type=click.Path(path_type=Path), help="The folder for the books; the user's data folder otherwise.")
 @quiet_option
@@ -567,6 +605,21 @@ def fetch(shelf: str | None, base: str | None, folder: Path | None, quiet: bool)
     if not quiet:
         click.echo(f"{known.title}: {len(known.sha256)} books in {place}, every one verified. {known.licence}. {known.citation}")
         click.echo(f"Try next: {terminal.program()} train {shelf if folder is None else terminal.quoted(str(place))}")
+
+
+@commands.command()
+@click.argument("shell", type=click.Choice(SHELLS))
+def completion(shell: str) -> None:
+    """Print what SHELL needs for the Tab key to complete commands, options, their values and the names of runs.
+
+    \b
+    bash: add to ~/.bashrc the line   eval "$(paznja completion bash)"
+    zsh: add to ~/.zshrc the line     eval "$(paznja completion zsh)"
+    fish: run once   paznja completion fish > ~/.config/fish/completions/paznja.fish
+
+    Then open a new terminal.
+    """
+    click.echo(script(shell, commands).encode(), nl=False)  # bytes, so that Windows ends no line in its own way
 
 
 def _training_code(complete: bool, unreadable: Sequence[Unreadable]) -> int:

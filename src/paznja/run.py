@@ -43,19 +43,25 @@ MEMORY = "memory.safetensors"
 
 LOGS = ("metrics.jsonl", "samples.jsonl")
 
+PROGRESS = "progress.jsonl"
+"""How training goes, every few seconds. Thinned as it grows, so no size of it is remembered as for the other logs."""
+
 COMMANDS = ("stop", "pause", "go-on", "sample")
 """What a living trainer can be asked for through the folder: stop and save, wait, go on, write a row of the table now."""
 
 
+_PROGRESS_FIELDS = ("iteration", "seconds", "training_bits", "characters_seen", "characters_per_second")
 _CHECKPOINT = re.compile(r"checkpoint-\d{8,}")
 _CHECKPOINT_FILES = frozenset({WEIGHTS, "optimizer.safetensors", "position.json"})
-_PART = re.compile(r"\.(?:run\.toml|samples\.md|checkpoint|position\.json|\w+\.safetensors)\.\d+\.part")
+_PART = re.compile(r"\.(?:run\.toml|samples\.md|progress\.jsonl|checkpoint|position\.json|\w+\.safetensors)\.\d+\.part")
 _MAKING = re.compile(r"\.checkpoint-\d{8,}\.new")
 _REQUEST = re.compile(r"(\d{8,})-(stop|pause|go-on|sample)")
 _DAMAGED = re.compile(r"checkpoint-\d{8,}\.damaged(?:-\d+)?")
 _BEFORE = re.compile(r"before-\d+")
 _LOCK = ".lock"
-_FILES = frozenset({"run.toml", "corpus.json", "corpus.bin", "tokenizer.json", *LOGS, "samples.md", WEIGHTS, MEMORY, "checkpoint"})
+_FILES = frozenset(
+    {"run.toml", "corpus.json", "corpus.bin", "tokenizer.json", *LOGS, PROGRESS, "samples.md", WEIGHTS, MEMORY, "checkpoint"}
+)
 
 
 @dataclass(frozen=True)
@@ -179,6 +185,11 @@ class Run:
         """The evaluations so far, oldest first."""
         return list(_read_lines(self.path / "metrics.jsonl", ("iteration",)))
 
+    def progress(self) -> list[dict[str, Any]]:
+        """How training went, a line every few seconds, oldest first; empty for a run of an older version."""
+        lines = _read_lines(self.path / PROGRESS, _PROGRESS_FIELDS)
+        return [line for line in lines if all(isinstance(line[field], int | float) for field in _PROGRESS_FIELDS)]
+
     def samples(self, *, rows_only: bool = False) -> list[dict[str, Any]]:
         """The samples so far, oldest first; those of the table alone where asked."""
         lines = _read_lines(self.path / "samples.jsonl", ("iteration", "seconds", "prompt", "text", "row"))
@@ -259,6 +270,20 @@ class Run:
     def append_metrics(self, line: Mapping[str, Any]) -> None:
         """Add an evaluation."""
         _append_line(self.path / "metrics.jsonl", line)
+
+    def append_progress(self, line: Mapping[str, Any]) -> None:
+        """Add a line about how training goes."""
+        _append_line(self.path / PROGRESS, line)
+
+    def thin_progress(self) -> int:
+        """Leave every second line about the progress out, but not the first and the newest; how many are left."""
+        lines = self.progress()
+        lines = [*lines[:1], *lines[1:][::-2][::-1]]
+        self._write_progress(lines)
+        return len(lines)
+
+    def _write_progress(self, lines: Iterable[Mapping[str, Any]]) -> None:
+        write_atomically(self.path / PROGRESS, "".join(_line(line) for line in lines).encode())
 
     def append_sample(self, line: Mapping[str, Any]) -> None:
         """Add a sample; where it is a row of the table, `samples.md` is written anew."""
@@ -356,7 +381,7 @@ class Run:
         the weights too, is moved there. What a killed trainer left half done goes. The caller holds the lock.
         """
         newest = self.position()
-        kept = [file for file in (*LOGS, WEIGHTS) if os.path.isfile(self.path / file) and os.path.getsize(self.path / file)]
+        kept = [file for file in (*LOGS, PROGRESS, WEIGHTS) if os.path.isfile(self.path / file) and os.path.getsize(self.path / file)]
         remark = ""
         if position is None and kept:
             before = _free(self.path, "before", 1)
@@ -367,7 +392,7 @@ class Run:
         elif position is not None and newest is not None and position["iteration"] < newest["iteration"]:
             before = _free(self.path, "before", 1)
             before.mkdir()
-            for file in LOGS:
+            for file in (*LOGS, PROGRESS):
                 if file in kept:
                     shutil.copyfile(self.path / file, before / file)
             remark = f"What was logged after iteration {position['iteration']:,} is kept in {before}."
@@ -377,6 +402,8 @@ class Run:
             # A power cut may have taken lines from before the checkpoint too, and left half of one.
             content = path.read_bytes()[: position["sizes"][file] if position else 0]
             os.truncate(path, content.rfind(b"\n") + 1)
+        if position is not None and (self.path / PROGRESS).is_file():
+            self._write_progress(line for line in self.progress() if line["iteration"] <= position["iteration"])
         if (position is not None and position != newest) or (position is not None and not (self.path / "checkpoint").is_file()):
             write_atomically(self.path / "checkpoint", _json(position))
         for left_over in list(self.path.iterdir()):
@@ -533,8 +560,12 @@ def _flushed_size(path: Path) -> int:
         return os.fstat(file.fileno()).st_size
 
 
+def _line(record: Mapping[str, Any]) -> str:
+    return json.dumps(record, ensure_ascii=False) + "\n"
+
+
 def _append_line(path: Path, line: Mapping[str, Any]) -> None:
-    content = (json.dumps(line, ensure_ascii=False) + "\n").encode()
+    content = _line(line).encode()
     with open(path, "ab", buffering=0) as file:
         before = file.tell()
         if file.write(content) != len(content):

@@ -27,6 +27,7 @@ from paznja.training.events import Evaluated, Event, Finished, Paused, Progress,
 from paznja.training.machine import PRECISIONS, peak_memory, thread_candidates
 from paznja.training.material import material_for
 from paznja.training.optimizers import Optimizers
+from paznja.training.progress_log import ProgressLog
 from paznja.training.schedule import Budget, Clock, SamplesBetween, is_row, is_scored, learning_rate_factor
 from paznja.training.threads import Threads
 
@@ -106,6 +107,7 @@ class Trainer:
         )
         yield from self.material.begin(self.model, new=position.iteration == 0)
         position.seconds = last_save = self._clock.seconds()
+        progress_log, progress = ProgressLog(self.run), None
         speeds: list[tuple[float, int]] = [(position.seconds, position.characters_seen)]
         if self._has_row():  # a stop, a pause or a crash may have come before all of it was there
             yield from self._row()
@@ -121,7 +123,9 @@ class Trainer:
             torch.set_num_threads(self._threads.number)
             position.seconds = self._clock.seconds()
             speeds = [*speeds[-30:], (position.seconds, position.characters_seen)]
-            yield self._progress(speeds)
+            progress = self._progress(speeds)
+            progress_log.add(progress)
+            yield progress
             if threads is not None:
                 yield Rethreaded(position.iteration, threads)
             asked = yield from self._obey()
@@ -138,6 +142,8 @@ class Trainer:
                 yield self._save(finished=False)
                 last_save = self._clock.seconds()
             self._stopping = self._stopping or self._stop_asked()
+        if progress is not None:
+            progress_log.add(progress, in_any_case=True)
         yield from self._end()
 
     def _iterate(self, factor: float) -> None:
