@@ -14,7 +14,7 @@ from rich.table import Table
 from rich.text import Text
 
 from paznja.run import Run
-from paznja.table import duration
+from paznja.table import counted, duration
 from paznja.terminal import prompt_and_text
 
 WIDTH = 112
@@ -56,7 +56,7 @@ def draw(run: Run, target: Path) -> None:
     last = [*run.samples(rows_only=True), *run.metrics()][-1]
     score = last.get("held_out_whole") or last.get("held_out")
     console.print()
-    took = f"{last['iteration']:,} iterations in {duration(last['seconds'])}"
+    took = f"{counted(last['iteration'], 'iteration')} in {duration(last['seconds'])}"
     console.print(Text(f" Finished: {took}." + (f" {score:.3f} bits per character on held-out books." if score else "")))
     target.parent.mkdir(parents=True, exist_ok=True)
     target.write_text(console.export_svg(title="paznja train ~/Books", code_format=FRAME), encoding="utf-8")

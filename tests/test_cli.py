@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import shutil
@@ -13,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from paznja.cli import main
+from paznja.preparing import passing_cache, prepare
 from paznja.run import Run
 
 
@@ -244,6 +246,62 @@ def test_a_pipe_is_not_waited_for(command: list[str], desk: Path, command_line: 
 # --- forgiveness ----------------------------------------------------------------------------------------------------------------------
 
 
+def test_the_cache_is_shown_and_cleared_and_what_is_not_of_its_making_named(
+    some_stories: list[Path], cache: Path, capsys: pytest.CaptureFixture[str]
+):
+    assert call("cache", "--cache", cache) == 0
+    assert "0 prepared shelves and 0 books, 0 kB of at most 2.0 GB" in capsys.readouterr().out
+    prepare([some_stories[0]], cache=cache)
+    assert call("cache", "--cache", cache) == 0
+    assert "1 prepared shelf and 1 book, " in capsys.readouterr().out
+    for name in "abcdef":
+        (cache / name).touch()
+    assert call("cache", "--clear", "--yes", "--cache", cache) == 0
+    said = capsys.readouterr().out
+    assert "1 prepared shelf and 1 book, " in said
+    assert "Not of paznja's making, and still there: a, b, c, d, e and 1 more." in said
+    assert call("cache", "--cache", cache) == 0
+    assert "0 prepared shelves and 0 books" in capsys.readouterr().out
+
+
+class Terminal(io.StringIO):
+    """What a person types."""
+
+    def isatty(self) -> bool:
+        return True
+
+
+@pytest.mark.parametrize(("answer", "stays"), [("y\n", False), ("n\n", True), ("\n", True)])
+def test_clearing_the_cache_asks_first(
+    answer: str,
+    stays: bool,
+    some_stories: list[Path],
+    cache: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+):
+    folder = prepare([some_stories[0]], cache=cache).folder
+    monkeypatch.setattr(sys, "stdin", Terminal(answer))
+    assert call("cache", "--clear", "--cache", cache) == 0
+    assert "Delete 1 prepared shelf and 1 book, " in capsys.readouterr().out
+    assert folder.exists() == stays
+
+
+def test_without_a_terminal_the_cache_is_cleared_only_with_yes(some_stories: list[Path], cache: Path, capsys: pytest.CaptureFixture[str]):
+    folder = prepare([some_stories[0]], cache=cache).folder
+    assert call("cache", "--clear", "--cache", cache) == 2
+    assert "only with --yes" in capsys.readouterr().err
+    assert folder.exists()
+
+
+def test_clearing_the_cache_says_that_a_training_which_keeps_no_text_is_running(cache: Path, capsys: pytest.CaptureFixture[str]):
+    with passing_cache(cache):
+        assert call("cache", "--clear", "--yes", "--cache", cache) == 0
+        said = capsys.readouterr().out
+    assert "A training with --no-corpus is running" in said
+    assert "Not of paznja's making" not in said
+
+
 def test_the_prompt_comes_after_the_name_or_as_an_option_and_not_twice(trained: Path, capsys: pytest.CaptureFixture[str]):
     few = ["--length", "10", "--seed", "1"]
     assert call("generate", trained, "Ово је", *few) == 0
@@ -317,6 +375,27 @@ def test_a_reader_that_wants_no_more_is_a_quiet_end(arguments: list[str], unbuff
     finally:
         os.close(into)
     assert (done.returncode, done.stderr) == (0, "")
+
+
+@pytest.mark.skipif(os.name != "posix", reason="pipes break otherwise elsewhere")
+def test_a_training_goes_on_when_nobody_reads_what_it_prints_any_more(books: Path, cache: Path, tmp_path: Path):
+    arguments = ["train", books, "--preset", "tiny", "--iterations", "4", "--threads", "1", "--name", "most", "--cache", cache]
+    nobody, into = os.pipe()
+    os.close(nobody)
+    try:
+        done = subprocess.run(
+            [sys.executable, "-m", "paznja", *arguments, "--out", tmp_path / "runs"],
+            stdout=into,
+            stderr=subprocess.PIPE,
+            stdin=subprocess.DEVNULL,
+            text=True,
+            check=False,
+        )
+    finally:
+        os.close(into)
+    assert done.returncode == 0
+    assert done.stderr.count("goes on without printing") == len(done.stderr.splitlines()) == 1
+    assert Run.open("most", tmp_path / "runs").state() == "finished"
 
 
 def test_evaluate_says_which_books_were_learnt(

@@ -6,20 +6,27 @@ import errno
 import os
 import shutil
 import stat
-from collections.abc import Callable
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from paznja import preparing
+from paznja import preparing, train
 from paznja.config import ReadingConfig
 from paznja.corpus.corpus import read_books, read_corpus
+from paznja.corpus.formats import READERS
+from paznja.corpus.ledger import Ledger
+from paznja.corpus.readers.contents import Contents
 from paznja.corpus.scripts.transliteration import to_latin
-from paznja.errors import NoBooks, TrainingFailed, WrongUse
-from paznja.preparing import Prepared, cache_size, clear_cache, describe_files, prepare, trim_cache
+from paznja.errors import CacheInUse, NoBooks, TrainingFailed, WrongUse
+from paznja.preparing import Prepared, cache_size, clear_cache, describe_files, prepare, trim_cache, using
 from paznja.run import Run
 from paznja.tokenizers import load_tokenizer
+from paznja.training.session import Planned, Reading
 
 
 class Readings:
@@ -172,6 +179,27 @@ def test_unreadable_file_that_was_mended_is_read(books: Path, cache: Path, stori
     assert not mended.unreadable
 
 
+def test_a_file_that_failed_by_a_fault_or_for_want_of_memory_is_tried_again(books: Path, cache: Path, monkeypatch: pytest.MonkeyPatch):
+    read = READERS[".txt"]
+    bad, *_ = sorted(books.iterdir())
+    for error in (IndexError, MemoryError):
+
+        def fail(data: bytes, ledger: Ledger, error: type[Exception] = error) -> Contents:
+            if data == bad.read_bytes():
+                raise error
+            return read(data, ledger)
+
+        with monkeypatch.context() as patched:
+            patched.setitem(READERS, ".txt", fail)
+            without = prepare([books], cache=cache)
+            assert [it.path for it in without.unreadable] == [bad]
+            assert prepare([books], cache=cache).unreadable == without.unreadable
+        now = prepare([books], cache=cache)
+        assert not now.unreadable
+        assert len(now.books) == len(without.books) + 1
+        clear_cache(cache)
+
+
 def test_the_same_book_in_the_other_script_is_used_once_and_it_is_said(books: Path, cache: Path):
     story = min(books.iterdir())
     (books / "copy.txt").write_text(to_latin(story.read_text(encoding="utf-8")), encoding="utf-8")
@@ -230,7 +258,7 @@ def test_two_that_prepare_the_same_books_at_once_do_not_take_them_from_each_othe
 
     slower = prepare([books], cache=cache, on_read=meanwhile)
     assert quicker == [(slower.folder, (slower.folder / "corpus.bin").stat().st_ino)]
-    assert {path.name for path in cache.iterdir()} == {slower.fingerprint, "books", "CACHEDIR.TAG"}
+    assert {path.name for path in cache.iterdir() if path.suffix != ".lock"} == {slower.fingerprint, "books", "CACHEDIR.TAG"}
 
 
 # --- the cache's size ---------------------------------------------------------------------------------------------------------------
@@ -285,6 +313,114 @@ def test_prepared_books_go_to_the_users_cache_folder_unless_told_otherwise(books
     assert prepare([books]).folder.is_relative_to(tmp_path / "home")
 
 
+@contextmanager
+def used_elsewhere(cache: Path, manager: str = "using") -> Iterator[subprocess.Popen[str]]:
+    """Another process uses the cache meanwhile."""
+    code = f"""
+import sys
+from pathlib import Path
+from paznja.preparing import {manager}
+with {manager}(Path(sys.argv[1])):
+    print(flush=True)
+    input()
+"""
+    process = subprocess.Popen([sys.executable, "-c", code, cache], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    assert process.stdout is not None
+    assert process.stdout.readline() == "\n"
+    try:
+        yield process
+    finally:
+        process.communicate("\n")
+
+
+def test_nothing_is_taken_from_the_cache_while_another_process_uses_it(books: Path, cache: Path):
+    folder = prepare([books], cache=cache).folder
+    with used_elsewhere(cache):
+        trim_cache(cache, 0)
+        assert folder.exists()
+        with pytest.raises(CacheInUse, match="Another paznja is using"):
+            clear_cache(cache)
+        assert folder.exists()
+    trim_cache(cache, 0)
+    assert not folder.exists()
+    assert clear_cache(cache) == []
+    assert not cache.exists()
+
+
+def test_a_process_that_was_killed_does_not_use_the_cache_any_more(books: Path, cache: Path):
+    prepare([books], cache=cache)
+    with used_elsewhere(cache) as process:
+        process.kill()
+        process.wait()
+        assert len(list(cache.glob(".paznja-*.lock"))) == 2
+        assert clear_cache(cache) == []
+    assert not cache.exists()
+
+
+def test_a_passing_cache_stays_while_its_training_runs_and_goes_when_it_was_killed(cache: Path):
+    with used_elsewhere(cache, "passing_cache") as process:
+        (passing,) = clear_cache(cache)
+        # As where the process has no such number: in another container, or on another machine with the same disk.
+        unknown = passing.rename(cache / ".passing.999999999.0123abcd.new")
+        assert clear_cache(cache) == [unknown]
+        process.kill()
+        process.wait()
+        assert clear_cache(cache) == []
+    assert not cache.exists()
+
+
+def test_a_strangers_files_that_are_called_like_locks_stay(books: Path, cache: Path):
+    cache.mkdir()
+    letters = [cache / ".paznja-gate.lock", cache / f".paznja-{'0' * 16}-{'1' * 8}.lock"]
+    for letter in letters:
+        letter.write_text("Драга мама", encoding="utf-8")
+    prepare([books], cache=cache)
+    assert clear_cache(cache) == letters[::-1]
+    assert all(letter.read_text(encoding="utf-8") == "Драга мама" for letter in letters)
+
+
+def test_another_process_cannot_clear_the_cache_until_the_run_has_its_books(books: Path, cache: Path, tmp_path: Path):
+    answers: dict[type, subprocess.CompletedProcess[str]] = {}
+
+    def clear_meanwhile(event: object) -> None:
+        if type(event) in (Reading, Planned) and type(event) not in answers:
+            command = [sys.executable, "-m", "paznja", "cache", "--clear", "--yes", "--cache", str(cache)]
+            answers[type(event)] = subprocess.run(command, capture_output=True, text=True, check=False)
+
+    train([books], preset="tiny", iterations=1, out=tmp_path / "runs", cache=cache, on_event=clear_meanwhile)
+    assert answers[Reading].returncode == 1
+    assert "Another paznja is using" in answers[Reading].stderr
+    assert answers[Planned].returncode == 0
+    assert not cache.exists()
+
+
+def test_processes_that_use_and_clear_the_cache_at_once_do_not_disturb_each_other(books: Path, cache: Path):
+    code = """
+import sys
+from contextlib import suppress
+from pathlib import Path
+from paznja.errors import CacheInUse
+from paznja.preparing import clear_cache, prepare, using
+what, books, cache = sys.argv[1], *map(Path, sys.argv[2:])
+for _ in range(30 if what == "use" else 600):
+    if what == "use":
+        with using(cache):
+            assert (prepare([books], cache=cache).folder / "corpus.bin").is_file()
+    else:
+        with suppress(CacheInUse):
+            clear_cache(cache)
+"""
+    started = [subprocess.Popen([sys.executable, "-c", code, what, books, cache]) for what in ("use", "use", "clear", "clear")]
+    assert [process.wait() for process in started] == [0, 0, 0, 0]
+
+
+def test_who_uses_the_cache_may_trim_it(books: Path, cache: Path):
+    folder = prepare([books], cache=cache).folder
+    with using(cache):
+        trim_cache(cache, 0)
+    assert not folder.exists()
+
+
 # --- what is not the program's own ---------------------------------------------------------------------------------------------------
 
 
@@ -334,6 +470,79 @@ def test_a_stranger_where_the_books_should_go_is_left_and_named(books: Path, cac
     with pytest.raises(TrainingFailed, match="not of paznja's making"):
         prepare([books], cache=cache)
     assert [path.name for path in folder.iterdir()] == ["pismo.txt"]
+
+
+@pytest.mark.parametrize("content", ["[]", '{"fingerprint": "other"}'])
+def test_a_strangers_file_that_is_called_like_a_prepared_shelfs_is_left_and_named(books: Path, cache: Path, content: str):
+    folder = prepare([books], cache=cache).folder
+    (folder / "prepared.json").write_text(content, encoding="utf-8")
+    with pytest.raises(TrainingFailed, match="not of paznja's making"):
+        prepare([books], cache=cache)
+    assert (folder / "prepared.json").read_text(encoding="utf-8") == content
+    assert len(list(folder.iterdir())) == 4
+
+
+@pytest.mark.parametrize("content", ["", "{", "\0"])
+def test_a_damaged_shelf_in_the_cache_is_prepared_anew(books: Path, cache: Path, content: str):
+    first = prepare([books], cache=cache)
+    (first.folder / "prepared.json").write_text(content, encoding="utf-8")
+    second = prepare([books], cache=cache)
+    assert not second.cached
+    assert texts(second)
+
+
+def test_a_folder_in_the_place_of_a_prepared_shelfs_file_is_left(books: Path, cache: Path):
+    folder = prepare([books], cache=cache).folder
+    (folder / "prepared.json").unlink()
+    (folder / "prepared.json" / "Pisma").mkdir(parents=True)
+    with pytest.raises(TrainingFailed, match="not of paznja's making"):
+        prepare([books], cache=cache)
+    assert folder in clear_cache(cache)
+    assert (folder / "prepared.json" / "Pisma").is_dir()
+
+
+def test_a_shelf_whose_ids_were_cut_off_is_prepared_anew(books: Path, cache: Path):
+    first = prepare([books], cache=cache)
+    whole = (first.folder / "corpus.bin").read_bytes()
+    (first.folder / "corpus.bin").write_bytes(whole[:-2])
+    assert (prepare([books], cache=cache).folder / "corpus.bin").read_bytes() == whole
+
+
+@pytest.mark.parametrize("file", ["corpus.bin", "corpus.json", "tokenizer.json"])
+def test_a_shelf_that_lost_a_file_is_prepared_anew(books: Path, cache: Path, file: str):
+    first = prepare([books], cache=cache)
+    (first.folder / file).unlink()
+    second = prepare([books], cache=cache)
+    assert not second.cached
+    assert texts(second)
+
+
+def test_only_a_log_that_begins_like_one_is_removed(cache: Path, tmp_path: Path):
+    log = cache / "reading-errors.log"
+    cache.mkdir()
+    log.write_text("Драга мама", encoding="utf-8")
+    assert clear_cache(cache) == [log]
+    log.unlink()
+    diary = tmp_path / "diary.txt"
+    diary.touch()
+    log.symlink_to(diary)
+    assert clear_cache(cache) == [log]
+    log.unlink()
+    log.write_text("2026-11-22 10:00:00  paznja 1.0, Python 3.11\nbook.epub\n", encoding="utf-8")
+    assert clear_cache(cache) == []
+
+
+def test_what_is_left_goes_also_where_another_process_has_got_the_number(books: Path, cache: Path):
+    folder = prepare([books], cache=cache).folder
+    left = [cache / f".{folder.name}.{os.getpid()}.new", cache / f".passing.{os.getpid()}.0123abcd.new"]
+    shutil.copytree(folder, left[0])
+    prepare([books], cache=left[1])
+    trim_cache(cache, 10**12)
+    assert all(it.exists() for it in left)
+    for it in left:
+        os.utime(it, (1_000, 1_000))  # before this process began
+    trim_cache(cache, 10**12)
+    assert not any(it.exists() for it in left)
 
 
 def test_what_a_killed_process_left_goes_when_the_cache_is_trimmed(books: Path, cache: Path):

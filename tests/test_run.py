@@ -26,6 +26,7 @@ from paznja.disk import link_or_copy, write_atomically
 from paznja.errors import PaznjaError, RunError, WrongUse
 from paznja.preparing import prepare
 from paznja.run import COMMANDS, Run, all_runs, check_name, free_name
+from paznja.training.session import _create
 
 MakeRun = Callable[..., Run]
 Killed = Callable[..., list[Path]]
@@ -110,6 +111,36 @@ def test_run_that_cannot_be_made_leaves_nothing_behind(books: Path, cache: Path,
     with pytest.raises(FileNotFoundError):
         Run.create(tmp_path / "runs", "most", {}, prepared.folder)
     assert not list((tmp_path / "runs").iterdir())
+
+
+def test_an_empty_folder_that_appears_meanwhile_is_not_taken_for_a_new_run(run: Run, new_run: MakeRun, monkeypatch: pytest.MonkeyPatch):
+    folder = run.path.parent / "new"
+
+    def is_free_but_then_appears(out: Path, name: str) -> None:
+        monkeypatch.undo()
+        folder.mkdir()
+
+    monkeypatch.setattr("paznja.run.check_free", is_free_but_then_appears)
+    with pytest.raises(WrongUse, match="'new' is in use"):
+        new_run("new")
+    assert list(folder.iterdir()) == []
+
+
+def test_trainings_without_a_name_that_begin_at_once_all_get_one(run: Run, books: Path):
+    together = threading.Barrier(8)
+    made: list[Run] = []
+
+    def begin() -> None:
+        together.wait()
+        made.append(_create(run.path.parent, None, [books], run.about(), run.path, with_corpus=True))
+
+    beginning = [threading.Thread(target=begin) for _ in range(8)]
+    for thread in beginning:
+        thread.start()
+    for thread in beginning:
+        thread.join()
+    assert len({one.name for one in made}) == 8
+    assert {one.name for one in all_runs(run.path.parent)} == {run.name, *(one.name for one in made)}
 
 
 def test_run_that_is_killed_while_it_is_made_is_there_whole_or_not_at_all(run: Run, killed_everywhere: Killed):
@@ -510,6 +541,49 @@ def test_removed_run_is_gone_but_not_while_it_is_being_trained(run: Run):
             run.remove()
         assert run.books()
     run.remove()
+    assert not run.path.exists()
+
+
+def test_removing_a_run_leaves_what_the_program_did_not_make(run: Run):
+    save(run, 1)
+    save(run, 2)
+    run.send("pause")
+    run.append_metrics({"iteration": 1})
+    run.write_file("model.safetensors", b"weights")
+    run.cut_back(run.checkpoints()[1])
+    shutil.copytree(run.path / "checkpoint-00000002", run.path / "checkpoint-00000003.damaged-1")
+    strangers = [
+        "notes.txt",
+        "metrics.jsonl copy",
+        "Slike/a.jpg",
+        "checkpoint-best/model.safetensors",
+        "checkpoint-00000001/my.txt",
+        "before-1/my.txt",
+        "commands/notes",
+        ".git/HEAD",
+    ]
+    for name in strangers:
+        (run.path / name).parent.mkdir(exist_ok=True)
+        (run.path / name).write_text("mine")
+    (run.path / "link").symlink_to("notes.txt")
+    stays = run.remove()
+    left = sorted(path.relative_to(run.path).as_posix() for path in run.path.rglob("*") if not path.is_dir())
+    assert left == sorted([*strangers, "link"])
+    assert {path.name for path in stays} == {name.split("/")[0] for name in left}
+
+
+def test_a_removal_that_was_cut_off_can_be_done_again(run: Run, monkeypatch: pytest.MonkeyPatch):
+    save(run, 1)
+
+    def fail(*_: object) -> bool:
+        raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+    monkeypatch.setattr("paznja.run.remove_known", fail)
+    with pytest.raises(OSError, match=os.strerror(errno.EIO)):
+        run.remove()
+    monkeypatch.undo()
+    again = Run.open(run.path)
+    assert again.remove() == []
     assert not run.path.exists()
 
 

@@ -9,8 +9,12 @@ import re
 import shlex
 import shutil
 import signal
+import subprocess
 import sys
 import threading
+import time
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -20,9 +24,13 @@ from rich.console import Console, RenderableType
 from rich.text import Text
 
 from paznja import terminal
+from paznja.corpus.book import Unreadable
 from paznja.corpus.scripts.transliteration import to_latin
-from paznja.table import file_size
+from paznja.table import count, file_size
 from paznja.training import events
+from paznja.training.session import Planned, Reading
+
+CommandLine = Callable[..., subprocess.Popen[str]]
 
 pty = pytest.importorskip("pty", reason="pseudo-terminals are POSIX's")
 
@@ -60,17 +68,16 @@ def screen(written: str) -> list[str]:
     return lines
 
 
-def in_terminal(arguments: list[str], width: int = 80) -> str:
-    """What paznja writes to a pseudo-terminal of this width, escape codes and all."""
+def in_terminal(arguments: list[str], width: int = 80, program: tuple[str, ...] = ("-m", "paznja")) -> str:
+    """What paznja, or another Python program, writes to a pseudo-terminal of this width, escape codes and all."""
     import fcntl
     import struct
-    import subprocess
     import termios
 
     ours, theirs = pty.openpty()
     fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 40, width, 0, 0))
     environment = {name: value for name, value in os.environ.items() if name not in ("COLUMNS", "LINES", "NO_COLOR", "FORCE_COLOR")}
-    command = [sys.executable, "-m", "paznja", *arguments]
+    command = [sys.executable, *program, *arguments]
     with subprocess.Popen(command, stdin=theirs, stdout=theirs, stderr=theirs, env={**environment, "TERM": "xterm-256color"}):
         os.close(theirs)
         written = b""
@@ -133,7 +140,7 @@ def test_the_time_left_is_on_the_live_line_whatever_its_width(width: int, monkey
     monkeypatch.setattr(terminal, "DRAWING_SECONDS", 0.0)
     console = Console(file=file, force_terminal=True, width=width, color_system=None, highlight=False)
     with terminal.Display(console=console) as display:
-        display.show_live_line()
+        display.show(events.Progress(1, 1.0, 0.1, 2.345, 10, 1.0, 9.0))  # from here on nothing is drawn without an event
         display.show(events.Evaluated(1_000_000, 9.0, 2.345, 2.345, None, best=True))
         for event in (
             events.Progress(1_234_567, 3.0, 0.5, 2.345, 10**9, 1_234_567.0, 23 * 3600 + 59 * 60),
@@ -280,4 +287,164 @@ def test_a_training_that_nobody_stops_says_nothing_of_stopping(books: Path, cach
 
 def test_display_says_what_ctrl_c_does(capsys: pytest.CaptureFixture[str]) -> None:
     terminal.Display().show(events.Stopping())
-    assert capsys.readouterr().out == "Stopping: the iteration is finished and saved; Ctrl-C once more stops without saving.\n"
+    assert capsys.readouterr().out == "Stopping after this iteration, and saving; Ctrl-C again stops without saving.\n"
+
+
+@pytest.fixture
+def planned(books: Path, cache: Path, tmp_path: Path) -> Planned:
+    """What was said of a real training before it began."""
+    import paznja
+
+    told: list[object] = []
+    paznja.train(books, preset="tiny", memory="learned", iterations=1, threads=1, out=tmp_path / "runs", cache=cache, on_event=told.append)
+    (plan,) = [event for event in told if isinstance(event, Planned)]
+    return replace(plan, dialled=("Time: 10 min.", "Chosen for that: much."), remarks=("One book is old.", "Two are the same."))
+
+
+def said_before_the_table(plan: Planned, *, verbose: bool = False) -> list[str]:
+    file = io.StringIO()
+    terminal.Display(verbose=verbose, console=Console(file=file, width=1000)).show(plan)
+    return file.getvalue().split("\n\n")[0].splitlines()
+
+
+def test_at_most_five_lines_stand_before_the_table_and_remarks_that_are_too_many_are_counted(planned: Planned) -> None:
+    lines = said_before_the_table(planned)
+    assert [line.split()[0] for line in lines] == ["Books:", "Time:", "Model:", "Speed:", "Run:"]
+    assert lines[0].endswith("2 remarks: --verbose.")
+    assert all(len(line) <= 80 for line in lines[1:4])
+    (one,) = [line for line in said_before_the_table(replace(planned, dialled=(), remarks=("One book is old.",))) if "old" in line]
+    assert one == "One book is old."
+
+
+def test_verbose_says_all_that_is_known_before_the_first_iteration(planned: Planned) -> None:
+    whole = "\n".join(said_before_the_table(planned, verbose=True))
+    for part in (*planned.remarks, *planned.dialled, "1 CPU thread", "resume"):
+        assert part in whole
+
+
+def test_short_memory_is_said_whatever_else_there_is_to_say(planned: Planned) -> None:
+    lines = said_before_the_table(replace(planned, available_bytes=1))
+    assert len(lines) == 6
+    assert lines[4].startswith("Careful: ")
+
+
+def test_the_model_is_described_as_a_network_and_the_table_beside_it(planned: Planned) -> None:
+    model = planned.settings.model
+    network, table = model.num_parameters() - model.num_table_parameters(), model.num_table_parameters()
+    (line,) = [line for line in said_before_the_table(planned) if line.startswith("Model:")]
+    assert f"network of {count(network)} parameters, table of {count(table)}" in line
+    (line,) = [line for line in said_before_the_table(planned, verbose=True) if line.startswith("Model:")]
+    assert f"{count(network)} compute" in line
+    assert f"{count(table)} are a table" in line
+
+
+def test_something_is_seen_in_a_terminal_from_the_start_until_the_first_iteration(books: Path, cache: Path, tmp_path: Path) -> None:
+    arguments = ["train", str(books), "--preset", "tiny", "--memory", "counted", "--iterations", "2", "--threads", "1"]
+    written = in_terminal([*arguments, "--out", str(tmp_path / "runs"), "--cache", str(cache)])
+    assert (
+        written.index("Getting ready ...") < written.index("Books: ") < written.index("Counting what follows what") < written.index("left")
+    )
+    assert written.count("Getting ready ...") > 4  # it turns while PyTorch is loaded
+    whole = "\n".join(screen(written))
+    for passing in ("Getting ready", "Counting"):
+        assert passing not in whole
+
+
+def test_without_a_terminal_one_line_says_that_books_are_read(books: Path, cache: Path, tmp_path: Path, command_line: CommandLine) -> None:
+    arguments = ["train", str(books), "--preset", "tiny", "--iterations", "2", "--threads", "1", "--out", str(tmp_path / "runs")]
+    for said in ("Reading books ...", "Books: "):  # the second time nothing is read
+        with command_line(*arguments) as process:
+            assert process.communicate()[0].startswith(said)
+
+
+def test_ctrl_c_is_acknowledged_at_once_while_books_are_read() -> None:
+    file = io.StringIO()
+
+    def seen(what: str) -> bool:
+        deadline = time.monotonic() + 20
+        while what not in file.getvalue() and time.monotonic() < deadline:
+            time.sleep(0.01)
+        return what in file.getvalue()
+
+    def read() -> None:
+        with terminal.Display(console=Console(file=file, force_terminal=True, width=80, color_system=None)) as display:
+            display.show(Reading(1, 5, Path("a.txt")))
+            assert seen("Reading books 1/5  a.txt")
+            try:
+                os.kill(os.getpid(), signal.SIGINT)
+                time.sleep(20)
+            finally:  # as where processes that read have to end first
+                assert seen("Stopping ...")
+
+    with pytest.raises(KeyboardInterrupt):
+        read()
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+
+
+@pytest.mark.parametrize("enough", [False, True])
+def test_more_minutes_are_suggested_only_where_they_would_help(planned: Planned, enough: bool) -> None:
+    file = io.StringIO()
+    display = terminal.Display(console=Console(file=file, width=200))
+    display.show(replace(planned, enough=enough))
+    display.show(events.Finished(100, 9.0, complete=True, held_out=2.5, whole=True))
+    last = file.getvalue().split("Finished: ")[1]
+    assert ("--minutes" in last) != enough
+    assert ("more books, not more minutes" in last) == enough
+    assert ("train ~/Books" in last) == enough
+    assert "generate most" not in last
+    assert f"generate {planned.run.name}" in last
+
+
+class ZMQInteractiveShell:
+    """A notebook is known by the name of its shell's class."""
+
+
+@pytest.fixture
+def in_notebook(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("builtins.get_ipython", ZMQInteractiveShell, raising=False)
+
+
+def ready_for_the_table(lines: list[str]) -> bool:
+    return lines[0].startswith("Books: ") and any(re.search(r"Generated text +iteration +time", line) for line in lines)
+
+
+@pytest.mark.usefixtures("in_notebook")
+def test_a_notebook_gets_the_table_and_one_line_that_is_written_over(
+    books: Path, cache: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    import paznja
+
+    paznja.train(books, preset="tiny", iterations=3, threads=1, out=tmp_path / "runs", cache=cache, on_event=paznja.Display().show)
+    written = capsys.readouterr().out
+    assert set(re.findall(r"\x1b\[[0-9;?]*([A-Za-z])", written)) == {"m"}  # colours alone
+    assert re.search(r"iteration [123] · loss", written)
+    lines = [line.rstrip() for line in screen(written)]
+    assert ready_for_the_table(lines)
+    assert sum(line.endswith(" s") and line[:4] == "Ово " for line in lines) == 3
+    assert not any(" left" in line or "Reading books" in line for line in lines)
+    assert any(line.startswith("Finished: 3 iterations") for line in lines)
+
+
+def test_a_program_of_ones_own_shows_the_same_in_a_terminal(books: Path, cache: Path, tmp_path: Path) -> None:
+    program = (
+        "import sys, paznja; books, out, cache = sys.argv[1:];"
+        "paznja.train(books, preset='tiny', iterations=3, threads=1, out=out, cache=cache, on_event=paznja.Display().show)"
+    )
+    written = in_terminal([str(books), str(tmp_path / "runs"), str(cache)], program=("-c", program))
+    assert "\x1b[?25l" not in written  # the cursor stays, however the program ends
+    assert re.search(r"iteration [123] · loss", written)
+    lines = [line.rstrip() for line in screen(written)]
+    assert ready_for_the_table(lines)
+    assert not any(" left" in line for line in lines)
+    assert any(line.startswith("Finished: 3 iterations") for line in lines)
+
+
+def test_of_many_files_that_cannot_be_read_some_are_named(planned: Planned, capsys: pytest.CaptureFixture[str]) -> None:
+    bad = tuple(Unreadable(Path(f"{number}.pdf"), "is damaged") for number in range(30))
+    said_before_the_table(replace(planned, unreadable=bad))
+    lines = capsys.readouterr().err.splitlines()
+    assert lines[0] == "Not read: 0.pdf: is damaged"
+    assert lines[-1] == f"Not read: {30 - len(lines) + 1} more files; --verbose names them all."
+    assert len(lines) == 5
+    said_before_the_table(replace(planned, unreadable=bad), verbose=True)
+    assert len(capsys.readouterr().err.splitlines()) == 30

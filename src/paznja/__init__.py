@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from paznja.api import Evaluation, TrainedRun, open_run, read_shelf, resume, runs, train
     from paznja.errors import PaznjaError
+    from paznja.terminal import Display
 
-__all__ = ["Evaluation", "PaznjaError", "TrainedRun", "open_run", "read_shelf", "resume", "runs", "train"]
+__all__ = ["Display", "Evaluation", "PaznjaError", "TrainedRun", "open_run", "read_shelf", "resume", "runs", "train"]
 
 
 def __getattr__(name: str) -> Any:
@@ -22,4 +23,5 @@ def __getattr__(name: str) -> Any:
         raise AttributeError(f"module 'paznja' has no attribute {name!r}")
     import importlib
 
-    return getattr(importlib.import_module("paznja.errors" if name == "PaznjaError" else "paznja.api"), name)
+    module = {"PaznjaError": "paznja.errors", "Display": "paznja.terminal"}.get(name, "paznja.api")
+    return getattr(importlib.import_module(module), name)

@@ -25,7 +25,7 @@ from paznja.corpus.shelf import OnRead
 from paznja.disk import writing_to
 from paznja.errors import RunError, WrongUse
 from paznja.generation import Choice, expected, fit_prompt, generate
-from paznja.preparing import default_cache, store_in
+from paznja.preparing import default_cache, store_in, using
 from paznja.run import MEMORY, WEIGHTS, Run, all_runs
 from paznja.table import markdown_table
 from paznja.tokenizers import Tokenizer, load_tokenizer
@@ -298,7 +298,7 @@ def read_shelf(
     reading = customise(config.preset("auto"), script=script, without=(without,) if isinstance(without, str) else tuple(without)).reading
     apart = None if held_out is None else _paths(held_out)
     cache = default_cache() if cache is None else Path(cache)
-    with writing_to(cache, "--cache"):
+    with using(cache), writing_to(cache, "--cache"):
         return read_corpus(_paths(books), held_out=apart, config=reading, store=store_in(cache), least=1, strict=strict, on_read=on_read)
 
 

@@ -18,7 +18,7 @@ from paznja.corpus.corpus import Corpus
 from paznja.corpus.ledger import RULES, Example
 from paznja.corpus.printable import printable
 from paznja.corpus.verdict import verdict
-from paznja.table import count, one_line
+from paznja.table import count, counted, one_line
 
 PLAIN_WIDTH = 160
 """Of the table where there is no terminal."""
@@ -45,7 +45,7 @@ def print_books(corpus: Corpus, remarks: Sequence[str], *, as_json: bool) -> Non
     whole = len(corpus.books) if not any(book.part for book in corpus.books) else len({book.sha256 for book in corpus.books})
     console.print(
         Text(
-            f"{whole:,} {'book' if whole == 1 else 'books'}, {corpus.characters:,} characters: {count(learnt)} to learn from, "
+            f"{counted(whole, 'book')}, {corpus.characters:,} characters: {count(learnt)} to learn from, "
             f"{count(apart)} held out to measure on."
         )
     )
@@ -125,7 +125,7 @@ def print_book(book: Book) -> None:
         what = RULES.get(rule, "")
         console.print()
         console.print(Text().append(rule, style="bold").append(f": {what}" if what else ""))
-        console.print(f"  {change.count:,} {'time' if change.count == 1 else 'times'}, {change.characters:,} characters")
+        console.print(f"  {counted(change.count, 'time')}, {counted(change.characters, 'character')}")
         for example in change.examples:
             console.print(_example(example))
     console.print()

@@ -20,7 +20,8 @@ import click
 from paznja.completion import SHELLS, command_names, files_or_fetch, one_of, rule_names, run_names, script, shelf_names
 from paznja.config import DEFAULT_MINUTES, MEMORIES, PRESET_HELP, SCORINGS, SCRIPTS
 from paznja.disk import is_disk_full
-from paznja.errors import PaznjaError, RunError, TrainingFailed, WrongUse
+from paznja.errors import PaznjaError, RunError, WrongUse
+from paznja.table import counted, file_size
 
 if TYPE_CHECKING:
     from paznja.corpus.book import Unreadable
@@ -83,6 +84,7 @@ cache_option = click.option(
     show_envvar=True,
     help="The folder for prepared books; the user's cache folder otherwise.",
 )
+verbose_option = click.option("--verbose", is_flag=True, help="Say more before it begins: remarks on the books, the shape of the network.")
 quiet_option = click.option("--quiet", is_flag=True, help="Print errors alone.")
 latest_option = click.option("--latest", is_flag=True, help="Use the newest checkpoint's weights instead of the best ones.")
 minutes_option = click.option("--minutes", type=DECIMAL, help="How long to train, with all the sampling, evaluating and saving.")
@@ -257,6 +259,7 @@ def training_options(command: Callable[..., Any]) -> Callable[..., Any]:
             strict_option,
             click.option("--no-corpus", is_flag=True, help="Keep the books' text out of the run's folder; resuming then needs the books."),
             cache_option,
+            verbose_option,
             quiet_option,
         ]
     ):
@@ -306,13 +309,14 @@ def _train(
     sample_at: str | None,
     no_corpus: bool,
     without: tuple[str, ...],
+    verbose: bool,
     quiet: bool,
     **options: Any,
 ) -> int:
     from paznja.terminal import Display
 
-    display = Display(quiet=quiet)
-    with _training_needs_its_reader(), display:
+    display = Display(quiet=quiet, verbose=verbose)
+    with display:
         from paznja import api
 
         prompts = tuple(map(_prompt, prompts))
@@ -328,16 +332,17 @@ def _train(
 @click.option("--books", multiple=True, type=PLACE, help="Where the books are now, if they have moved.")
 @out_option
 @cache_option
+@verbose_option
 @quiet_option
-def resume(name: str, books: tuple[Path, ...], quiet: bool, **options: Any) -> int:
+def resume(name: str, books: tuple[Path, ...], verbose: bool, quiet: bool, **options: Any) -> int:
     """Go on with the run NAME after Ctrl-C, a crash or a power cut, bit for bit where its last checkpoint was.
 
     A finished run goes on too, when it is given more --minutes or --iterations.
     """
     from paznja.terminal import Display
 
-    display = Display(quiet=quiet)
-    with _training_needs_its_reader(), display:
+    display = Display(quiet=quiet, verbose=verbose)
+    with display:
         from paznja import api
 
         api.resume(name, books=list(books) or None, on_event=display.show, **options)
@@ -460,11 +465,17 @@ def curve(name: str, against: str, log: bool, as_json: bool, out: Path) -> None:
 
 
 @commands.command()
-@click.option("--remove", metavar="NAME", shell_complete=run_names, help="Delete this run and all that is in its folder; asks first.")
+@click.option(
+    "--remove",
+    metavar="NAME",
+    shell_complete=run_names,
+    help="Delete this run; asks first. Files in its folder that paznja did not make stay.",
+)
 @click.option("--yes", is_flag=True, help="Do not ask.")
 @out_option
 def runs(remove: str | None, yes: bool, out: Path) -> None:
     """List what has been trained: name, state, books, iterations, time, bits per character, last sample."""
+    from paznja.corpus.printable import printable
     from paznja.run import Run, all_runs
     from paznja.terminal import print_runs
 
@@ -475,8 +486,9 @@ def runs(remove: str | None, yes: bool, out: Path) -> None:
     if run.path.is_symlink():
         raise RunError(f"{run.path} is a link to a folder elsewhere, and nothing was deleted: remove the run where it is.")
     if yes or click.confirm(f"Delete {run.path} with its weights and samples?"):
-        run.remove()
-        click.echo(f"{run.path} is deleted.")
+        stays = run.remove()
+        others = f" In its folder stays what paznja did not make: {', '.join(printable(path.name) for path in stays)}." if stays else ""
+        click.echo(f"The run {run.path} is deleted.{others}")
 
 
 @commands.command()
@@ -487,27 +499,31 @@ def cache(clear: bool, yes: bool, cache: Path | None) -> None:
     """Show, or clear, the folder in which read books are kept ready for the next run."""
     import datetime
 
-    from paznja.preparing import CACHE_BYTES, cache_entries, clear_cache, default_cache
+    from paznja.preparing import CACHE_BYTES, cache_entries, clear_cache, default_cache, is_passing
 
     folder = cache or default_cache()
     entries = cache_entries(folder)
     size = sum(entry.size() for entry in entries)
     books = sum(entry.is_book for entry in entries)
-    held = f"{len(entries) - books} prepared shelves and {books} books, {size / 1e6:.0f} MB"
+    shelves = counted(len(entries) - books, "prepared shelf", "prepared shelves")
+    held = f"{shelves} and {counted(books, 'book')}, {file_size(size)}"
     if not clear:
         since = f", the oldest last used on {datetime.date.fromtimestamp(entries[0].used())}" if entries else ""
-        click.echo(f"{folder}: {held} of at most {CACHE_BYTES / 1e6:.0f} MB{since}. paznja cache --clear deletes it.")
+        click.echo(f"{folder}: {held} of at most {file_size(CACHE_BYTES)}{since}. paznja cache --clear deletes it.")
         return
     if not yes:
         if not sys.stdin.isatty():
             raise click.UsageError(f"{folder} holds {held}: without a terminal to ask in, it is deleted only with --yes.")
         if not click.confirm(f"Delete {held}, in {folder}?"):
             return
-    stays = clear_cache(folder)
+    left = clear_cache(folder)
     click.echo(f"{folder}: {held} deleted.")
-    if stays:
-        names = ", ".join(str(path.relative_to(folder)) for path in stays[:5]) + (f" and {len(stays) - 5} more" if len(stays) > 5 else "")
+    strangers = [str(path.relative_to(folder)) for path in left if not is_passing(path)]
+    if strangers:
+        names = ", ".join(strangers[:5]) + (f" and {len(strangers) - 5:,} more" if len(strangers) > 5 else "")
         click.echo(f"Not of paznja's making, and still there: {names}.")
+    if len(strangers) < len(left):
+        click.echo("A training with --no-corpus is running: what it has read of its books is still there, and goes when it ends.")
 
 
 class WithDefault(click.Group):
@@ -553,19 +569,20 @@ def books(books: tuple[Path, ...], out: Path | None, show: str | None, as_json: 
     """
     from paznja import api, books_table, terminal
     from paznja.corpus.finding import passed_over
-    from paznja.preparing import remarks_on
+    from paznja.preparing import remarks_on, using
 
     options["script"] = options["script"] or "auto"
-    with terminal.reading_bar(shown=not as_json) as on_read:
-        corpus = api.read_shelf(list(books), held_out=list(held_out) or None, on_read=on_read, **options)
-    terminal.print_unreadable(corpus.unreadable)
-    if show is not None:
-        books_table.print_book(corpus.find(show))
-    else:
-        books_table.print_books(corpus, [*passed_over(books), *remarks_on(corpus)], as_json=as_json)
-    if out is not None:
-        written = api.write_texts(corpus, out)
-        click.echo(f"{written:,} {'file' if written == 1 else 'files'} written to {out}.", err=as_json)
+    with using(options["cache"]):  # the books' texts stay in the cache until they are printed and written
+        with terminal.reading_bar(shown=not as_json) as on_read:
+            corpus = api.read_shelf(list(books), held_out=list(held_out) or None, on_read=on_read, **options)
+        terminal.print_unreadable(corpus.unreadable)
+        if show is not None:
+            books_table.print_book(corpus.find(show))
+        else:
+            books_table.print_books(corpus, [*passed_over(books), *remarks_on(corpus)], as_json=as_json)
+        if out is not None:
+            written = api.write_texts(corpus, out)
+            click.echo(f"{counted(written, 'file')} written to {out}.", err=as_json)
     return SOME_UNREADABLE if corpus.unreadable else 0
 
 
@@ -607,18 +624,6 @@ def completion(shell: str) -> None:
     Then open a new terminal.
     """
     click.echo(script(shell, commands).encode(), nl=False)  # bytes, so that Windows ends no line in its own way
-
-
-@contextmanager
-def _training_needs_its_reader() -> Iterator[None]:
-    """A training that ended because nobody reads what it prints is not done: that is said, and is no success."""
-    try:
-        with _readers_may_leave():
-            yield
-    except ReaderLeft:
-        raise TrainingFailed(
-            "What the training was printed into was closed, and it stopped: paznja resume goes on with it, and --quiet prints nothing."
-        ) from None
 
 
 def _training_code(complete: bool, unreadable: Sequence[Unreadable]) -> int:

@@ -17,6 +17,10 @@ class WrongUse(PaznjaError):
     exit_code = 2
 
 
+class NameTaken(WrongUse):
+    """A name for a new run that another folder has."""
+
+
 class UnreadableBook(PaznjaError):
     """One file that could not be read as a book; the message is the reason alone, without the file's name."""
 
@@ -27,6 +31,10 @@ class NoBooks(PaznjaError):
 
 class FetchFailed(PaznjaError):
     """Books that could not be downloaded: no connection, not on the server, damaged on the way, no room; what was fetched stays good."""
+
+
+class CacheInUse(PaznjaError):
+    """The cache cannot be cleared while another process uses what is in it."""
 
 
 class RunError(PaznjaError):

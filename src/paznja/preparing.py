@@ -12,7 +12,7 @@ import os
 import re
 import secrets
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -23,14 +23,16 @@ import psutil
 from paznja.config import ReadingConfig
 from paznja.corpus.book import Book, Unreadable
 from paznja.corpus.corpus import Corpus, read_corpus
+from paznja.corpus.faults import LOG
 from paznja.corpus.finding import file_fingerprints, find_files
 from paznja.corpus.ledger import check_rules
 from paznja.corpus.pieces import pieces
 from paznja.corpus.shelf import refuse
 from paznja.corpus.store import READING_VERSION, Store, is_kept, is_store_file
 from paznja.disk import remove_known, write_atomically, writing_to
-from paznja.errors import TrainingFailed
+from paznja.errors import CacheInUse, RunError, TrainingFailed
 from paznja.run import BookRecord, read_books_json, write_books_json
+from paznja.sharing import gate, is_sharing_file, is_used_by_others, remove_gate, used
 from paznja.tokenizers import learn_tokenizer
 
 PREPARING_VERSION = 2
@@ -42,7 +44,11 @@ CACHE_BYTES = 2_000_000_000
 BOOKS = "books"
 """The folder in the cache with the books that were read, a file at a time."""
 
-_READ_ERRORS = "reading-errors.log"
+_LOG_BEGINS = re.compile(rb"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d  paznja |\Z")
+"""How `corpus/faults.py` begins an entry; a log that was begun anew and then cut off is empty."""
+
+_CLOCKS_DIFFER = 10.0
+"""Seconds by which a process's creation time, which is counted from the machine's start, and the clock of the disk may differ."""
 
 _TAG = "CACHEDIR.TAG"
 _TAG_TEXT = "Signature: 8a477f597d28d172789f06886e3d96b0\n# Made by paznja: what is in this folder can be made again from the books.\n"
@@ -109,26 +115,47 @@ def prepare(
     files = describe_files(places, held_out)
     fingerprint = _fingerprint(files, tokenizer, config, chosen=held_out is not None)
     folder = cache / fingerprint
-    if (folder / "prepared.json").is_file():
-        os.utime(folder)
-        prepared = _read(folder, cached=True)
-        if strict:
-            refuse(prepared.unreadable)
-        return prepared
     making = cache / f".{fingerprint}.{os.getpid()}.new"
-    try:
-        with writing_to(cache, "--cache"):
-            _make_private(cache)
-            store = store_in(cache)
-            corpus = read_corpus(places, held_out=held_out, config=config, store=store, strict=strict, on_read=on_read)
+    with using(cache):
+        prepared = _found(folder)
+        if prepared is not None:
+            if strict:
+                refuse(prepared.unreadable)
+            return prepared
+        try:
+            with writing_to(cache, "--cache"):
+                store = store_in(cache)
+                corpus = read_corpus(places, held_out=held_out, config=config, store=store, strict=strict, on_read=on_read)
+                passing = [[str(bad.path), bad.reason] for bad in corpus.unreadable if bad.passing]
+                if passing:  # kept under another name, so that these files are tried again the next time
+                    fingerprint = _hash([fingerprint, passing])
+                    folder = cache / fingerprint
+                remove_known(making, _is_file)
+                making.mkdir(mode=0o700)
+                _write(making, corpus, tokenizer, fingerprint, files)
+                _put_in_place(making, folder)
+        finally:
             remove_known(making, _is_file)
-            making.mkdir(mode=0o700)
-            _write(making, corpus, tokenizer, fingerprint, files)
-            _put_in_place(making, folder)
-    finally:
-        remove_known(making, _is_file)
-    trim_cache(cache, CACHE_BYTES, keep=folder)
-    return _read(folder, cached=False)
+        trim_cache(cache, CACHE_BYTES, keep=folder)
+        return _read(folder, cached=False)
+
+
+@contextmanager
+def using(cache: Path | None) -> Iterator[None]:
+    """Until this ends, no other process removes anything from the cache: for whoever goes on to use what `prepare` gives.
+
+    TrainingFailed where the cache cannot be written.
+    """
+    cache = cache or default_cache()
+    with ExitStack() as stack:
+        with writing_to(cache, "--cache"):
+            made_here = not cache.exists() or _is_made_here(cache) or _is_remainder(cache)
+            _make_private(cache)
+            stack.enter_context(used(cache))
+            if made_here and not _is_made_here(cache):  # another process cleared it in this moment, and locking made it anew
+                cache.chmod(0o700)
+                _tag(cache)
+        yield
 
 
 def describe_files(places: Iterable[Path], held_out: Iterable[Path] | None) -> list[list[str]]:
@@ -151,7 +178,11 @@ def store_in(cache: Path) -> Store:
 def _fingerprint(files: list[list[str]], tokenizer: str, config: ReadingConfig, *, chosen: bool) -> str:
     """A name for what `prepare` gives, from the files' contents and names alone; it does not depend on where they are."""
     whole = [PREPARING_VERSION, READING_VERSION, tokenizer, config.script, sorted(config.without), chosen, files]
-    return hashlib.sha256(json.dumps(whole, ensure_ascii=False).encode()).hexdigest()[:32]
+    return _hash(whole)
+
+
+def _hash(whole: list[Any]) -> str:
+    return hashlib.sha256(json.dumps(whole, ensure_ascii=False).encode("utf-8", "surrogateescape")).hexdigest()[:32]
 
 
 @dataclass(frozen=True)
@@ -198,11 +229,12 @@ def cache_entries(cache: Path) -> list[Entry]:
         for folder in place.iterdir():
             if folder.is_symlink() or not folder.is_dir():
                 continue
-            left = _LEFT_OVER.fullmatch(folder.name)
-            if left and not psutil.pid_exists(int(left[1])) and all(map(is_file, os.listdir(folder))):
-                found.append(Entry(folder, is_file, left_over=True))
-            elif _NAME.fullmatch(folder.name) and is_own(folder):
-                found.append(Entry(folder, is_file, left_over=False))
+            with suppress(OSError):  # removed meanwhile, or a stranger's that may not be opened
+                left = _LEFT_OVER.fullmatch(folder.name)
+                if left and not _is_alive(int(left[1]), folder) and all(map(is_file, os.listdir(folder))):
+                    found.append(Entry(folder, is_file, left_over=True))
+                elif _NAME.fullmatch(folder.name) and is_own(folder):
+                    found.append(Entry(folder, is_file, left_over=False))
     return sorted(found, key=Entry.used)
 
 
@@ -214,12 +246,26 @@ def cache_size(cache: Path) -> int:
 def trim_cache(cache: Path, limit: int, keep: Path | None = None) -> None:
     """Remove what was used longest ago until the cache is at most `limit` bytes large; `keep` stays, and what is not the program's.
 
-    What killed processes have left goes in any case. Runs keep their own data.
+    What killed processes have left goes in any case. Runs keep their own data. Nothing is removed while another process uses the
+    cache: that one trims it itself, or the next one does.
     """
+    if not cache.is_dir():
+        return
+    with gate(cache):
+        if not is_used_by_others(cache):
+            _trim(cache, limit, keep)
+
+
+def _trim(cache: Path, limit: int, keep: Path | None) -> None:
+    """Within the gate."""
     for folder in _passing(cache):
-        clear_cache(folder)
+        with suppress(CacheInUse):  # by a process of another machine or container, whose number says nothing here
+            clear_cache(folder)
     entries = cache_entries(cache)
     size = sum(entry.size() for entry in entries)
+    for entry in entries:  # an older version left them open to all
+        if entry.folder.stat().st_mode & 0o077:
+            entry.folder.chmod(0o700)
     for entry in sorted(entries, key=lambda entry: not entry.left_over):
         if (size > limit or entry.left_over) and entry.folder != keep:
             size -= entry.size()
@@ -227,21 +273,36 @@ def trim_cache(cache: Path, limit: int, keep: Path | None = None) -> None:
 
 
 def clear_cache(cache: Path) -> list[Path]:
-    """Remove all that is the program's own, the folder too if it was made here and nothing else is in it; gives what stays."""
-    trim_cache(cache, -1)
+    """Remove all that is the program's own, the folder too if it was made here and nothing else is in it; gives what stays.
+
+    CacheInUse, and nothing is removed, while another process uses the cache.
+    """
     if not cache.is_dir():
         return []
-    (cache / _READ_ERRORS).unlink(missing_ok=True)
-    books = cache / BOOKS
-    if _is_made_here(cache):
-        if books.is_dir() and not books.is_symlink() and not any(books.iterdir()):
+    made_here = _is_made_here(cache)  # asked before the gate too: while this waits there, another process may clear the cache
+    with gate(cache):
+        if is_used_by_others(cache):
+            raise CacheInUse(f"Another paznja is using {cache}, and nothing was deleted: wait until it is done, or stop it, and try again.")
+        _trim(cache, -1, None)
+        if _is_log(cache / LOG):
+            (cache / LOG).unlink()
+        books = cache / BOOKS
+        made_here = made_here or _is_made_here(cache)
+        if made_here and books.is_dir() and not books.is_symlink() and not any(books.iterdir()):
             books.rmdir()
-        if {path.name for path in cache.iterdir()} == {_TAG}:
-            (cache / _TAG).unlink()
-            cache.rmdir()
-            return []
-    stays = [path for path in cache.iterdir() if path.name not in (_TAG, BOOKS)]
-    return sorted([*stays, *(books.iterdir() if books.is_dir() else ())])
+        emptied = made_here and all(name == _TAG or is_sharing_file(cache / name) for name in os.listdir(cache))
+        if emptied:
+            (cache / _TAG).unlink(missing_ok=True)
+        stays = [path for path in cache.iterdir() if path.name not in (_TAG, BOOKS) and not is_sharing_file(path)]
+        stays += books.iterdir() if books.is_dir() else ()
+        remove_gate(cache)
+    if emptied:
+        with suppress(FileNotFoundError):  # another process removed it
+            try:
+                cache.rmdir()
+            except OSError:  # another process began to use it in this moment
+                _tag(cache)
+    return sorted(stays)
 
 
 @contextmanager
@@ -254,22 +315,41 @@ def passing_cache(cache: Path | None) -> Iterator[Path]:
     folder = cache / f".passing.{os.getpid()}.{secrets.token_hex(4)}.new"
     with writing_to(cache, "--cache"):
         _make_private(cache)
-        _make_private(folder)
     try:
-        yield folder
+        with using(folder):
+            yield folder
     finally:
         clear_cache(folder)
         trim_cache(cache, CACHE_BYTES)
 
 
+def is_passing(folder: Path) -> bool:
+    """Whether this is the passing cache of a training, by its name and its tag."""
+    return _PASSING.fullmatch(folder.name) is not None and folder.is_dir() and not folder.is_symlink() and _is_made_here(folder)
+
+
 def _passing(cache: Path) -> list[Path]:
     """What trainings that were to leave nothing, and were killed, have left: caches in the cache."""
-    found: list[Path] = []
-    for folder in cache.iterdir() if cache.is_dir() else ():
-        named = _PASSING.fullmatch(folder.name)
-        if named and not psutil.pid_exists(int(named[1])) and folder.is_dir() and not folder.is_symlink() and _is_made_here(folder):
-            found.append(folder)
-    return found
+    folders = [folder for folder in cache.iterdir() if is_passing(folder)] if cache.is_dir() else []
+    return [folder for folder in folders if not _is_alive(int(folder.name.split(".")[2]), folder)]
+
+
+def _is_alive(process: int, folder: Path) -> bool:
+    """Whether the process that made this folder is running; a process that began after the folder's last change is another one."""
+    try:
+        return psutil.Process(process).create_time() <= folder.stat().st_mtime + _CLOCKS_DIFFER
+    except (psutil.NoSuchProcess, FileNotFoundError):
+        return False
+    except psutil.AccessDenied:
+        return True
+
+
+def _is_log(path: Path) -> bool:
+    """Whether this is the log of what could not be read, by how it begins."""
+    if path.is_symlink() or not path.is_file():
+        return False
+    with open(path, "rb") as file:
+        return _LOG_BEGINS.match(file.read(80)) is not None
 
 
 def _make_private(cache: Path) -> None:
@@ -277,15 +357,25 @@ def _make_private(cache: Path) -> None:
     if not cache.exists():
         cache.parent.mkdir(parents=True, exist_ok=True)
         cache.mkdir(mode=0o700, exist_ok=True)
-        write_atomically(cache / _TAG, _TAG_TEXT.encode())
-    for entry in cache_entries(cache):  # an older version left them open to all
-        if entry.folder.stat().st_mode & 0o077:
-            entry.folder.chmod(0o700)
+        _tag(cache)
+
+
+def _tag(cache: Path) -> None:
+    write_atomically(cache / _TAG, _TAG_TEXT.encode())
 
 
 def _is_made_here(cache: Path) -> bool:
     tag = cache / _TAG
-    return tag.is_file() and not tag.is_symlink() and tag.read_bytes() == _TAG_TEXT.encode()
+    try:
+        return not tag.is_symlink() and tag.read_bytes() == _TAG_TEXT.encode()
+    except OSError:
+        return False
+
+
+def _is_remainder(cache: Path) -> bool:
+    """Whether nothing but what processes used to wait for each other is there: another one has just removed the cache."""
+    names = os.listdir(cache) if cache.is_dir() else []
+    return bool(names) and all(is_sharing_file(cache / name) for name in names)
 
 
 def _is_file(name: str) -> bool:
@@ -300,14 +390,31 @@ def _is_prepared(folder: Path) -> bool:
         return False
     try:
         about = json.loads((folder / "prepared.json").read_text(encoding="utf-8"))
-    except (FileNotFoundError, ValueError):  # damaged, but all names are the program's
-        return True
+    except (FileNotFoundError, ValueError):  # damaged; that all names are the program's, and several, tells that it is one
+        return "corpus.bin" in names
+    except OSError:  # a folder of this name
+        return False
     return isinstance(about, dict) and about.get("fingerprint") == folder.name
+
+
+def _found(folder: Path) -> Prepared | None:
+    """What was prepared in this folder; None where nothing was, or what is there is damaged or not the program's."""
+    try:
+        if folder.is_symlink() or not folder.is_dir() or not _is_prepared(folder):
+            return None
+        prepared = _read(folder, cached=True)
+        tokens = sum(book.tokens for book in prepared.books)
+        if (folder / "corpus.bin").stat().st_size != 2 * tokens or not (folder / "tokenizer.json").is_file():
+            return None
+        os.utime(folder)
+    except (OSError, ValueError, KeyError, TypeError, RunError):
+        return None
+    return prepared
 
 
 def _put_in_place(making: Path, folder: Path) -> None:
     """Unless another process that read the same books was quicker: its data are the same, and it may be using them."""
-    if (folder / "prepared.json").is_file():
+    if _found(folder) is not None:
         return
     if os.path.lexists(folder):
         if folder.is_symlink() or not folder.is_dir() or not _is_prepared(folder):
@@ -316,7 +423,7 @@ def _put_in_place(making: Path, folder: Path) -> None:
     try:
         os.replace(making, folder)
     except OSError:
-        if not (folder / "prepared.json").is_file():
+        if _found(folder) is None:
             raise
 
 

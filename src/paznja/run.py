@@ -16,7 +16,7 @@ import os
 import re
 import shutil
 import tomllib
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -29,7 +29,7 @@ from numpy.typing import NDArray
 
 from paznja.config import Settings
 from paznja.disk import flush_folder, link_or_copy, remove_known, write_atomically
-from paznja.errors import RunError, WrongUse
+from paznja.errors import NameTaken, RunError, WrongUse
 from paznja.table import markdown_table
 
 FORMAT = 1
@@ -56,6 +56,12 @@ _CHECKPOINT_FILES = frozenset({WEIGHTS, "optimizer.safetensors", "position.json"
 _PART = re.compile(r"\.(?:run\.toml|samples\.md|progress\.jsonl|checkpoint|position\.json|\w+\.safetensors)\.\d+\.part")
 _MAKING = re.compile(r"\.checkpoint-\d{8,}\.new")
 _REQUEST = re.compile(r"(\d{8,})-(stop|pause|go-on|sample)")
+_DAMAGED = re.compile(r"checkpoint-\d{8,}\.damaged(?:-\d+)?")
+_BEFORE = re.compile(r"before-\d+")
+_LOCK = ".lock"
+_FILES = frozenset(
+    {"run.toml", "corpus.json", "corpus.bin", "tokenizer.json", *LOGS, PROGRESS, "samples.md", WEIGHTS, MEMORY, "checkpoint"}
+)
 
 
 @dataclass(frozen=True)
@@ -97,24 +103,28 @@ class Run:
     def create(cls, out: Path, name: str, about: Mapping[str, Any], prepared: Path, *, with_corpus: bool = True) -> Run:
         """A new folder `out/name` with `run.toml`, the tokenizer and the books as ids, from the folder of prepared data.
 
-        WrongUse for a name that cannot be a folder's or is in use (the message names the next free one).
+        WrongUse for a name that cannot be a folder's, NameTaken for one that is in use (the message names the next free one).
         """
         check_free(out, name)
         path = out / name
-        # Made under another name first: a crash in here leaves no half run behind that looks like a whole one.
-        making = out / f".{name}.{os.getpid()}.new"
-        making.mkdir(parents=True)
+        out.mkdir(parents=True, exist_ok=True)
+        try:
+            path.mkdir()  # the name is this process's from here on
+        except FileExistsError:
+            check_free(out, name)
+            raise
         try:
             for file in ("corpus.json", "tokenizer.json"):
-                shutil.copyfile(prepared / file, making / file)
+                shutil.copyfile(prepared / file, path / file)
             if with_corpus:
-                link_or_copy(prepared / "corpus.bin", making / "corpus.bin")
-            write_atomically(making / "run.toml", tomli_w.dumps({"format": FORMAT, **about}).encode())
+                link_or_copy(prepared / "corpus.bin", path / "corpus.bin")
             for file in LOGS:
-                (making / file).touch()
-            os.replace(making, path)
+                (path / file).touch()
+            # What makes the folder a run, so it comes last: a crash before it leaves no half run that looks like a whole one.
+            write_atomically(path / "run.toml", tomli_w.dumps({"format": FORMAT, **about}).encode())
         except BaseException:
-            shutil.rmtree(making, ignore_errors=True)
+            with suppress(OSError):
+                remove_known(path, _is_own_file)
             raise
         return cls(path)
 
@@ -412,7 +422,7 @@ class Run:
 
         `patience`: seconds to wait, for whoever asks for the state has the lock for a moment.
         """
-        lock = filelock.FileLock(self.path / ".lock")
+        lock = filelock.FileLock(self.path / _LOCK)
         try:
             lock.acquire(timeout=patience, poll_interval=0.01)
         except filelock.Timeout:
@@ -458,11 +468,24 @@ class Run:
             (self.path / "commands" / name).unlink(missing_ok=True)
         return [command for _, command, _ in taken]
 
-    def remove(self) -> None:
-        """Delete the folder with all that is in it; RunError while a trainer has it."""
-        if self.is_locked():
-            raise RunError(f"{self.path} is being trained right now; stop it first.")
-        shutil.rmtree(self.path)
+    def remove(self) -> list[Path]:
+        """Delete all that is the program's own, and the folder if nothing else is in it; gives what stays.
+
+        RunError while a trainer has it.
+        """
+        try:
+            with self.locked(patience=0):
+                for path in list(self.path.iterdir()):
+                    is_known = _is_known_in(path.name)
+                    if is_known is not None:
+                        remove_known(path, is_known)
+                # What makes it a run goes last, so that a removal that was cut off can be done again.
+                remove_known(self.path, lambda name: name not in ("run.toml", _LOCK) and _is_own_file(name))
+                (self.path / "run.toml").unlink(missing_ok=True)
+        except RunError:
+            raise RunError(f"{self.path} is being trained right now; stop it first.") from None
+        remove_known(self.path, _is_own_file)
+        return sorted(self.path.iterdir()) if self.path.is_dir() else []
 
 
 def all_runs(out: Path) -> list[Run]:
@@ -490,16 +513,16 @@ def check_name(name: str) -> None:
 
 
 def check_free(out: Path, name: str) -> None:
-    """WrongUse, naming the next free one, unless a new run below `out` can be called so."""
+    """NameTaken, naming the next free one, or WrongUse, unless a new run below `out` can be called so."""
     check_name(name)
-    if (out / name).exists():
-        raise WrongUse(f"The name {name!r} is in use: there is a folder {out / name}. The next free one is {free_name(out, name)!r}.")
+    if os.path.lexists(out / name):
+        raise NameTaken(f"The name {name!r} is in use: there is a folder {out / name}. The next free one is {free_name(out, name)!r}.")
 
 
 def free_name(out: Path, wanted: str, first: int = 2) -> str:
     """`wanted`-2, -3, ... (or from another number on): the first that no folder below `out` has."""
     number = first
-    while (out / f"{wanted}-{number}").exists():
+    while os.path.lexists(out / f"{wanted}-{number}"):
         number += 1
     return f"{wanted}-{number}"
 
@@ -600,4 +623,24 @@ def _free(folder: Path, name: str, first: int = 0) -> Path:
 
 def _remove_making(making: Path) -> None:
     """A folder in which a checkpoint was being made."""
-    remove_known(making, lambda name: name in _CHECKPOINT_FILES or _PART.fullmatch(name) is not None)
+    remove_known(making, _is_checkpoint_file)
+
+
+def _is_checkpoint_file(name: str) -> bool:
+    return name in _CHECKPOINT_FILES or _PART.fullmatch(name) is not None
+
+
+def _is_own_file(name: str) -> bool:
+    """Whether a file of this name in a run's folder is the program's."""
+    return name in _FILES or name == _LOCK or _PART.fullmatch(name) is not None
+
+
+def _is_known_in(folder: str) -> Callable[[str], bool] | None:
+    """Which files are the program's in a folder of this name within a run's; None where the folder itself is not."""
+    if folder == "commands":
+        return lambda name: _REQUEST.fullmatch(name) is not None
+    if _BEFORE.fullmatch(folder):
+        return lambda name: name in _FILES
+    if any(pattern.fullmatch(folder) for pattern in (_CHECKPOINT, _DAMAGED, _MAKING)):
+        return _is_checkpoint_file
+    return None

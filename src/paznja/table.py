@@ -48,9 +48,9 @@ def count(number: float) -> str:
     return f"{number:,.0f}"
 
 
-def counted(number: int, thing: str) -> str:
-    """1 book, 2 books, 1,000 books."""
-    return f"{number:,} {thing}" if number == 1 else f"{number:,} {thing}s"
+def counted(number: int, thing: str, things: str | None = None) -> str:
+    """1 book, 2 books, 1,000 books; `things` where the plural has more than an s."""
+    return f"{number:,} {thing if number == 1 else things or f'{thing}s'}"
 
 
 def file_size(size: float) -> str:

@@ -10,12 +10,15 @@ import os
 import re
 import shlex
 import shutil
+import signal
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from types import FrameType
 from typing import TYPE_CHECKING, Any
 
 from rich.cells import cell_len
@@ -45,8 +48,21 @@ PLAIN_SECONDS = 30.0
 DRAWING_SECONDS = 0.1
 """Between two drawings of the live line."""
 
+_TURNS_A_SECOND = 8
+_TURNS = "|/-\\"  # in every encoding and font
+
+_DRAWING = threading.Lock()
+if hasattr(os, "register_at_fork"):  # a process that is forked in the middle of a drawing would wait for its end forever
+    os.register_at_fork(before=_DRAWING.acquire, after_in_parent=_DRAWING.release, after_in_child=_DRAWING.release)
+
 NARROW = 80
 """Columns of a terminal, below which the table keeps its gaps small."""
+
+NOTEBOOK = 100
+"""Columns of what is printed in a notebook."""
+
+LINES_BEFORE = 5
+"""About a training, before its table; whoever wants all of it asks for it."""
 
 BLOG_ITERATIONS = 20_000
 """Of the run of 2023, whose time on this machine is said before the preset `blog` starts."""
@@ -54,76 +70,159 @@ BLOG_ITERATIONS = 20_000
 _FILES = "{task.completed}/{task.total}  {task.fields[file]}"  # behind a bar
 
 
-class Display:
-    """Shows a training: give every event to `show`. A context manager, so that the terminal is left as it was found."""
+class _Outlasting(Console):
+    """A console whose reader may go: from then on nothing is printed, and whatever prints goes on."""
 
-    def __init__(self, *, quiet: bool = False, console: Console | None = None) -> None:
+    def on_broken_pipe(self) -> None:
+        self.quiet = True
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, sys.stdout.fileno())  # what is still waiting to be printed would complain at the very end
+        os.close(nowhere)
+        print("What this was printed into is closed: it goes on without printing; Ctrl-C saves and stops.", file=sys.stderr)
+
+
+class Display:
+    """Shows a training: give every event to `show`, in a terminal, a notebook, or a program that writes elsewhere.
+
+    As a context manager it also shows in a terminal that it is alive before the first event, and leaves the terminal as it was found.
+    """
+
+    def __init__(self, *, quiet: bool = False, verbose: bool = False, console: Console | None = None) -> None:
+        """`quiet`: say nothing but what was not read; `verbose`: say all that is known before the first iteration."""
         self.complete = False
         self.unreadable: tuple[Unreadable, ...] = ()
-        self._quiet = quiet
-        self._console = console or Console(quiet=quiet, highlight=False, soft_wrap=not sys.stdout.isatty())
+        self._verbose = verbose
+        self._console = console or _console(quiet=quiet)
         self._live = self._console.is_terminal and not quiet
+        self._entered = False
         self._line = _LiveLine()
-        self._bar: Live | None = None
-        self._reading: Progress | None = None
+        self._bar: Live | _WrittenOver | None = None
+        self._turning: threading.Thread | None = None
+        self._turned_enough = threading.Event()
+        self._interrupts: Any = None
+        self._showing = threading.RLock()
         self._last_shown = 0.0
         self._held_out: float | None = None
         self._name_as_typed = ""
         self._prompt = ""
         self._scores = True
+        self._enough = False
 
     def __enter__(self) -> Display:
+        if self._live and not _in_notebook():
+            self._entered = True
+            self._begin_live_line()
+            self._acknowledge_interrupts()
         return self
 
     def __exit__(self, *exception: object) -> None:
-        for bar in (self._bar, self._reading):
-            if bar is not None:
-                bar.stop()
+        if self._interrupts is not None:
+            signal.signal(signal.SIGINT, self._interrupts)
+            self._interrupts = None
+        self._end_live_line()
 
     def show(self, event: events.Event | Reading | Planned) -> None:
         """Show one event."""
         handler: Callable[[Any], None] | None = getattr(self, f"_on_{type(event).__name__.lower()}", None)
         if handler is not None:
-            handler(event)
+            with self._showing:  # `Stopping` comes from another thread
+                handler(event)
 
     # --- before the first iteration -------------------------------------------------------------------------------------------------
 
     def _on_reading(self, event: Reading) -> None:
         if not self._live:
+            if event.done == 1:
+                self._print("Reading books ...")
             return
-        if self._reading is None:
-            columns = (TextColumn("Reading books"), BarColumn(), TextColumn("{task.completed}/{task.total}  {task.fields[file]}"))
-            self._reading = Progress(*columns, console=self._console, transient=True)
-            self._reading.add_task("", total=event.total, file="")
-            self._reading.start()
-        self._reading.update(self._reading.task_ids[0], completed=event.done, file=printable(event.path.name))
+        self._begin_live_line()
+        if event.done < event.total:
+            self._wait(f"Reading books {event.done}/{event.total}", f"  {printable(event.path.name)}", fraction=event.done / event.total)
+        else:
+            self._wait("Getting ready ...")
 
     def _on_planned(self, event: Planned) -> None:
-        if self._reading is not None:
-            self._reading.stop()
-            self._reading = None
         self.unreadable, self._name_as_typed, self._prompt = event.unreadable, as_typed(event.run), event.settings.sampling.prompts[0]
-        self._scores = event.settings.training.scoring != "none"
-        print_unreadable(event.unreadable)  # also when quiet: what was left out is no decoration
-        for line in describe_plan(event):
-            self._console.print(Text(line))
-        self._console.print()
+        self._scores, self._enough = event.settings.training.scoring != "none", event.enough
+        self._begin_live_line()
+        self._make_room()
+        print_unreadable(event.unreadable, most=None if self._verbose else LINES_BEFORE)  # also when quiet: it is no decoration
+        for line in describe_plan(event) if self._verbose else describe_briefly(event):
+            self._print(Text(line))
+        self._print()
         self._print_row(Text("Generated text", style="bold"), "iteration", "time")
         for row in event.run.samples(rows_only=True):
             self._show_row(row["prompt"], row["text"], row["iteration"], row["seconds"])
-        self.show_live_line()
+        self._wait("Starting ...")
 
-    def show_live_line(self) -> None:
-        """From now on, in a terminal."""
-        if self._live:
-            self._bar = Live(self._line, console=self._console, transient=True, auto_refresh=False)
-            self._bar.start(refresh=True)
+    # --- the live line --------------------------------------------------------------------------------------------------------------
+
+    def _begin_live_line(self) -> None:
+        """From now on, in a terminal, there is a line below everything else; it turns until there is progress to see."""
+        if self._bar is not None or not self._live:
+            return
+        self._line.turns = True
+        if not self._entered:
+            self._bar = _WrittenOver(self._line, self._console)
+            return
+        same = sys.stderr is not None and sys.stderr.isatty()  # what goes elsewhere is not for this terminal
+        self._bar = Live(self._line, console=self._console, transient=True, auto_refresh=False, redirect_stderr=same)
+        self._bar.start(refresh=True)
+        self._turned_enough.clear()
+        self._turning = threading.Thread(target=self._turn, args=(self._bar,), daemon=True)
+        self._turning.start()
+
+    def _turn(self, bar: Live) -> None:
+        """Draw the waiting line again and again, in a thread of its own: whatever is waited for has the main one."""
+        while not self._turned_enough.wait(1 / _TURNS_A_SECOND):
+            with _DRAWING:
+                bar.refresh()
+
+    def _wait(self, what: str, *rest: str, fraction: float | None = None) -> None:
+        self._line.fraction, self._line.left, self._line.rest = fraction, what, rest
+        if isinstance(self._bar, _WrittenOver):  # a `Live` is drawn by the thread
+            self._bar.refresh()
+
+    def _stop_turning(self) -> None:
+        self._line.turns = False
+        self._turned_enough.set()
+        if self._turning is not None:
+            self._turning.join()
+            self._turning = None
+
+    def _end_live_line(self) -> None:
+        self._stop_turning()
+        if self._bar is not None:
+            self._bar.stop()
+            self._bar = None
+
+    def _print(self, *what: Any) -> None:
+        self._make_room()
+        self._console.print(*what)
+
+    def _make_room(self) -> None:
+        """For what is printed where the live line stands; a `Live` does so itself."""
+        if isinstance(self._bar, _WrittenOver):
+            self._bar.stop()
+
+    def _acknowledge_interrupts(self) -> None:
+        """Let Ctrl-C be seen at once: what it interrupts may have processes to wait for."""
+        if threading.current_thread() is not threading.main_thread() or signal.getsignal(signal.SIGINT) is not signal.default_int_handler:
+            return
+
+        def interrupt(number: int, frame: FrameType | None) -> None:
+            self._wait("Stopping ...")  # which the thread draws: this may have interrupted a drawing
+            signal.default_int_handler(number, frame)
+
+        self._interrupts = signal.signal(signal.SIGINT, interrupt)
 
     # --- while it learns ------------------------------------------------------------------------------------------------------------
 
     def _on_progress(self, event: events.Progress) -> None:
         now = time.monotonic()
         left = f"{duration(event.seconds_left)} left"
+        if self._line.turns:
+            self._stop_turning()
         self._line.left = left
         if now - self._last_shown < (DRAWING_SECONDS if self._live else PLAIN_SECONDS) or (not self._live and not self._last_shown):
             self._last_shown = self._last_shown or now
@@ -137,10 +236,14 @@ class Display:
             self._line.rest = (f" · {iteration}", f" · {loss}", held_out, " bits/char", f" · {speed}")
             self._bar.refresh()
         else:
-            self._console.print(f"  {iteration} · {loss}{held_out} bits/char · {speed} · {left}")
+            self._print(f"  {iteration} · {loss}{held_out} bits/char · {speed} · {left}")
 
     def _on_counting(self, event: events.Counting) -> None:
-        self._console.print("Counting what follows what in the books, and how far to trust it ...")
+        counting = "Counting what follows what in the books, and how far to trust it ..."
+        if self._bar is not None:
+            self._wait(counting)
+        else:
+            self._print(counting)
 
     def _on_scoring(self, event: events.Scoring) -> None:
         now = time.monotonic()
@@ -157,69 +260,108 @@ class Display:
             self._show_row(event.prompt, event.text, event.iteration, event.seconds)
 
     def _on_stopping(self, event: events.Stopping) -> None:
-        self._console.print("Stopping: the iteration is finished and saved; Ctrl-C once more stops without saving.")
+        self._print("Stopping after this iteration, and saving; Ctrl-C again stops without saving.")
 
     def _on_rethreaded(self, event: events.Rethreaded) -> None:
-        threads = "1 thread" if event.threads == 1 else f"{event.threads} threads"
-        self._console.print(Text(f"Other programs use the machine in another way than before: {threads} learn faster now.", style="dim"))
+        threads = counted(event.threads, "thread")
+        self._print(Text(f"Other programs use the machine in another way than before: it goes on with {threads}.", style="dim"))
 
     def _on_paused(self, event: events.Paused) -> None:
-        self._console.print("Paused, and saved.")
+        self._print("Paused, and saved.")
 
     def _on_finished(self, event: events.Finished) -> None:
-        if self._bar is not None:
-            self._bar.stop()
-            self._bar = None
+        self._end_live_line()
         self.complete = event.complete
         what = "all held-out books" if event.whole else "a fixed part of the held-out books"
         score = "" if event.held_out is None else f" It needs {event.held_out:.3f} bits per character on {what}."
         if not self._scores:
             score = f" Nothing was scored; do so with: {program()} evaluate {self._name_as_typed}"
-        self._console.print()
+        self._print()
         if not event.complete:
-            self._console.print(Text(f"Stopped and saved at iteration {event.iteration:,}, after {duration(event.seconds)}.{score}"))
-            self._console.print(Text(f"Go on with: {program()} resume {self._name_as_typed}"))
+            self._print(Text(f"Stopped and saved at iteration {event.iteration:,}, after {duration(event.seconds)}.{score}"))
+            self._print(Text(f"Go on with: {program()} resume {self._name_as_typed}"))
             return
-        self._console.print(Text(f"Finished: {event.iteration:,} iterations in {duration(event.seconds)}.{score}"))
+        self._print(Text(f"Finished: {counted(event.iteration, 'iteration')} in {duration(event.seconds)}.{score}"))
+        if self._enough:
+            self._print(Text("These books have taught it what they can: to write better it needs more books, not more minutes."))
         name, prompt = self._name_as_typed, self._prompt
-        self._console.print(Text("Try next:"))
+        self._print(Text("Try next:"))
         typed = quoted(prompt)
         after = f"-- {typed}" if prompt.startswith("-") else typed  # or it would be taken for an option
-        for command in (f"generate {name} --prompt {typed}", f"next {name} {after}", f"resume {name} --minutes 10"):
-            self._console.print(Text(f"  {program()} {command}"))
+        on = "train ~/Books" if self._enough else f"resume {name} --minutes 10"
+        for command in (f"generate {name} --prompt {typed}", f"next {name} {after}", on):
+            self._print(Text(f"  {program()} {command}"))
 
     def _show_row(self, prompt: str, text: str, iteration: int, seconds: float) -> None:
         self._print_row(prompt_and_text(prompt, text), f"{iteration:,}", duration(seconds))
 
     def _print_row(self, text: Text, iteration: str, seconds: str) -> None:
         if not self._console.is_terminal:
-            self._console.print(Text(f"{iteration:>9}  {seconds:>12}  ").append_text(text))
+            self._print(Text(f"{iteration:>9}  {seconds:>12}  ").append_text(text))
             return
-        self._console.print(table_row(text, iteration, seconds, self._console.width))
-        self._console.print()
+        self._print(table_row(text, iteration, seconds, self._console.width))
+        self._print()
 
 
 class _LiveLine:
-    """The line below the table: the time left, as much else as the terminal has room for, and a bar."""
+    """The line below the table: what is waited for or the time left, as much else as the terminal has room for, and a bar."""
 
     def __init__(self) -> None:
-        self.fraction = 0.0
-        self.left = "starting ..."
+        self.turns = True
+        """Whether there is nothing to see yet but that it is not dead."""
+        self.fraction: float | None = None
+        self.left = "Getting ready ..."
         self.rest: tuple[str, ...] = ()
-        """What follows the time left, with what separates it; the first of them are the last to go."""
+        """What follows, with what separates it; the first of them are the last to go."""
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         bar = options.max_width // 5
-        if bar < 8:
+        if self.fraction is None or bar < 8:
             bar = 0
-        line = self.left
+        line = f"{_TURNS[int(_TURNS_A_SECOND * time.monotonic()) % len(_TURNS)]} {self.left}" if self.turns else self.left
         for part in self.rest:
             if cell_len(line + part) > options.max_width - bar - 1:
                 break
             line += part
         row = Table.grid(padding=(0, 1))
-        row.add_row(*([ProgressBar(total=1.0, completed=self.fraction, width=bar)] if bar else []), Text(line, no_wrap=True))
+        row.add_row(*([ProgressBar(total=1.0, completed=self.fraction or 0.0, width=bar)] if bar else []), Text(line, no_wrap=True))
         yield row
+
+
+class _WrittenOver:
+    """A live line without a thread, a hidden cursor or a way up: for notebooks, and for programs that may end anyhow."""
+
+    def __init__(self, line: _LiveLine, console: Console) -> None:
+        self._line = line
+        self._console = console
+        self._width = console.width - 1
+
+    def refresh(self) -> None:
+        """Write the line as it is now over what was there."""
+        with self._console.capture() as drawn:
+            self._console.print(self._line, width=self._width)
+        self.stop()
+        self._write(drawn.get().rstrip("\n"))
+
+    def stop(self) -> None:
+        """Leave an empty line, at its beginning."""
+        self._write("\r" + " " * self._width + "\r")
+
+    def _write(self, text: str) -> None:
+        self._console.file.write(text)
+        self._console.file.flush()
+
+
+def _in_notebook() -> bool:
+    return Console().is_jupyter
+
+
+def _console(*, quiet: bool) -> Console:
+    """The one that suits standard output. A notebook is a terminal of a fixed width, with colours and carriage returns but nothing else."""
+    if not _in_notebook():
+        return _Outlasting(quiet=quiet, highlight=False, soft_wrap=not sys.stdout.isatty())
+    colours = {"force_jupyter": False, "force_terminal": True, "color_system": "standard", "legacy_windows": False}
+    return Console(quiet=quiet, highlight=False, width=NOTEBOOK, **colours)
 
 
 def table_row(text: Text, iteration: str, seconds: str, width: int) -> Table:
@@ -241,46 +383,102 @@ def prompt_and_text(prompt: str, text: str) -> Text:
     return Text().append(whole[:end], style="dim").append(whole[end:])
 
 
+def describe_briefly(plan: Planned) -> list[str]:
+    """The same in at most `LINES_BEFORE` lines, most of which fit into 80 columns; remarks that would be too many are only counted.
+
+    Where memory is short there is a line more.
+    """
+    model = plan.settings.model
+    learnt, held_out = _learnt_and_held_out(plan)
+    remarks = [*plan.remarks, *_about_2023(plan)]
+    size = f"Model: network of {count(plan.parameters - model.num_table_parameters())} parameters"
+    beside = {"learned": f", table of {count(model.num_table_parameters())}", "counted": ", counted memory"}.get(model.memory, "")
+    lines = [
+        *plan.dialled[:1],
+        f"{size}{beside}; needs {_gigabytes(plan)}.",
+        f"Speed: about {count(_per_second(plan))} characters a second; {_budget_in_words(plan)}.",
+        *_careful(plan),
+        f"Run: {plan.run.path}.{_going_on(plan)} Ctrl-C saves and stops.",
+    ]
+    if 1 + len(lines) + len(remarks) > LINES_BEFORE:
+        said = f" {counted(len(remarks), 'remark')}: --verbose." if remarks else ""
+        remarks = []
+    else:
+        said = ""
+    return [f"Books: {learnt} to learn from, {held_out}; {_characters(plan)}.{said}", *remarks, *lines]
+
+
 def describe_plan(plan: Planned) -> list[str]:
-    """What is said before the first iteration: the books, the model, its memory and its expected speed, where it is kept."""
+    """All that is said before the first iteration: the books, the model, its memory and its expected speed, where it is kept."""
     settings, training = plan.settings, plan.settings.training
     model = settings.model
-    held_out = [book for book in plan.books if book.held_out]
-    learnt = [book for book in plan.books if not book.held_out]
-    apart = (
-        f"{len(held_out)} held out to measure on"
-        if len(plan.books) > 2 or not held_out[0].part
-        else "its last tenth held out to measure on"
-    )
-    characters = sum(book.characters for book in plan.books)
-    per_second = training.batch * model.context / plan.seconds_per_iteration
+    learnt, held_out = _learnt_and_held_out(plan)
     precision = "" if training.precision == "float32" else f", {training.precision}"
-    threads = "1 CPU thread" if training.threads == 1 else f"{training.threads} CPU threads"
-    where = threads if training.device == "cpu" else training.device
-    lines = [
-        f"Books: {len(learnt)} to learn from, {apart}; {count(characters)} characters{' (read before)' if plan.cached else ''}.",
+    where = counted(training.threads, "CPU thread") if training.device == "cpu" else training.device
+    table = model.num_table_parameters()
+    layers = f"{counted(model.layers, 'layer')} of width {model.width}"
+    if table:
+        parameters = (
+            f"{count(plan.parameters - table)} compute, in a network of {layers}, and {count(table)} are a table of what the last "
+            "characters are worth, in which it looks up a few rows for each character"
+        )
+    else:
+        parameters = f"a network of {layers}"
+    return [
+        f"Books: {learnt} to learn from, {held_out} to measure on; {_characters(plan)}{' (read before)' if plan.cached else ''}.",
         *plan.remarks,
-        f"Model: {settings.preset}, {count(plan.parameters)} parameters: {model.layers} layers of width {model.width}, "
-        f"it sees {model.context} characters back. Training needs about {max(plan.memory_bytes / 1e9, 0.1):.1f} GB of memory.",
-        f"Speed: about {count(per_second)} characters a second ({where}{precision}). {_budget_in_words(plan)}",
+        *plan.dialled,
+        f"Model: {settings.preset}, {count(plan.parameters)} parameters: {parameters}. "
+        f"It sees {model.context} characters back. Training needs about {_gigabytes(plan)} of memory.",
+        f"Speed: about {count(_per_second(plan))} characters a second ({where}{precision}); {_budget_in_words(plan)}.",
+        *_careful(plan),
+        *_about_2023(plan),
+        f"Run: {plan.run.path}.{_going_on(plan)} Ctrl-C saves and stops; {program()} resume {as_typed(plan.run)} goes on.",
     ]
-    if plan.memory_bytes > plan.available_bytes:
-        lines.append(f"Careful: only {plan.available_bytes / 1e9:.1f} GB of memory are free. A lower --batch or --context needs less.")
-    if settings.preset == "blog":
-        took = duration(BLOG_ITERATIONS * plan.seconds_per_iteration)
-        lines.append(f"The run of 2023 had {BLOG_ITERATIONS:,} iterations; here they take about {took}.")
-    going = f" It goes on from iteration {plan.from_iteration:,}." if plan.from_iteration else ""
-    lines.append(f"Run: {plan.run.path}.{going} Ctrl-C saves and stops; {program()} resume {as_typed(plan.run)} goes on.")
-    return lines
+
+
+def _learnt_and_held_out(plan: Planned) -> tuple[str, str]:
+    held_out = [book for book in plan.books if book.held_out]
+    whole = len(plan.books) > 2 or not held_out[0].part
+    return f"{len(plan.books) - len(held_out):,}", f"{len(held_out):,} held out" if whole else "its last tenth held out"
+
+
+def _characters(plan: Planned) -> str:
+    return f"{count(sum(book.characters for book in plan.books))} characters"
+
+
+def _gigabytes(plan: Planned) -> str:
+    return f"{max(plan.memory_bytes / 1e9, 0.1):.1f} GB"
+
+
+def _per_second(plan: Planned) -> float:
+    return plan.settings.training.batch * plan.settings.model.context / plan.seconds_per_iteration
+
+
+def _careful(plan: Planned) -> list[str]:
+    if plan.memory_bytes <= plan.available_bytes:
+        return []
+    return [f"Careful: only {plan.available_bytes / 1e9:.1f} GB of memory are free. A lower --batch or --context needs less."]
+
+
+def _about_2023(plan: Planned) -> list[str]:
+    if plan.settings.preset != "blog":
+        return []
+    took = duration(BLOG_ITERATIONS * plan.seconds_per_iteration)
+    return [f"The run of 2023 had {BLOG_ITERATIONS:,} iterations; here they take about {took}."]
+
+
+def _going_on(plan: Planned) -> str:
+    return f" It goes on from iteration {plan.from_iteration:,}." if plan.from_iteration else ""
 
 
 def _budget_in_words(plan: Planned) -> str:
     training = plan.settings.training
     if training.iterations is not None:
         left = max(0, training.from_iteration + training.iterations - plan.from_iteration)
-        return f"{left:,} iterations take about {duration(max(0.1, left * plan.seconds_per_iteration))}."
+        return f"{counted(left, 'iteration')} in about {duration(max(0.1, left * plan.seconds_per_iteration))}"
     assert training.minutes is not None
-    return f"{duration(60 * training.minutes)} are about {plan.iterations or 1:,} iterations."
+    return f"about {counted(plan.iterations or 1, 'iteration')} in {duration(60 * training.minutes)}"
 
 
 def print_expected(prompt: str, expected: Sequence[tuple[str, float]]) -> None:
@@ -361,10 +559,13 @@ def _has_letters(letters: str) -> bool:
     return True
 
 
-def print_unreadable(unreadable: Sequence[Unreadable]) -> None:
-    """The files that were left out and why, on standard error."""
-    for bad in unreadable:
+def print_unreadable(unreadable: Sequence[Unreadable], *, most: int | None = None) -> None:
+    """The files that were left out and why, on standard error, in at most so many lines."""
+    shown = len(unreadable) if most is None or len(unreadable) <= most else most - 1
+    for bad in unreadable[:shown]:
         print(f"Not read: {printable(bad.path)}: {printable(bad.reason)}", file=sys.stderr)
+    if shown < len(unreadable):
+        print(f"Not read: {counted(len(unreadable) - shown, 'more file')}; --verbose names them all.", file=sys.stderr)
 
 
 def print_runs(runs: Sequence[Run], out: Path) -> None:

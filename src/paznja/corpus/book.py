@@ -88,3 +88,5 @@ class Unreadable:
     reason: str
     fault: str = ""
     """The traceback, where it is a fault of paznja and not of the file, until it stands in the log (`faults`)."""
+    passing: bool = False
+    """Whether the same file may be read the next time: by a mended paznja, or with more memory."""

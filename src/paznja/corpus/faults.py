@@ -64,7 +64,7 @@ def logged(bad: Unreadable, log: Path) -> Unreadable:
         where = f"what happened could not be written to {printable(log)} ({error.strerror})"
     else:
         where = f"what happened stands in {printable(log)}"
-    return replace(bad, reason=f"{bad.reason}; {where}", fault="")
+    return replace(bad, reason=f"{bad.reason}; {where}", fault="", passing=True)
 
 
 def _append(log: Path, bad: Unreadable) -> None:

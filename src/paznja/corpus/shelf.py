@@ -152,7 +152,7 @@ def _read(path: Path, *, off: frozenset[str], store: Store | None, log: Path) ->
     except UnreadableBook as error:
         results = [unreadable(path, error)]
     except MemoryError:
-        results = [Unreadable(path, "needs more memory than there is; split it into several files")]
+        results = [Unreadable(path, "needs more memory than there is; split it into several files", passing=True)]
     return [logged(it, log) if isinstance(it, Unreadable) else it for it in results]
 
 

@@ -43,8 +43,8 @@ def is_kept(folder: Path) -> bool:
         return False
     try:
         whole = json.loads((folder / "books.json").read_text(encoding="utf-8"))
-    except ValueError:  # damaged, but all names are ours
-        return True
+    except ValueError:  # damaged; that all names are ours, and several, tells that it is one
+        return len(names) > 1
     return isinstance(whole, dict) and set(whole) == {"books", "unreadable"}
 
 

@@ -2,7 +2,7 @@
 
 from paznja.corpus.corpus import MINIMUM_CHARACTERS
 
-WORDS, PHRASES, SENTENCES, BLOG = 20_000, 300_000, 3_000_000, 16_000_000
+WORDS, PHRASES, SENTENCES, BLOG = 20_000, 300_000, 1_000_000, 16_000_000
 """Characters from which on a run shows words; pieces of sentences; sentences; and those of the run of 2023, which `blog` repeats."""
 
 

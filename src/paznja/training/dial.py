@@ -18,6 +18,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from paznja.config import ModelConfig, Settings, adjust
+from paznja.table import counted, duration
 
 if TYPE_CHECKING:
     from paznja.training.pace import Pace
@@ -147,30 +148,27 @@ def worth(read: float, characters: float) -> float:
     return min(read, characters) + characters * _WORTH_OF_REPEATS * (1 - math.exp(-repeats / _WORTH_OF_REPEATS))
 
 
-def in_words(chosen: Chosen, minutes: float) -> list[str]:
-    """A line for everybody, on what more minutes or more books would bring, and one for those who want to know what was chosen."""
+def in_words(chosen: Chosen, minutes: float) -> tuple[str, str]:
+    """A line for everybody, on what the minutes bring and what would bring more, and one for those who want to know what was chosen."""
     if chosen.enough:
-        plain = (
-            f"could read your books more often than the {_times(chosen.readings)} that teach it anything; "
-            "after that it would learn them by heart, so it ends earlier: more minutes will not help, but more books would."
-        )
+        plain = f"under {duration(60 * minutes)}, for {_readings(chosen.readings)} of the books; only more books would help."
     elif chosen.readings < 1:
-        plain = f"can read about {_share(chosen.readings)} of your books: more minutes will help."
+        plain = f"{duration(60 * minutes)}, for about {_share(chosen.readings)} of the books; more minutes would help."
     else:
-        plain = f"can read your books about {_times(chosen.readings)}: more minutes will still help, and so would more books."
+        plain = f"{duration(60 * minutes)}, for about {_readings(chosen.readings)} of the books; more of either would help."
     beyond = " (longer than anything that was measured: extrapolated)" if minutes > MEASURED_MINUTES else ""
     model, training = chosen.settings.model, chosen.settings.training
     expected = f"; about {chosen.loss:.2f} bits per character, if these were novels{beyond}" if model.memory in LAWS else ""
-    return [
-        f"In {minutes:g} minutes this machine {plain}",
-        f"Chosen for that: {model.layers} layers of width {model.width}, {multiplied_weights(model) / 1e6:.2f} million multiplied weights, "
-        f"memory {model.memory}, batches of {training.batch}, for about {chosen.characters / 1e6:.1f} million characters{expected}.",
-    ]
+    return (
+        f"Time: {plain}",
+        f"Chosen for that: {model.layers} layers of width {model.width}, memory {model.memory}, batches of {training.batch}, "
+        f"for about {chosen.characters / 1e6:.1f} million characters{expected}.",
+    )
 
 
 def _share(readings: float) -> str:
     return f"{readings:.0%}" if readings >= 0.01 else "less than 1%"
 
 
-def _times(readings: float) -> str:
-    return "once" if readings < 1.5 else f"{readings:.0f} times"
+def _readings(readings: float) -> str:
+    return counted(round(readings), "reading")

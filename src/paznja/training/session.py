@@ -20,15 +20,16 @@ from paznja.config import DEFAULT_PROMPTS, Settings, with_budget
 from paznja.corpus.book import Unreadable
 from paznja.corpus.finding import passed_over
 from paznja.disk import is_disk_full, link_or_copy, writing_to
-from paznja.errors import BooksChanged, NoBooks, RunError, TrainingFailed
+from paznja.errors import BooksChanged, NameTaken, NoBooks, RunError, TrainingFailed
 from paznja.generation import fit_prompt
 from paznja.openmp import wait_briefly
-from paznja.preparing import Prepared, describe_files, passing_cache, prepare
+from paznja.preparing import Prepared, describe_files, passing_cache, prepare, using
 from paznja.run import BookRecord, Run, check_free, free_name
 from paznja.tokenizers import load_tokenizer
 from paznja.training.events import Finished, Saved, Stopping
 
 if TYPE_CHECKING:
+    from paznja.training.dial import Chosen
     from paznja.training.estimate import Estimate
 
 Tell = Callable[[Any], None]
@@ -57,6 +58,10 @@ class Planned:
     unreadable: tuple[Unreadable, ...]
     remarks: tuple[str, ...]
     """What else is to be said before it starts: files of kinds that are not read, a prompt that was converted."""
+    dialled: tuple[str, ...]
+    """What the minutes will bring, and what was chosen for them; empty where they chose nothing."""
+    enough: bool
+    """Whether it ends before its minutes are over, since by then the books have taught all they can."""
     cached: bool
     """Whether the books were read already, by an earlier run."""
     from_iteration: int
@@ -91,8 +96,10 @@ def begin(
     wait_briefly()
     if name is not None:
         check_free(out, name)
-    with ExitStack() as stack:
-        if not with_corpus:
+    with ExitStack() as stack, ExitStack() as needed:
+        if with_corpus:
+            needed.enter_context(using(cache))
+        else:
             cache = stack.enter_context(passing_cache(cache))
         prepared = prepare(
             places,
@@ -103,13 +110,14 @@ def begin(
             strict=strict,
             on_read=lambda *seen: tell(Reading(*seen)),
         )
-        settings, remarks = _complete(settings, prepared)
+        settings, remarks, chosen = _complete(settings, prepared)
         remarks = [*passed_over(places), *prepared.remarks, *remarks]
         about = _about(settings, prepared, places, held_out, with_corpus=with_corpus)
         with writing_to(out, "--out"):
-            run = Run.create(out, name or _default_name(out, places), about, prepared.folder, with_corpus=with_corpus)
+            run = _create(out, name, places, about, prepared.folder, with_corpus=with_corpus)
+        needed.close()  # the run has all that it needs now
         corpus = None if with_corpus else prepared.folder / "corpus.bin"
-        _train(run, settings, tell, prepared=prepared, corpus=corpus, remarks=remarks, stop=stop)
+        _train(run, settings, tell, prepared=prepared, corpus=corpus, remarks=remarks, chosen=chosen, stop=stop)
     return run
 
 
@@ -134,7 +142,7 @@ def go_on(
     with ExitStack() as stack:
         if not about["corpus"].get("kept", True):
             cache = stack.enter_context(passing_cache(cache))
-        corpus, remarks = _corpus_to_resume(run, books, cache, tell)
+        corpus, remarks = _corpus_to_resume(run, books, cache, tell, stack)
         extended: dict[str, Any] | None = None
         if minutes is not None or iterations is not None:
             from paznja.training.checkpoint import newest_usable
@@ -148,14 +156,24 @@ def go_on(
         _train(run, settings, tell, corpus=corpus, extended=extended, remarks=remarks, stop=stop)
 
 
+def _create(out: Path, name: str | None, places: list[Path], about: dict[str, Any], prepared: Path, *, with_corpus: bool) -> Run:
+    """A new run of this name. Without one the program picks it, and another where a training that begins in this moment has it already."""
+    while True:
+        try:
+            return Run.create(out, name or _default_name(out, places), about, prepared, with_corpus=with_corpus)
+        except NameTaken:
+            if name is not None:
+                raise
+
+
 def _default_name(out: Path, places: list[Path]) -> str:
     """The first place's name, the day and a number: Books-2026-11-22-1."""
-    stem = "".join(c for c in (places[0].resolve().stem or "run") if c.isalnum() or c in " -_").strip(" .")[:60]
+    stem = "".join(c for c in (places[0].resolve().stem or "run") if c.isalnum() or c in " -_")[:60].strip(" -")
     return free_name(out, f"{stem or 'run'}-{datetime.date.today().isoformat()}", first=1)
 
 
-def _complete(settings: Settings, prepared: Prepared) -> tuple[Settings, list[str]]:
-    """With everything that was left to be picked, from the machine and the books; and what is to be said about the prompts."""
+def _complete(settings: Settings, prepared: Prepared) -> tuple[Settings, list[str], tuple[Chosen, float] | None]:
+    """With everything that was left to be picked, from the machine and the books; what is to be said of the prompts; what was dialled."""
     from paznja.training.batches import check_enough
     from paznja.training.machine import resolve
 
@@ -169,21 +187,21 @@ def _complete(settings: Settings, prepared: Prepared) -> tuple[Settings, list[st
         sampling=replace(settings.sampling, prompts=tuple(prompt for prompt, _ in fitted)),
     )
     check_enough(sum(book.tokens for book in prepared.books if not book.held_out), settings.model.context)
-    complete, chosen = _dialled(complete, prepared)
+    chosen = _dialled(complete, prepared)
+    complete = complete if chosen is None else chosen[0].settings
     _check_memory(complete)
-    return complete, [*(remark for _, remarks in fitted for remark in remarks), *chosen]
+    return complete, [remark for _, remarks in fitted for remark in remarks], chosen
 
 
-def _dialled(settings: Settings, prepared: Prepared) -> tuple[Settings, list[str]]:
-    """For the preset "auto" and a budget of minutes on a CPU: the network that learns most in them; and two lines about it."""
-    from paznja.training.dial import choose, in_words
+def _dialled(settings: Settings, prepared: Prepared) -> tuple[Chosen, float] | None:
+    """For the preset "auto" and a budget of minutes on a CPU: the network that learns most in them; and the minutes."""
+    from paznja.training.dial import choose
     from paznja.training.pace import measure_pace
 
     minutes = settings.training.minutes
     if settings.preset != "auto" or minutes is None or settings.training.device != "cpu":
-        return settings, []
-    chosen = choose(settings, 60 * minutes, measure_pace(settings), prepared.training_characters)
-    return chosen.settings, in_words(chosen, minutes)
+        return None
+    return choose(settings, 60 * minutes, measure_pace(settings), prepared.training_characters), minutes
 
 
 def _check_memory(settings: Settings) -> None:
@@ -226,8 +244,10 @@ def _about(settings: Settings, prepared: Prepared, places: list[Path], held_out:
     }
 
 
-def _corpus_to_resume(run: Run, books: list[Path] | None, cache: Path | None, tell: Tell) -> tuple[Path | None, list[str]]:
-    """Where the ids are, if not in the run's folder, and what is to be said of books that changed.
+def _corpus_to_resume(
+    run: Run, books: list[Path] | None, cache: Path | None, tell: Tell, stack: ExitStack
+) -> tuple[Path | None, list[str]]:
+    """Where the ids are, if not in the run's folder, and what is to be said of books that changed; they stay there while `stack` is open.
 
     BooksChanged unless they are the same, where the run is without their text or they were named.
     """
@@ -268,6 +288,7 @@ def _corpus_to_resume(run: Run, books: list[Path] | None, cache: Path | None, te
         )
     if kept:
         return None, []
+    stack.enter_context(using(cache))
     prepared = prepare(
         places,
         held_out=held_out,
@@ -290,6 +311,7 @@ def _train(
     corpus: Path | None = None,
     extended: dict[str, Any] | None = None,
     remarks: Sequence[str] = (),
+    chosen: tuple[Chosen, float] | None = None,
     stop: Callable[[], bool] | None = None,
 ) -> None:
     """Train under the run's lock, telling everything; out of memory and a full disk become sentences."""
@@ -306,7 +328,7 @@ def _train(
             trainer.prepare_folder()
             if extended is not None:
                 run.extend(extended)
-            tell(_plan(run, settings, expected, prepared, [*remarks, *trainer.remarks]))
+            tell(_plan(run, settings, expected, prepared, [*remarks, *trainer.remarks], chosen))
             for event in trainer.events():
                 try:
                     tell(event)
@@ -342,8 +364,17 @@ def _out_of_memory(settings: Settings) -> TrainingFailed:
     )
 
 
-def _plan(run: Run, settings: Settings, expected: Estimate, prepared: Prepared | None, remarks: Sequence[str]) -> Planned:
+def _plan(
+    run: Run,
+    settings: Settings,
+    expected: Estimate,
+    prepared: Prepared | None,
+    remarks: Sequence[str],
+    chosen: tuple[Chosen, float] | None,
+) -> Planned:
     import psutil
+
+    from paznja.training.dial import in_words
 
     position = run.position()
     minutes = settings.training.minutes
@@ -353,6 +384,8 @@ def _plan(run: Run, settings: Settings, expected: Estimate, prepared: Prepared |
         books=tuple(run.books()),
         unreadable=prepared.unreadable if prepared else (),
         remarks=tuple(remarks),
+        dialled=() if chosen is None else in_words(*chosen),
+        enough=chosen is not None and chosen[0].enough,
         cached=prepared.cached if prepared else True,
         from_iteration=position["iteration"] if position else 0,
         parameters=settings.model.num_parameters(),

@@ -1,0 +1,93 @@
+"""A folder that several processes use at once, and that one of them wants to clear: nobody clears it while another uses it.
+
+Each process that uses the folder holds a lock on a marker file of its own; the operating system frees the lock when the process
+dies. Whoever begins to use the folder, or clears it, holds the gate meanwhile, one process at a time.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import secrets
+import stat
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+import filelock
+
+GATE = ".paznja-gate.lock"
+
+_MARKER = re.compile(r"\.paznja-([0-9a-f]{16})-[0-9a-f]{8}\.lock")
+_THIS_PROCESS = secrets.token_hex(8)
+_TRIES = 20
+
+
+@contextmanager
+def used(folder: Path) -> Iterator[None]:
+    """Until this ends, no other process clears the folder."""
+    marker = folder / f".paznja-{_THIS_PROCESS}-{secrets.token_hex(4)}.lock"
+    lock = filelock.FileLock(marker)
+    with gate(folder):
+        lock.acquire()
+    try:
+        yield
+    finally:
+        lock.release()
+        with suppress(OSError):  # whoever asks whether the folder is used may have removed it, or hold it open
+            marker.unlink()
+
+
+@contextmanager
+def gate(folder: Path) -> Iterator[None]:
+    """Until this ends, no other process begins to use the folder or clears it. The folder is made if it was removed meanwhile."""
+    lock = filelock.FileLock(folder / GATE)
+    for others in range(_TRIES, 0, -1):
+        try:
+            lock.acquire(poll_interval=0.01)
+            break
+        except FileNotFoundError:  # another process removes the folder in this moment
+            if others == 1:
+                raise
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+def is_used_by_others(folder: Path) -> bool:
+    """Whether another process uses the folder now; removes the markers of processes that died. To be asked within the gate."""
+    living = False
+    for name in os.listdir(folder):
+        named = _MARKER.fullmatch(name)
+        if named and named[1] != _THIS_PROCESS and is_sharing_file(folder / name):
+            living = not _remove_if_free(folder / name) or living
+    return living
+
+
+def remove_gate(folder: Path) -> None:
+    """Within the gate, by whoever removes the folder next."""
+    if os.name == "posix" and is_sharing_file(folder / GATE):  # elsewhere an open file cannot be removed, and leaving the gate does it
+        (folder / GATE).unlink()
+
+
+def is_sharing_file(path: Path) -> bool:
+    """Whether this file is of this module's making: by its name, and because it is empty."""
+    if path.name != GATE and not _MARKER.fullmatch(path.name):
+        return False
+    try:
+        about = path.lstat()
+    except FileNotFoundError:  # its process removes it in this moment
+        return False
+    return stat.S_ISREG(about.st_mode) and about.st_size == 0
+
+
+def _remove_if_free(marker: Path) -> bool:
+    lock = filelock.FileLock(marker)
+    try:
+        lock.acquire(timeout=0)
+    except filelock.Timeout:
+        return False
+    lock.release()
+    marker.unlink(missing_ok=True)
+    return True
