@@ -6,7 +6,7 @@ import time
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
 from paznja.corpus.encodings.encoding import decode, decode_html
@@ -104,9 +104,10 @@ def test_quotation_marks_and_dashes_are_read_where_the_code_page_has_them(text: 
 AT_ONCE = [*(encoding for encoding in CYRILLIC_CODE_PAGES if encoding != "mac_cyrillic"), *LATIN_CODE_PAGES, "yuscii"]
 
 
-@given(st.lists(st.sampled_from(SENTENCES), min_size=3, max_size=12), st.sampled_from(AT_ONCE))
+@given(st.lists(st.sampled_from(SENTENCES), min_size=3, unique=True), st.sampled_from(AT_ONCE))
 @settings(max_examples=40, suppress_health_check=[HealthCheck.too_slow], deadline=None)
-def test_three_sentences_are_enough_to_know_any_encoding(sentences: list[str], encoding: str) -> None:
+def test_three_sentences_are_enough_to_know_any_encoding_and_four_to_know_yuscii(sentences: list[str], encoding: str) -> None:
+    assume(encoding != "yuscii" or len(sentences) > 3)
     text = " ".join(sentences)
     if encoding == "yuscii":
         text = to_latin(text)
