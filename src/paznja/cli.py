@@ -502,6 +502,8 @@ def cache(clear: bool, yes: bool, cache: Path | None) -> None:
     from paznja.preparing import CACHE_BYTES, cache_entries, clear_cache, default_cache, is_passing
 
     folder = cache or default_cache()
+    if folder.exists() and not folder.is_dir():
+        raise click.UsageError(f"{folder} is a file, and no folder for prepared books.")
     entries = cache_entries(folder)
     size = sum(entry.size() for entry in entries)
     books = sum(entry.is_book for entry in entries)

@@ -152,6 +152,12 @@ def test_nothing_readable_lists_the_reasons(tmp_path: Path) -> None:
         read_corpus([tmp_path])
 
 
+def test_one_file_that_cannot_be_read_is_not_spoken_of_as_many(tmp_path: Path) -> None:
+    (tmp_path / "0.txt").write_bytes(b"")
+    with pytest.raises(NoBooks, match=r"^the file could not be read: .*0\.txt is empty$"):
+        read_corpus([tmp_path])
+
+
 def test_an_empty_folder_says_what_it_was_searched_for(tmp_path: Path) -> None:
     with pytest.raises(NoBooks, match=r"no books .*\.docx, \.epub, .*\.txt, .*\.xml"):
         read_corpus([tmp_path])

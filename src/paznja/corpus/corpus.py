@@ -251,7 +251,8 @@ def _read(
     for book in found:
         books.setdefault(book.sha256, book)
     if not books:
-        raise NoBooks(f"none of the {len(files):,} files could be read: {_reasons(not_read)}")
+        none = f"none of the {len(files):,} files could be read" if len(files) > 1 else "the file could not be read"
+        raise NoBooks(f"{none}: {_reasons(not_read)}")
     copies = [Same(book, books[book.sha256], 1.0) for book in found if book is not books[book.sha256]]
     return list(in_order(books.values())), copies, not_read
 

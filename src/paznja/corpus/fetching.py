@@ -117,9 +117,10 @@ def known_shelf(name: str) -> Shelf:
 def _address(base: str) -> str:
     try:
         parts = urlsplit(base)
-    except ValueError:  # as of a bracket that is not closed
-        parts = None
-    if parts is None or parts.scheme not in ("http", "https") or not parts.hostname:
+        is_one = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+    except ValueError:  # as of a bracket that is not closed, or a port that there cannot be
+        is_one = False
+    if not is_one:
         raise WrongUse(f"{base} is not an address to fetch books from; give one that begins with https://")
     return base.rstrip("/") + "/"
 
