@@ -169,10 +169,13 @@ def test_a_text_that_grows_token_by_token_is_the_text_that_was_there_at_once(ids
 def test_scored_pieces_know_what_stands_before_them_in_their_text(ids, lettering, memory):
     newline = 0
     whole = Remembered(memory, newline, [ids[:2000]])
-    pieces = Remembered(memory, newline, [ids[100:200], ids[1500:1600]], [ids[:100], ids[:1500]], threads=2)
-    for piece, start in ((0, 100), (1, 1500)):
+    texts, places = [ids[2000:2500], ids[:2000]], [(1, 100, 200), (0, 0, 50), (1, 1500, 1600)]
+    pieces = Remembered(memory, newline, texts, places, threads=2)
+    for piece, start in ((0, 100), (2, 1500)):
         expected = whole.evidence([(0, start + 10, start + 40)], 30)
         np.testing.assert_allclose(pieces.evidence([(piece, 10, 40)], 30).prior, expected.prior, atol=1e-6)
+    other = Remembered(memory, newline, [ids[2000:2050]])
+    np.testing.assert_allclose(pieces.evidence([(1, 0, 50)], 50).prior, other.evidence([(0, 0, 50)], 50).prior, atol=1e-6)
 
 
 def test_texts_that_are_written_read_themselves(ids, lettering, memory):

@@ -1,4 +1,4 @@
-"""What a counted memory has to say of pieces of texts that are scored: it has read all that stands before them in their text."""
+"""What a counted memory says of places in texts that are scored: it has read all that stands before them in their text."""
 
 from __future__ import annotations
 
@@ -12,43 +12,45 @@ from paznja.memory.evidence import Evidence
 from paznja.memory.recall import Text
 
 Piece = NDArray[np.uint16]
+Place = tuple[int, int, int]
 
 
 class Remembered:
-    """Pieces that are scored, joined to what stands before them, ready for the memory."""
+    """Texts of which places are scored, ready for the memory. However many places a text has, it is read once."""
 
     def __init__(
         self,
         memory: CountedMemory,
         newline: int,
-        pieces: Sequence[Piece],
-        before: Sequence[Piece] | None = None,
+        texts: Sequence[Piece],
+        places: Sequence[Place] | None = None,
         *,
         learning: Sequence[bool] | None = None,
         threads: int = 1,
     ) -> None:
-        """`before`: what stands before each piece in its text; nothing, if None, but a line's end, as before every text.
+        """`places`: (text, start, stop) of every piece that is scored; the whole texts, if None. Before each text stands a line's end.
 
-        `learning`: for each piece, whether it is from what was set aside for learning (`Row.learning`).
+        `learning`: for each text, whether it is what was set aside for learning (`Row.learning`).
         """
         self._memory, self._threads = memory, threads
-        before = [piece[:0] for piece in pieces] if before is None else before
-        self._learning = [False] * len(pieces) if learning is None else list(learning)
-        parts: list[NDArray[np.uint16]] = []
-        spans: list[tuple[int, int]] = []
-        self._offsets: list[int] = []
-        end = 0
-        for piece, earlier in zip(pieces, before, strict=True):
-            parts += [np.array([newline], np.uint16), earlier, piece]
-            start, end = end, end + 1 + len(earlier) + len(piece)
-            spans.append((start, end))
-            self._offsets.append(end - len(piece))
-        self._text = Text(np.concatenate(parts), memory.lettering, np.array(spans, np.int64)) if parts else None
+        self._places = [(text, 0, len(ids)) for text, ids in enumerate(texts)] if places is None else list(places)
+        self._learning = [False] * len(texts) if learning is None else list(learning)
+        lengths = [max((stop for place, _, stop in self._places if place == text), default=0) for text in range(len(texts))]
+        begins_with = np.array([newline], np.uint16)
+        parts = [part for ids, length in zip(texts, lengths, strict=True) for part in (begins_with, ids[:length])]
+        ends = np.cumsum([1 + length for length in lengths], dtype=np.int64)
+        self._firsts = [int(end) - length for end, length in zip(ends, lengths, strict=True)]
+        spans = np.stack((ends - lengths - 1, ends), axis=1) if parts else None
+        self._text = Text(np.concatenate(parts), memory.lettering, spans) if parts else None
 
     def evidence(self, windows: Sequence[tuple[int, int, int]], length: int) -> Evidence:
         """For each window (piece, start, stop), `length` places."""
         assert self._text is not None
-        rows = [Row(self._text, self._offsets[i] + start, self._offsets[i] + stop, self._learning[i]) for i, start, stop in windows]
+        rows: list[Row] = []
+        for piece, start, stop in windows:
+            text, begin, _ = self._places[piece]
+            first = self._firsts[text] + begin
+            rows.append(Row(self._text, first + start, first + stop, self._learning[text]))
         return self._memory.look_up(rows, length, threads=self._threads)
 
 

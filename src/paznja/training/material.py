@@ -125,11 +125,10 @@ class CountedMaterial(Material):
         if whole:
             return Remembered(self.memory, self._newline, self.held_out, threads=self._threads)
         if self._remembered is None:
-            before = [self.held_out[book][:start] for book, start, _ in self._places]
-            before += [self._training_text[:start] for _, start, _ in self._training_places]
-            learning = [False] * len(self._places) + [True] * len(self._training_places)
-            pieces = [*self.held_out_part, *self.training_part]
-            self._remembered = Remembered(self.memory, self._newline, pieces, before, learning=learning, threads=self._threads)
+            books = len(self.held_out)
+            texts, learning = [*self.held_out, self._training_text], [False] * books + [True]
+            places = [*self._places, *((books, start, stop) for _, start, stop in self._training_places)]
+            self._remembered = Remembered(self.memory, self._newline, texts, places, learning=learning, threads=self._threads)
         return self._remembered
 
     def _count(self) -> None:
