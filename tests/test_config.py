@@ -135,7 +135,7 @@ def test_the_parameters_that_are_announced_are_those_of_the_network(preset: str)
 
     from paznja.model.transformer import Transformer
 
-    for tied, memory in ((False, "none"), (True, "none"), (False, "learned")):
+    for tied, memory in ((False, "none"), (True, "none"), (False, "learned"), (True, "counted")):
         shape = dataclasses.replace(config.preset(preset).model, vocabulary=301, layers=2, tied_head=tied, memory=memory)
         with torch.device("meta"):
             network = Transformer(shape)

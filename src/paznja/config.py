@@ -94,20 +94,22 @@ class ModelConfig:
         """How many numbers the training moves."""
         layer = 4 * self.width**2 + 3 * self.width * self.hidden + 2 * self.width + 2 * self.head_width
         embeddings = self.vocabulary * self.width * (1 if self.tied_head else 2)
-        return self.layers * layer + self.width + embeddings + self.num_table_parameters()
+        return self.layers * layer + self.width + embeddings + self.num_table_parameters() + self.num_weighing_parameters()
 
     def num_table_parameters(self) -> int:
         """How many of them are the memory's table, of which an iteration touches a few rows."""
         return self.memory_rows * self.memory_width if self.memory == "learned" else 0
 
-    def _num_projection_parameters(self) -> int:
+    def num_weighing_parameters(self) -> int:
+        """How many of them weigh what a counted memory says."""
         if self.memory == "counted":
             return (self.width + BUCKETS) * NUM_KINDS + self.width * (NUM_KINDS * FEATURES + self.vocabulary)
         return 0
 
     def operations(self) -> int:
-        """Floating-point operations that training spends on one token: six a weight that is multiplied, and the attention."""
-        multiplied = self.num_parameters() - self.num_table_parameters() - (0 if self.tied_head else self.vocabulary * self.width)
+        """Floating-point operations that training spends on one token in the network itself: six a weight, and the attention."""
+        looked_up = self.num_table_parameters() + (0 if self.tied_head else self.vocabulary * self.width)
+        multiplied = self.num_parameters() - looked_up - self.num_weighing_parameters()
         return 6 * multiplied + 6 * self.layers * self.width * self.context
 
 

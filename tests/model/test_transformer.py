@@ -173,7 +173,7 @@ def test_the_generator_decides_the_first_weights():
     hidden=st.integers(1, 9),
     vocabulary=st.integers(1, 9),
     tied=st.booleans(),
-    memory=st.sampled_from(["none", "learned"]),
+    memory=st.sampled_from(["none", "learned", "counted"]),
     order=st.integers(2, 4),
 )
 def test_the_settings_know_the_number_of_parameters(layers, heads, half_head, hidden, vocabulary, tied, memory, order):

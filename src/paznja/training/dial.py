@@ -138,8 +138,9 @@ def batch_for(characters: float) -> int:
 
 
 def multiplied_weights(model: ModelConfig) -> int:
-    """Without what is only looked up: the embedding and the learned memory's table."""
-    return model.num_parameters() - model.num_table_parameters() - model.vocabulary * model.width
+    """The network's own, without what is only looked up: the embedding and the learned memory's table."""
+    beside = model.num_table_parameters() + model.num_weighing_parameters()
+    return model.num_parameters() - beside - model.vocabulary * model.width
 
 
 def worth(read: float, characters: float) -> float:
