@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from typing import Any
+
+_MARKS = re.compile(r"[\\|`*_~<>&$\[\]]")  # which Markdown would take for its own
 
 
 def markdown_table(rows: Iterable[Mapping[str, Any]]) -> str:
     """Rows of `samples.jsonl` ("prompt", "text", "iteration", "seconds") as a Markdown table."""
     lines = ["| Generated text | iteration | time |", "|---|---:|---:|"]
     for row in rows:
-        text = one_line(row["prompt"] + row["text"]).replace("\\", "\\\\").replace("|", "\\|")
+        text = _MARKS.sub(r"\\\g<0>", one_line(row["prompt"] + row["text"]))
         lines.append(f"| {text} ... | {row['iteration']} | {duration(row['seconds'])} |")
     return "\n".join(lines) + "\n"
 
