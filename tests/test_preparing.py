@@ -23,10 +23,14 @@ from paznja.corpus.ledger import Ledger
 from paznja.corpus.readers.contents import Contents
 from paznja.corpus.scripts.transliteration import to_latin
 from paznja.errors import CacheInUse, NoBooks, TrainingFailed, WrongUse
-from paznja.preparing import Prepared, cache_size, clear_cache, describe_files, prepare, trim_cache, using
+from paznja.preparing import Prepared, cache_entries, clear_cache, describe_files, prepare, trim_cache, using
 from paznja.run import Run
 from paznja.tokenizers import load_tokenizer
 from paznja.training.session import Planned, Reading
+
+
+def cache_size(cache: Path) -> int:
+    return sum(entry.size() for entry in cache_entries(cache))
 
 
 class Readings:

@@ -33,6 +33,7 @@ from paznja.disk import remove_known, write_atomically, writing_to
 from paznja.errors import CacheInUse, RunError, TrainingFailed
 from paznja.run import BookRecord, read_books_json, write_books_json
 from paznja.sharing import gate, is_sharing_file, is_used_by_others, remove_gate, used
+from paznja.table import counted
 from paznja.tokenizers import learn_tokenizer
 
 PREPARING_VERSION = 2
@@ -126,7 +127,7 @@ def prepare(
             with writing_to(cache, "--cache"):
                 store = store_in(cache)
                 corpus = read_corpus(places, held_out=held_out, config=config, store=store, strict=strict, on_read=on_read)
-                passing = [[str(bad.path), bad.reason] for bad in corpus.unreadable if bad.passing]
+                passing = [[bad.path.name, bad.reason] for bad in corpus.unreadable if bad.passing]
                 if passing:  # kept under another name, so that these files are tried again the next time
                     fingerprint = _hash([fingerprint, passing])
                     folder = cache / fingerprint
@@ -149,7 +150,7 @@ def using(cache: Path | None) -> Iterator[None]:
     cache = cache or default_cache()
     with ExitStack() as stack:
         with writing_to(cache, "--cache"):
-            made_here = not cache.exists() or _is_made_here(cache) or _is_remainder(cache)
+            made_here = not cache.exists() or _is_made_here(cache)
             _make_private(cache)
             stack.enter_context(used(cache))
             if made_here and not _is_made_here(cache):  # another process cleared it in this moment, and locking made it anew
@@ -172,7 +173,7 @@ def store_in(cache: Path) -> Store:
     _make_private(cache)
     folder = cache / BOOKS
     folder.mkdir(mode=0o700, exist_ok=True)
-    return Store(folder)
+    return Store(folder, log=None if is_passing(cache) else cache / LOG)
 
 
 def _fingerprint(files: list[list[str]], tokenizer: str, config: ReadingConfig, *, chosen: bool) -> str:
@@ -238,11 +239,6 @@ def cache_entries(cache: Path) -> list[Entry]:
     return sorted(found, key=Entry.used)
 
 
-def cache_size(cache: Path) -> int:
-    """Bytes of the program's own in the cache; a file that a run shares by a hard link counts here too."""
-    return sum(entry.size() for entry in cache_entries(cache))
-
-
 def trim_cache(cache: Path, limit: int, keep: Path | None = None) -> None:
     """Remove what was used longest ago until the cache is at most `limit` bytes large; `keep` stays, and what is not the program's.
 
@@ -258,7 +254,7 @@ def trim_cache(cache: Path, limit: int, keep: Path | None = None) -> None:
 
 def _trim(cache: Path, limit: int, keep: Path | None) -> None:
     """Within the gate."""
-    for folder in _passing(cache):
+    for folder in passing_left(cache):
         with suppress(CacheInUse):  # by a process of another machine or container, whose number says nothing here
             clear_cache(folder)
     entries = cache_entries(cache)
@@ -328,7 +324,7 @@ def is_passing(folder: Path) -> bool:
     return _PASSING.fullmatch(folder.name) is not None and folder.is_dir() and not folder.is_symlink() and _is_made_here(folder)
 
 
-def _passing(cache: Path) -> list[Path]:
+def passing_left(cache: Path) -> list[Path]:
     """What trainings that were to leave nothing, and were killed, have left: caches in the cache."""
     folders = [folder for folder in cache.iterdir() if is_passing(folder)] if cache.is_dir() else []
     return [folder for folder in folders if not _is_alive(int(folder.name.split(".")[2]), folder)]
@@ -370,12 +366,6 @@ def _is_made_here(cache: Path) -> bool:
         return not tag.is_symlink() and tag.read_bytes() == _TAG_TEXT.encode()
     except OSError:
         return False
-
-
-def _is_remainder(cache: Path) -> bool:
-    """Whether nothing but what processes used to wait for each other is there: another one has just removed the cache."""
-    names = os.listdir(cache) if cache.is_dir() else []
-    return bool(names) and all(is_sharing_file(cache / name) for name in names)
 
 
 def _is_file(name: str) -> bool:
@@ -469,13 +459,14 @@ def remarks_on(corpus: Corpus) -> list[str]:
     """What was done with the books that their owner should know: which are left out as repeats, which were converted."""
     remarks = [it.sentence() for it in corpus.same[:_REMARKS_SHOWN]]
     if len(corpus.same) > _REMARKS_SHOWN:
-        remarks.append(f"{len(corpus.same) - _REMARKS_SHOWN} more books stand on the shelf twice and are used once.")
+        more = len(corpus.same) - _REMARKS_SHOWN
+        verbs = ("stands", "is") if more == 1 else ("stand", "are")
+        remarks.append(f"{counted(more, 'more book')} {verbs[0]} on the shelf twice and {verbs[1]} used once.")
     changed = [book for book in corpus.books if book.converted_from]
     if changed:
-        others = "book was" if len(changed) == 1 else "books were"
-        remarks.append(
-            f"{len(changed):,} {others} brought to {corpus.script.capitalize()}, as the rest; --script keep leaves them as they are."
-        )
+        verb = "was" if len(changed) == 1 else "were"
+        script = corpus.script.capitalize()
+        remarks.append(f"{counted(len(changed), 'book')} {verb} brought to {script}, as the rest; --script keep leaves them as they are.")
     return remarks
 
 

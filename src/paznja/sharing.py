@@ -16,11 +16,18 @@ from pathlib import Path
 
 import filelock
 
+from paznja.errors import CacheInUse
+
 GATE = ".paznja-gate.lock"
 
 _MARKER = re.compile(r"\.paznja-([0-9a-f]{16})-[0-9a-f]{8}\.lock")
+_SOFT = re.compile(rb"\d+\n")
+"""How a lock begins where the system has none for files (some network drives): with the number of its process."""
+
 _THIS_PROCESS = secrets.token_hex(8)
 _TRIES = 20
+_PATIENCE = 60.0
+"""Seconds in which whoever has the gate should be through; a process that was stopped is not."""
 
 
 @contextmanager
@@ -40,15 +47,20 @@ def used(folder: Path) -> Iterator[None]:
 
 @contextmanager
 def gate(folder: Path) -> Iterator[None]:
-    """Until this ends, no other process begins to use the folder or clears it. The folder is made if it was removed meanwhile."""
+    """Until this ends, no other process begins to use the folder or clears it. The folder is made if it was removed meanwhile.
+
+    CacheInUse if another process keeps the gate closed.
+    """
     lock = filelock.FileLock(folder / GATE)
-    for others in range(_TRIES, 0, -1):
+    for tries_left in reversed(range(_TRIES)):
         try:
-            lock.acquire(poll_interval=0.01)
+            lock.acquire(timeout=_PATIENCE, poll_interval=0.01)
             break
         except FileNotFoundError:  # another process removes the folder in this moment
-            if others == 1:
+            if not tries_left:
                 raise
+        except filelock.Timeout:
+            raise CacheInUse(f"Another paznja has held {folder} for a minute: let it go on, or end it, and try again.") from None
     try:
         yield
     finally:
@@ -72,14 +84,16 @@ def remove_gate(folder: Path) -> None:
 
 
 def is_sharing_file(path: Path) -> bool:
-    """Whether this file is of this module's making: by its name, and because it is empty."""
+    """Whether this file is of this module's making: by its name, and because it is empty or holds a process's number."""
     if path.name != GATE and not _MARKER.fullmatch(path.name):
         return False
     try:
         about = path.lstat()
+        if not stat.S_ISREG(about.st_mode) or about.st_size > 1024:
+            return False
+        return about.st_size == 0 or _SOFT.match(path.read_bytes()) is not None
     except FileNotFoundError:  # its process removes it in this moment
         return False
-    return stat.S_ISREG(about.st_mode) and about.st_size == 0
 
 
 def _remove_if_free(marker: Path) -> bool:

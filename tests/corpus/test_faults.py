@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import stat
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -18,6 +19,7 @@ from paznja.corpus.ledger import Ledger
 from paznja.corpus.readers.contents import Contents
 from paznja.corpus.store import Store
 from paznja.errors import NoBooks, UnreadableBook
+from paznja.preparing import passing_cache, prepare
 
 TEXT = "Мост преко реке стоји одавно. "
 
@@ -25,7 +27,7 @@ TEXT = "Мост преко реке стоји одавно. "
 @pytest.fixture
 def store(tmp_path: Path) -> Store:
     (tmp_path / "cache" / "books").mkdir(parents=True)
-    return Store(tmp_path / "cache" / "books")
+    return Store(tmp_path / "cache" / "books", log=tmp_path / "cache" / faults.LOG)
 
 
 @pytest.fixture
@@ -42,6 +44,12 @@ def folder(tmp_path: Path) -> Path:
         (folder / f"{number}.txt").write_text(f"Књига {number}. {TEXT * 200}", encoding="utf-8")
     (folder / "1.txt").write_text(f"КВАР {TEXT * 200}", encoding="utf-8")
     return folder
+
+
+@pytest.fixture
+def cache_of_one_training(tmp_path: Path) -> Iterator[Path]:
+    with passing_cache(tmp_path / "cache") as passing:
+        yield passing
 
 
 def endlessly(depth: int) -> int:
@@ -115,6 +123,12 @@ def test_a_log_that_cannot_be_written_is_said_so(folder: Path, store: Store, log
     log.mkdir()
     (bad,) = read_corpus([folder], store=store).unreadable
     assert "by a fault of paznja; what happened could not be written to" in bad.reason
+
+
+def test_a_training_that_is_to_leave_nothing_behind_names_no_log(folder: Path, cache_of_one_training: Path) -> None:
+    (bad,) = prepare([folder], cache=cache_of_one_training).unreadable
+    assert bad.reason == "could not be read, by a fault of paznja"
+    assert not list(cache_of_one_training.rglob(faults.LOG))
 
 
 def test_the_log_is_begun_anew_when_it_is_large(folder: Path, store: Store, log: Path, faulty: str) -> None:

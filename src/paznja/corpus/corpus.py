@@ -207,7 +207,7 @@ def in_one_script(
 
 
 def _convert(
-    item: tuple[int, Book], *, script: Literal["cyrillic", "latin"], off: Iterable[str], store: Store | None, log: Path
+    item: tuple[int, Book], *, script: Literal["cyrillic", "latin"], off: Iterable[str], store: Store | None, log: Path | None
 ) -> Book | Unreadable:
     book = item[1]
     ledger = Ledger(off)

@@ -1,6 +1,7 @@
 """What a reader did not expect: one sentence for the person whose file it was, and the whole story in a log for whoever mends paznja.
 
-The log is `reading-errors.log` in the cache, or in the user's folder for logs where nothing is cached.
+The log is `reading-errors.log` in the cache, or in the user's folder for logs where nothing is cached. A training that is to leave nothing
+behind has none.
 """
 
 import importlib.metadata
@@ -49,15 +50,17 @@ def unreadable(path: Path, error: UnreadableBook) -> Unreadable:
     return Unreadable(path, printable(error), story)
 
 
-def log_for(store: Store | None) -> Path:
-    """Where faults are logged."""
-    return (store.folder.parent if store is not None else Path(platformdirs.user_log_dir("paznja"))) / LOG
+def log_for(store: Store | None) -> Path | None:
+    """Where faults are logged; None for nowhere."""
+    return store.log if store is not None else Path(platformdirs.user_log_dir("paznja")) / LOG
 
 
-def logged(bad: Unreadable, log: Path) -> Unreadable:
-    """The same with its story in the log, and where that is added to the reason."""
+def logged(bad: Unreadable, log: Path | None) -> Unreadable:
+    """The same with its story in the log, if there is one, and where that is added to the reason."""
     if not bad.fault:
         return bad
+    if log is None:
+        return replace(bad, fault="", passing=True)
     try:
         _append(log, bad)
     except OSError as error:

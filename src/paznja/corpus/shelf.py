@@ -146,7 +146,7 @@ def _one_interrupt() -> Iterator[None]:
         signal.signal(signal.SIGINT, before)
 
 
-def _read(path: Path, *, off: frozenset[str], store: Store | None, log: Path) -> Result:
+def _read(path: Path, *, off: frozenset[str], store: Store | None, log: Path | None) -> Result:
     try:
         results = books_in(path, off) if store is None else _kept(path, off, store)
     except UnreadableBook as error:

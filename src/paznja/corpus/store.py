@@ -51,8 +51,10 @@ def is_kept(folder: Path) -> bool:
 class Store:
     """What was read, below a folder."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, log: Path | None = None) -> None:
+        """`log`: where faults of paznja in reading are told; without one they are told nowhere."""
         self.folder = folder
+        self.log = log
 
     def key(self, sha256: str, suffix: str, off: Iterable[str]) -> str:
         """What a file's books are kept under: its contents, how it is read, and the rules that are switched off."""
