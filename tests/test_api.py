@@ -111,10 +111,10 @@ def test_what_a_person_should_know_before_it_starts_is_remarked(books: Path, out
     (books / "scan.djvu").write_bytes(b"AT&TFORM")
     learn(books, out, prompts=["Ovo je ☃"], on_event=told.append)
     (planned,) = [event for event in told if isinstance(event, Planned)]
-    remarks = "\n".join(planned.remarks)
-    assert "1 .djvu" in remarks
-    assert "converted: 'Ово је ☃'" in remarks
-    assert "hardly ever saw '☃'" in remarks
+    assert "1 .djvu" in "\n".join(planned.remarks)
+    warnings = "\n".join(planned.warnings)
+    assert "converted: 'Ово је ☃'" in warnings
+    assert "hardly ever saw '☃'" in warnings
 
 
 def torch_network(folder: Path) -> torch.nn.Module:

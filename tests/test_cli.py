@@ -379,7 +379,8 @@ def test_a_reader_that_wants_no_more_is_a_quiet_end(arguments: list[str], unbuff
 
 
 @pytest.mark.skipif(os.name != "posix", reason="pipes break otherwise elsewhere")
-def test_a_training_goes_on_when_nobody_reads_what_it_prints_any_more(books: Path, cache: Path, tmp_path: Path):
+@pytest.mark.parametrize("both", [False, True], ids=["output", "output and errors"])
+def test_a_training_goes_on_when_nobody_reads_what_it_prints_any_more(both: bool, books: Path, cache: Path, tmp_path: Path):
     arguments = ["train", books, "--preset", "tiny", "--iterations", "4", "--threads", "1", "--name", "most", "--cache", cache]
     nobody, into = os.pipe()
     os.close(nobody)
@@ -387,7 +388,7 @@ def test_a_training_goes_on_when_nobody_reads_what_it_prints_any_more(books: Pat
         done = subprocess.run(
             [sys.executable, "-m", "paznja", *arguments, "--out", tmp_path / "runs"],
             stdout=into,
-            stderr=subprocess.PIPE,
+            stderr=into if both else subprocess.PIPE,
             stdin=subprocess.DEVNULL,
             text=True,
             check=False,
@@ -395,8 +396,28 @@ def test_a_training_goes_on_when_nobody_reads_what_it_prints_any_more(books: Pat
     finally:
         os.close(into)
     assert done.returncode == 0
-    assert done.stderr.count("goes on without printing") == len(done.stderr.splitlines()) == 1
+    assert (done.stderr or "").count("goes on without printing") == len((done.stderr or "").splitlines()) == (not both)
     assert Run.open("most", tmp_path / "runs").state() == "finished"
+
+
+def test_a_run_is_removed_from_within_its_own_folder(trained: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]):
+    monkeypatch.chdir(trained)
+    assert call("runs", "--remove", ".", "--yes") == 0
+    assert f"{trained} is deleted." in capsys.readouterr().out
+    assert not trained.exists()
+
+
+def test_what_a_killed_training_without_text_has_left_is_counted_and_goes(books: Path, cache: Path, capsys: pytest.CaptureFixture[str]):
+    with passing_cache(cache) as passing:
+        prepare([books], cache=passing)
+        elsewhere = shutil.copytree(passing, cache.with_name("elsewhere"), ignore=shutil.ignore_patterns("*.lock"))
+    elsewhere.rename(cache / ".passing.999999999.0123abcd.new")
+    assert call("cache", "--cache", cache) == 0
+    said = capsys.readouterr().out
+    assert "0 prepared shelves and 0 books, and what a training with --no-corpus that was killed has left, " in said
+    assert ", 0 kB" not in said
+    assert call("cache", "--cache", cache, "--clear", "--yes") == 0
+    assert not cache.exists()
 
 
 def test_evaluate_says_which_books_were_learnt(

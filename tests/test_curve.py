@@ -47,7 +47,11 @@ def test_a_falling_curve_falls():
     assert tops[-1] == HEIGHT - 1
 
 
-@pytest.mark.parametrize("points", [[(1.0, 3.0)], [(5.0, 3.0), (5.0, 3.0)], [(0.0, 0.0)], [(1.0, 1e-9), (1e9, 1e9)]], ids=str)
+@pytest.mark.parametrize(
+    "points",
+    [[(1.0, 3.0)], [(5.0, 3.0), (5.0, 3.0)], [(0.0, 0.0)], [(1.0, 1e-9), (1e9, 1e5)], [(1.0, 2.0), (2.0, math.nextafter(2.0, 3.0))]],
+    ids=str,
+)
 def test_few_or_extreme_points_are_drawn(points: list[tuple[float, float]]):
     for time in (False, True):
         assert len(draw(points, points, width=60, time=time)) >= HEIGHT + 4
@@ -55,7 +59,7 @@ def test_few_or_extreme_points_are_drawn(points: list[tuple[float, float]]):
 
 
 def test_what_is_no_number_is_left_out():
-    assert draw([(1.0, math.nan), (math.inf, 1.0)], [], width=60) == []
+    assert draw([(1.0, math.nan), (math.inf, 1.0), (1.0, 1e300)], [], width=60) == []
     assert draw([(0.0, 3.0)], [], width=60, log=True) == []
 
 

@@ -198,7 +198,7 @@ def test_a_run_that_has_its_text_goes_on_though_a_book_was_added_and_says_so(sto
     told: list[Any] = []
     assert paznja.resume(run, on_event=told.append).state == "finished"
     planned = next(event for event in told if type(event).__name__ == "Planned")
-    assert any("new.txt" in remark and "goes on" in remark for remark in planned.remarks)
+    assert any("new.txt" in remark and "goes on" in remark for remark in planned.warnings)
 
 
 def test_run_that_keeps_its_books_goes_on_without_them(stopped: Callable[..., Run], books: Path):

@@ -316,6 +316,27 @@ def test_at_most_five_lines_stand_before_the_table_and_remarks_that_are_too_many
     assert one == "One book is old."
 
 
+def test_what_is_said_only_now_is_said_whatever_else_there_is_to_say(planned: Planned) -> None:
+    lines = said_before_the_table(replace(planned, warnings=("There is no checkpoint to go on from.",)))
+    assert [line.split()[0] for line in lines] == ["Books:", "There", "Time:", "Model:", "Speed:", "Run:"]
+
+
+def test_a_display_that_shows_a_second_training_has_forgotten_the_first(planned: Planned, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(terminal, "PLAIN_SECONDS", 0.0)
+    file = io.StringIO()
+    shown = terminal.Display(console=Console(file=file, width=1000))
+    progress = [events.Progress(number, 1.0, 0.1, 9.0, 100, 50.0, 2.0) for number in (1, 2)]
+    for event in (planned, events.Evaluated(1, 1.0, 2.5, 2.625, None, best=True), *progress, events.Finished(2, 1.0, True, 2.625, False)):
+        shown.show(event)
+    assert "held-out 2.625 bits/char" in file.getvalue()
+    first = len(file.getvalue())
+    for event in (planned, *progress):
+        shown.show(event)
+    assert "iteration 2" in file.getvalue()[first:]
+    assert "held-out 2.625" not in file.getvalue()[first:]
+    assert not shown.complete
+
+
 def test_verbose_says_all_that_is_known_before_the_first_iteration(planned: Planned) -> None:
     whole = "\n".join(said_before_the_table(planned, verbose=True))
     for part in (*planned.remarks, *planned.dialled, "1 CPU thread", "resume"):

@@ -392,7 +392,10 @@ def _paths(places: Places) -> list[Path]:
 
 def _finite(value: object) -> int | float | None:
     """The number, or None for what is none: a file that was damaged or written by hand may hold anything."""
-    return value if isinstance(value, int | float) and math.isfinite(value) else None
+    try:
+        return value if isinstance(value, int | float) and math.isfinite(value) else None
+    except OverflowError:  # an integer of hundreds of digits
+        return None
 
 
 def _ignore(event: object) -> None:

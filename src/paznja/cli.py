@@ -10,6 +10,7 @@ import errno
 import io
 import os
 import sys
+import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -17,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from paznja.completion import SHELLS, command_names, files_or_fetch, one_of, rule_names, run_names, script, shelf_names
+from paznja.completion import SHELLS, VARIABLE, command_names, files_or_fetch, one_of, rule_names, run_names, script, shelf_names
 from paznja.config import DEFAULT_MINUTES, MEMORIES, PRESET_HELP, SCORINGS, SCRIPTS
 from paznja.disk import is_disk_full
 from paznja.errors import PaznjaError, RunError, WrongUse
@@ -144,7 +145,9 @@ class Commands(click.Group):
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command line, and leave with its exit code; what a person can act on becomes a sentence."""
-    _make_printable()
+    if VARIABLE not in os.environ:  # completion never complains
+        _make_printable()
+    warnings.filterwarnings("ignore", module="filelock")  # that a network drive has no locks is dealt with
     try:
         code = commands.main(args=arguments, prog_name="paznja", standalone_mode=False)
         if sys.stdout is not None:
@@ -499,16 +502,18 @@ def cache(clear: bool, yes: bool, cache: Path | None) -> None:
     """Show, or clear, the folder in which read books are kept ready for the next run."""
     import datetime
 
-    from paznja.preparing import CACHE_BYTES, cache_entries, clear_cache, default_cache, is_passing
+    from paznja.preparing import CACHE_BYTES, cache_entries, clear_cache, default_cache, is_passing, passing_left
 
     folder = cache or default_cache()
     if folder.exists() and not folder.is_dir():
         raise click.UsageError(f"{folder} is a file, and no folder for prepared books.")
     entries = cache_entries(folder)
-    size = sum(entry.size() for entry in entries)
+    left_behind = [entry for passing in passing_left(folder) for entry in cache_entries(passing)]
+    size = sum(entry.size() for entry in [*entries, *left_behind])
     books = sum(entry.is_book for entry in entries)
     shelves = counted(len(entries) - books, "prepared shelf", "prepared shelves")
-    held = f"{shelves} and {counted(books, 'book')}, {file_size(size)}"
+    left = ", and what a training with --no-corpus that was killed has left" if left_behind else ""
+    held = f"{shelves} and {counted(books, 'book')}{left}, {file_size(size)}"
     if not clear:
         since = f", the oldest last used on {datetime.date.fromtimestamp(entries[0].used())}" if entries else ""
         click.echo(f"{folder}: {held} of at most {file_size(CACHE_BYTES)}{since}. paznja cache --clear deletes it.")
@@ -518,13 +523,13 @@ def cache(clear: bool, yes: bool, cache: Path | None) -> None:
             raise click.UsageError(f"{folder} holds {held}: without a terminal to ask in, it is deleted only with --yes.")
         if not click.confirm(f"Delete {held}, in {folder}?"):
             return
-    left = clear_cache(folder)
+    stays = clear_cache(folder)
     click.echo(f"{folder}: {held} deleted.")
-    strangers = [str(path.relative_to(folder)) for path in left if not is_passing(path)]
+    strangers = [str(path.relative_to(folder)) for path in stays if not is_passing(path)]
     if strangers:
         names = ", ".join(strangers[:5]) + (f" and {len(strangers) - 5:,} more" if len(strangers) > 5 else "")
         click.echo(f"Not of paznja's making, and still there: {names}.")
-    if len(strangers) < len(left):
+    if len(strangers) < len(stays):
         click.echo("A training with --no-corpus is running: what it has read of its books is still there, and goes when it ends.")
 
 
@@ -621,7 +626,7 @@ def completion(shell: str) -> None:
     \b
     bash: add to ~/.bashrc the line   eval "$(paznja completion bash)"
     zsh: add to ~/.zshrc the line     eval "$(paznja completion zsh)"
-    fish: run once   paznja completion fish > ~/.config/fish/completions/paznja.fish
+    fish: run once   mkdir -p ~/.config/fish/completions; paznja completion fish > ~/.config/fish/completions/paznja.fish
 
     Then open a new terminal.
     """

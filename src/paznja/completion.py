@@ -74,7 +74,7 @@ def run_names(context: click.Context, _parameter: click.Parameter, incomplete: s
     from paznja.run import all_runs
 
     try:
-        names = [run.name for run in reversed(all_runs(Path(context.params.get("out") or "runs")))]
+        names = [run.name for run in reversed(all_runs(Path(context.params.get("out") or "runs").expanduser()))]
     except OSError:
         names = []
     return [CompletionItem(name) for name in names if name.startswith(incomplete)] or [CompletionItem(incomplete, type="dir")]

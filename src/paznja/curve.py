@@ -19,6 +19,8 @@ HEIGHT = 16
 
 NARROWEST = 30
 
+_HIGHEST = 1e6  # bits per character: what is above it comes from a damaged file
+
 _DOTS = ((0x01, 0x08), (0x02, 0x10), (0x04, 0x20), (0x40, 0x80))
 """Braille's bit for each dot of a character: four rows of two."""
 
@@ -43,8 +45,9 @@ class Axis:
 
 
 def draw(training: Points, held_out: Points, *, width: int, time: bool = True, log: bool = False, ascii_only: bool = False) -> list[str]:
-    """The lines of the drawing, none wider than `width`: training as a line, held-out as points; x in seconds if `time`, else iterations.
+    """The lines of the drawing: training as a line, held-out as points; x in seconds if `time`, else iterations.
 
+    None is wider than `width`, or than `NARROWEST` if that is more.
     With `log`, x is logarithmic, and points at 0 are left out. Empty where there is no point.
     """
     training, held_out = _drawable(training, log=log), _drawable(held_out, log=log)
@@ -72,13 +75,13 @@ def draw(training: Points, held_out: Points, *, width: int, time: bool = True, l
 
 
 def _drawable(points: Points, *, log: bool) -> Points:
-    return [(x, y) for x, y in points if math.isfinite(x) and math.isfinite(y) and (x > 0 if log else x >= 0)]
+    return [(x, y) for x, y in points if math.isfinite(x) and -_HIGHEST < y < _HIGHEST and (x > 0 if log else x >= 0)]
 
 
 def _linear(values: Sequence[float], step_of: Callable[[float, int], float], *, most: int, whole: bool = False) -> Axis:
     """`whole`: the axis begins and ends with a label."""
     low, high = min(values), max(values)
-    if high <= low:
+    if high - low <= 1e-9 * max(abs(low), abs(high)):
         low, high = low - 0.5 * (low > 0), high + 0.5
     step = step_of(high - low, most)
     first, last = math.floor(low / step + 1e-9), math.ceil(high / step - 1e-9)

@@ -116,10 +116,10 @@ class Run:
         try:
             for file in ("corpus.json", "tokenizer.json"):
                 shutil.copyfile(prepared / file, path / file)
-            if with_corpus:
-                link_or_copy(prepared / "corpus.bin", path / "corpus.bin")
             for file in LOGS:
                 (path / file).touch()
+            if with_corpus:
+                link_or_copy(prepared / "corpus.bin", path / "corpus.bin")
             # What makes the folder a run, so it comes last: a crash before it leaves no half run that looks like a whole one.
             write_atomically(path / "run.toml", tomli_w.dumps({"format": FORMAT, **about}).encode())
         except BaseException:
@@ -133,7 +133,7 @@ class Run:
         """The run of this name below `out`, or in the folder `where`; RunError, with the nearest names, if there is none."""
         for path in (out / where, Path(where)):
             if _is_run(path):
-                run = cls(path)
+                run = cls(path if path.name not in ("", "..") else path.resolve())
                 run.about()
                 return run
         names = [run.name for run in all_runs(out)]

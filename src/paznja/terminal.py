@@ -15,7 +15,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from types import FrameType
@@ -32,7 +32,7 @@ from rich.text import Text
 
 from paznja.corpus.printable import printable
 from paznja.curve import draw
-from paznja.errors import RunError
+from paznja.errors import PaznjaError, RunError
 from paznja.table import count, counted, duration, file_size, one_line
 
 if TYPE_CHECKING:
@@ -77,8 +77,11 @@ class _Outlasting(Console):
         self.quiet = True
         nowhere = os.open(os.devnull, os.O_WRONLY)
         os.dup2(nowhere, sys.stdout.fileno())  # what is still waiting to be printed would complain at the very end
+        try:
+            print("What this was printed into is closed: it goes on without printing; Ctrl-C saves and stops.", file=sys.stderr, flush=True)
+        except BrokenPipeError:  # it went into the same
+            os.dup2(nowhere, sys.stderr.fileno())
         os.close(nowhere)
-        print("What this was printed into is closed: it goes on without printing; Ctrl-C saves and stops.", file=sys.stderr)
 
 
 class Display:
@@ -117,9 +120,13 @@ class Display:
 
     def __exit__(self, *exception: object) -> None:
         if self._interrupts is not None:
-            signal.signal(signal.SIGINT, self._interrupts)
-            self._interrupts = None
-        self._end_live_line()
+            signal.signal(signal.SIGINT, signal.SIG_IGN)  # another Ctrl-C would leave the terminal as it is in the middle of this
+        try:
+            self._end_live_line()
+        finally:
+            if self._interrupts is not None:
+                signal.signal(signal.SIGINT, self._interrupts)
+                self._interrupts = None
 
     def show(self, event: events.Event | Reading | Planned) -> None:
         """Show one event."""
@@ -144,6 +151,7 @@ class Display:
     def _on_planned(self, event: Planned) -> None:
         self.unreadable, self._name_as_typed, self._prompt = event.unreadable, as_typed(event.run), event.settings.sampling.prompts[0]
         self._scores, self._enough = event.settings.training.scoring != "none", event.enough
+        self.complete, self._held_out, self._last_shown = False, None, 0.0  # it may have shown another training before
         self._begin_live_line()
         self._make_room()
         print_unreadable(event.unreadable, most=None if self._verbose else LINES_BEFORE)  # also when quiet: it is no decoration
@@ -249,6 +257,8 @@ class Display:
         now = time.monotonic()
         if self._bar is not None and now - self._last_shown >= DRAWING_SECONDS:
             self._last_shown = now
+            if self._line.turns:
+                self._line.left = "Measuring ..."
             self._line.rest = (f" · measured {event.done / event.total:.0%}", " of the held-out text")
             self._bar.refresh()
 
@@ -288,7 +298,7 @@ class Display:
         self._print(Text("Try next:"))
         typed = quoted(prompt)
         after = f"-- {typed}" if prompt.startswith("-") else typed  # or it would be taken for an option
-        on = "train ~/Books" if self._enough else f"resume {name} --minutes 10"
+        on = "train ~/Books ~/MoreBooks" if self._enough else f"resume {name} --minutes 10"
         for command in (f"generate {name} --prompt {typed}", f"next {name} {after}", on):
             self._print(Text(f"  {program()} {command}"))
 
@@ -386,11 +396,11 @@ def prompt_and_text(prompt: str, text: str) -> Text:
 def describe_briefly(plan: Planned) -> list[str]:
     """The same in at most `LINES_BEFORE` lines, most of which fit into 80 columns; remarks that would be too many are only counted.
 
-    Where memory is short there is a line more.
+    There are more where memory is short, where something has to be said that is said only now, and for the preset `blog`.
     """
     model = plan.settings.model
     learnt, held_out = _learnt_and_held_out(plan)
-    remarks = [*plan.remarks, *_about_2023(plan)]
+    remarks = list(plan.remarks)
     size = f"Model: network of {count(plan.parameters - model.num_table_parameters())} parameters"
     beside = {"learned": f", table of {count(model.num_table_parameters())}", "counted": ", counted memory"}.get(model.memory, "")
     lines = [
@@ -405,7 +415,8 @@ def describe_briefly(plan: Planned) -> list[str]:
         remarks = []
     else:
         said = ""
-    return [f"Books: {learnt} to learn from, {held_out}; {_characters(plan)}.{said}", *remarks, *lines]
+    first = f"Books: {learnt} to learn from, {held_out}; {_characters(plan)}.{said}"
+    return [first, *plan.warnings, *remarks, *lines, *_about_2023(plan)]
 
 
 def describe_plan(plan: Planned) -> list[str]:
@@ -426,6 +437,7 @@ def describe_plan(plan: Planned) -> list[str]:
         parameters = f"a network of {layers}"
     return [
         f"Books: {learnt} to learn from, {held_out} to measure on; {_characters(plan)}{' (read before)' if plan.cached else ''}.",
+        *plan.warnings,
         *plan.remarks,
         *plan.dialled,
         f"Model: {settings.preset}, {count(plan.parameters)} parameters: {parameters}. "
@@ -562,10 +574,12 @@ def _has_letters(letters: str) -> bool:
 def print_unreadable(unreadable: Sequence[Unreadable], *, most: int | None = None) -> None:
     """The files that were left out and why, on standard error, in at most so many lines."""
     shown = len(unreadable) if most is None or len(unreadable) <= most else most - 1
-    for bad in unreadable[:shown]:
-        print(f"Not read: {printable(bad.path)}: {printable(bad.reason)}", file=sys.stderr)
+    lines = [f"Not read: {printable(bad.path)}: {printable(bad.reason)}" for bad in unreadable[:shown]]
     if shown < len(unreadable):
-        print(f"Not read: {counted(len(unreadable) - shown, 'more file')}; --verbose names them all.", file=sys.stderr)
+        lines.append(f"Not read: {counted(len(unreadable) - shown, 'more file')}; --verbose names them all.")
+    with suppress(BrokenPipeError):
+        for line in lines:
+            print(line, file=sys.stderr, flush=True)
 
 
 def print_runs(runs: Sequence[Run], out: Path) -> None:
@@ -630,8 +644,6 @@ class _RunRow:
 
 
 def _run_row(run: Run) -> _RunRow:
-    from paznja.errors import PaznjaError
-
     size = sum(file.lstat().st_size for file in run.path.rglob("*") if file.is_file())
     try:
         run.about()

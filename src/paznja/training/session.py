@@ -57,7 +57,9 @@ class Planned:
     books: tuple[BookRecord, ...]
     unreadable: tuple[Unreadable, ...]
     remarks: tuple[str, ...]
-    """What else is to be said before it starts: files of kinds that are not read, a prompt that was converted."""
+    """What is to be said of the books, and can be asked for again: files of kinds that are not read, books that are there twice."""
+    warnings: tuple[str, ...]
+    """What is said only now: a prompt that was converted, books that changed, a checkpoint that was damaged."""
     dialled: tuple[str, ...]
     """What the minutes will bring, and what was chosen for them; empty where they chose nothing."""
     enough: bool
@@ -110,14 +112,14 @@ def begin(
             strict=strict,
             on_read=lambda *seen: tell(Reading(*seen)),
         )
-        settings, remarks, chosen = _complete(settings, prepared)
-        remarks = [*passed_over(places), *prepared.remarks, *remarks]
+        settings, warnings, chosen = _complete(settings, prepared)
+        remarks = [*passed_over(places), *prepared.remarks]
         about = _about(settings, prepared, places, held_out, with_corpus=with_corpus)
         with writing_to(out, "--out"):
             run = _create(out, name, places, about, prepared.folder, with_corpus=with_corpus)
         needed.close()  # the run has all that it needs now
         corpus = None if with_corpus else prepared.folder / "corpus.bin"
-        _train(run, settings, tell, prepared=prepared, corpus=corpus, remarks=remarks, chosen=chosen, stop=stop)
+        _train(run, settings, tell, prepared=prepared, corpus=corpus, remarks=remarks, warnings=warnings, chosen=chosen, stop=stop)
     return run
 
 
@@ -142,7 +144,7 @@ def go_on(
     with ExitStack() as stack:
         if not about["corpus"].get("kept", True):
             cache = stack.enter_context(passing_cache(cache))
-        corpus, remarks = _corpus_to_resume(run, books, cache, tell, stack)
+        corpus, warnings = _corpus_to_resume(run, books, cache, tell, stack)
         extended: dict[str, Any] | None = None
         if minutes is not None or iterations is not None:
             from paznja.training.checkpoint import newest_usable
@@ -153,7 +155,7 @@ def go_on(
             begun = {"from_iteration": position["iteration"], "from_seconds": position["seconds"]}
             settings = replace(settings, training=replace(settings.training, **begun))
             extended = {**about, "settings": settings.to_dict()}
-        _train(run, settings, tell, corpus=corpus, extended=extended, remarks=remarks, stop=stop)
+        _train(run, settings, tell, corpus=corpus, extended=extended, warnings=warnings, stop=stop)
 
 
 def _create(out: Path, name: str | None, places: list[Path], about: dict[str, Any], prepared: Path, *, with_corpus: bool) -> Run:
@@ -311,6 +313,7 @@ def _train(
     corpus: Path | None = None,
     extended: dict[str, Any] | None = None,
     remarks: Sequence[str] = (),
+    warnings: Sequence[str] = (),
     chosen: tuple[Chosen, float] | None = None,
     stop: Callable[[], bool] | None = None,
 ) -> None:
@@ -328,7 +331,7 @@ def _train(
             trainer.prepare_folder()
             if extended is not None:
                 run.extend(extended)
-            tell(_plan(run, settings, expected, prepared, [*remarks, *trainer.remarks], chosen))
+            tell(_plan(run, settings, expected, prepared, remarks, [*warnings, *trainer.remarks], chosen))
             for event in trainer.events():
                 try:
                     tell(event)
@@ -370,6 +373,7 @@ def _plan(
     expected: Estimate,
     prepared: Prepared | None,
     remarks: Sequence[str],
+    warnings: Sequence[str],
     chosen: tuple[Chosen, float] | None,
 ) -> Planned:
     import psutil
@@ -384,6 +388,7 @@ def _plan(
         books=tuple(run.books()),
         unreadable=prepared.unreadable if prepared else (),
         remarks=tuple(remarks),
+        warnings=tuple(warnings),
         dialled=() if chosen is None else in_words(*chosen),
         enough=chosen is not None and chosen[0].enough,
         cached=prepared.cached if prepared else True,
