@@ -25,7 +25,7 @@ from paznja.run import BookRecord
 from paznja.training.trainer import Position
 
 ROOT = Path(__file__).parents[1]
-WITH_COMMANDS = [*sorted(ROOT.glob("*.md")), *sorted((ROOT / "docs").glob("*.md"))]
+WITH_COMMANDS = [*(ROOT / name for name in ("README.md", "README.sr.md", "CONTRIBUTING.md")), *sorted((ROOT / "docs").glob("*.md"))]
 PAGES = sorted(
     path for folder in (".", "docs", "benchmarks", "src", "tests") for path in (ROOT / folder).glob("*.md" if folder == "." else "**/*.md")
 )
