@@ -9,7 +9,7 @@ PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c const
 help:
 	@echo "make demo    set up, train for two minutes at most on the stories that come with paznja, show the table"
 	@echo "make test    set up, check style and types, run all tests"
-	@echo "make bench   measure reading, training and generating (BOOKS=folder, NANOGPT=checkout for a comparison)"
+	@echo "make bench   measure reading, training and generating on the stories (BOOKS=folder of others, NANOGPT=checkout to compare with)"
 	@echo "make clean   remove .venv and what the tools leave behind; runs/ stays"
 
 demo: .venv/installed
@@ -21,7 +21,7 @@ test: .venv/installed-for-development
 	$(BIN)/pyright
 	OMP_NUM_THREADS=1 $(BIN)/pytest --numprocesses auto --dist loadfile --cov --cov-report term $(TESTS)
 
-BOOKS ?= ../shared/corpus/eltec-srp
+BOOKS ?= src/paznja/corpus/stories
 
 bench: .venv/installed-for-development
 	$(BIN)/python benchmarks/reading.py $(BOOKS)

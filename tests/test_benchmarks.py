@@ -120,6 +120,19 @@ def number(cell: str) -> float:
     return float(found[0].replace(",", ""))
 
 
+@pytest.mark.needs_program
+def test_make_bench_measures_on_the_stories_unless_books_are_named(outside_program, stories_folder: Path):
+    make = outside_program("make")
+
+    def measured_on(*variables: str) -> list[str]:
+        command = [make, "--dry-run", "bench", *variables]
+        printed = subprocess.run(command, check=True, capture_output=True, text=True, cwd=BENCHMARKS.parent)
+        return re.findall(r"benchmarks/(?:reading|training)\.py (\S+)", printed.stdout)
+
+    assert [(BENCHMARKS.parent / books).resolve() for books in measured_on()] == [stories_folder.resolve()] * 2
+    assert measured_on("BOOKS=novels") == ["novels", "novels"]
+
+
 def test_reading_shows_both_caches_and_finds_the_same_ids_as_the_tokenizers_library(benchmark_output, stories_folder: Path):
     rows = rows_of(benchmark_output("reading.py", stories_folder, "--rounds", 1, "--characters", 20_000))
     assert number(rows["empty"][4]) > 0

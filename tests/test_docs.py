@@ -25,7 +25,7 @@ from paznja.run import BookRecord
 from paznja.training.trainer import Position
 
 ROOT = Path(__file__).parents[1]
-WITH_COMMANDS = [path for path in (ROOT / "README.md", ROOT / "README.sr.md", *sorted((ROOT / "docs").glob("*.md"))) if path.is_file()]
+WITH_COMMANDS = [*(ROOT / name for name in ("README.md", "README.sr.md", "CONTRIBUTING.md")), *sorted((ROOT / "docs").glob("*.md"))]
 PAGES = sorted(
     path for folder in (".", "docs", "benchmarks", "src", "tests") for path in (ROOT / folder).glob("*.md" if folder == "." else "**/*.md")
 )
@@ -103,6 +103,19 @@ def test_design_names_every_module_and_everything_that_a_run_stores() -> None:
     fields = {field.name for kind in (Position, BookRecord) for field in dataclasses.fields(kind)}
     assert {module for module in modules if not re.search(rf"[ (]{re.escape(module)}[ ,\n]", design)} == set()
     assert {field for field in fields if f"`{field}`" not in design} == set()
+
+
+def test_contributing_names_files_and_functions_that_there_are() -> None:
+    page = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
+    code = [path for folder in ("src", "tests", "benchmarks", "docs") for path in (ROOT / folder).rglob("*.py")]
+    words = {word for path in code for word in re.findall(r"\w+", path.read_text(encoding="utf-8"))}
+    quoted = {span[2] for span in SPAN.finditer(page)}
+    files = {name for name in quoted if re.fullmatch(r"[\w/]+\.py", name)}
+    names = {name for name in quoted if re.fullmatch(r"[A-Za-z_]+(\.[A-Za-z_]+)*", name)} - files
+    assert {"src/paznja/corpus/formats.py", "cli.py"} <= files
+    assert {"READERS", "ledger.note", "Settings.tokenizer"} <= names
+    assert {file for file in files if not any(path.as_posix().endswith(f"/{file}") for path in code)} == set()
+    assert {name for name in names if name.rpartition(".")[2] not in words} == set()
 
 
 @pytest.mark.slow

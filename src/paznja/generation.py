@@ -47,8 +47,7 @@ class Choice:
 
     def weights(self, logits_BV: NDArray[np.float32]) -> NDArray[np.float64]:
         """What a token is drawn from, (B, V): not below 0, the likeliest at 1, all in proportion to their probabilities."""
-        # The largest becomes 0 first, so that nothing runs over.
-        w_BV = (logits_BV - logits_BV.max(axis=1, keepdims=True)).astype(np.float64)
+        w_BV = _below_the_largest(logits_BV)
         if self.temperature == 0:
             w_BV[:] = np.arange(w_BV.shape[1]) == w_BV.argmax(axis=1)[:, None]
             return w_BV
@@ -135,9 +134,19 @@ def fit_prompt(prompt: str, script: str, tokenizer: Tokenizer) -> tuple[str, lis
 
 def softmax(logits_BV: NDArray[np.floating]) -> NDArray[np.float64]:
     """Probabilities of each row."""
-    shifted = (logits_BV - logits_BV.max(axis=1, keepdims=True)).astype(np.float64)
-    np.exp(shifted, out=shifted)
-    return shifted / shifted.sum(axis=1, keepdims=True)
+    p_BV = _below_the_largest(logits_BV)
+    np.exp(p_BV, out=p_BV)
+    return p_BV / p_BV.sum(axis=1, keepdims=True)
+
+
+def _below_the_largest(logits_BV: NDArray[np.floating]) -> NDArray[np.float64]:
+    """How far each logit is below the largest of its row, 0 or less, so that no exponential overflows.
+
+    A network whose training went astray has logits as large as float32 holds; the distance between two of them can be -inf,
+    and a probability of 0 is what that means.
+    """
+    with np.errstate(over="ignore"):
+        return (logits_BV - logits_BV.max(axis=1, keepdims=True)).astype(np.float64)
 
 
 def _begin(tokenizer: Tokenizer, prompt: str) -> list[int]:
