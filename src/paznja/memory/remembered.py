@@ -1,4 +1,4 @@
-"""What a counted memory has to say of pieces of texts that are scored: it has read all that stands before them in their text."""
+"""What a counted memory says of texts that are being scored or written, with everything that precedes in the same text in mind."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ Piece = NDArray[np.uint16]
 
 
 class Remembered:
-    """Pieces that are scored, joined to what stands before them, ready for the memory."""
+    """Pieces of texts to be scored, each joined to what precedes it in its text."""
 
     def __init__(
         self,
@@ -27,9 +27,13 @@ class Remembered:
         learning: Sequence[bool] | None = None,
         threads: int = 1,
     ) -> None:
-        """`before`: what stands before each piece in its text; nothing, if None, but a line's end, as before every text.
+        """Join the pieces and link their positions.
 
-        `learning`: for each piece, whether it is from what was set aside for learning (`Row.learning`).
+        Args:
+            newline: the id of a line's end, which stands before every text.
+            before: what precedes each piece in its text; None: nothing.
+            learning: for each piece, whether it is from the part that was set aside (`Row.learning`); None: no piece is.
+            threads: how many windows are looked up at once.
         """
         self._memory, self._threads = memory, threads
         before = [piece[:0] for piece in pieces] if before is None else before
@@ -46,25 +50,25 @@ class Remembered:
         self._text = Text(np.concatenate(parts), memory.lettering, np.array(spans, np.int64)) if parts else None
 
     def evidence(self, windows: Sequence[tuple[int, int, int]], length: int) -> Evidence:
-        """For each window (piece, start, stop), `length` places."""
+        """The evidence for the windows (piece, start, stop); each takes up `length` positions of it."""
         assert self._text is not None
         rows = [Row(self._text, self._offsets[i] + start, self._offsets[i] + stop, self._learning[i]) for i, start, stop in windows]
         return self._memory.look_up(rows, length, threads=self._threads)
 
 
 class Writing:
-    """Texts that are being written side by side; the memory has read each from its beginning."""
+    """Texts that are being written side by side, each read from its beginning."""
 
     def __init__(self, memory: CountedMemory, begin: Sequence[int], count: int) -> None:
-        """`count` texts that all begin with these ids."""
+        """`count` texts that all begin with the ids in `begin`."""
         self._memory = memory
         self._texts = [Text(np.array(begin, np.uint16), memory.lettering, growing=True) for _ in range(count)]
 
     def append(self, new_ids: Sequence[int]) -> None:
-        """One more token of each text."""
+        """Add one token to each text."""
         for text, new_id in zip(self._texts, new_ids, strict=True):
             text.append(new_id)
 
     def evidence(self, positions: int) -> Evidence:
-        """For what comes after each of the last so many tokens of each text."""
+        """The evidence for the token after each of the last `positions` tokens of each text."""
         return self._memory.look_up([Row(text, text.length - positions + 1, text.length + 1) for text in self._texts], positions)
