@@ -1,4 +1,4 @@
-"""Word documents (DOCX): a zip of XML parts, of which one is the text and the others are notes, comments, headers and footers.
+"""Word documents (DOCX): a zip of XML parts, one of which is the text, while others are notes, comments, headers and footers.
 
 Source: ISO/IEC 29500-1:2016, "Office Open XML File Formats", part 1, chapter 17 (WordprocessingML).
 """
@@ -27,7 +27,7 @@ _NOT_TEXT = words(
 )
 _DELETED = words("del moveFrom delText")
 _SIGNIFICANT = words("t delText instrText delInstrText noBreakHyphen sym")
-# Styles by the names that every Word gives them in the file, whatever language it speaks, and those of LibreOffice and Pandoc.
+# Styles by the names that every Word writes to the file, whatever its user's language, and those of LibreOffice and Pandoc.
 _CONTENTS_STYLE = re.compile(r"toc (?:\d|heading)|tocheading|table of (?:figures|authorities)|index (?:\d|heading)|contents (?:\d|heading)")
 _CAPTION_STYLES = frozenset({"caption", "image caption", "table caption", "illustration", "figure caption"})
 _CONTENTS_FIELD = re.compile(r"\s*(?:TOC|INDEX|TOA|BIBLIOGRAPHY)\b")
@@ -73,7 +73,7 @@ def _document_path(archive: Zipped) -> str | None:
 
 
 def _style_names(root: Any) -> dict[str, str]:
-    """The name of each style, in small letters, by its id."""
+    """The name of each style, in lower case, by its id."""
     return {_attribute(style, "styleId"): _attribute(style.find("{*}name"), "val").lower() for style in root.iterfind("{*}style")}
 
 
@@ -133,8 +133,8 @@ def _rule_of_paragraph(paragraph: Any, styles: dict[str, str]) -> str | None:
 
 
 def _leave_out_fields(root: Any, ledger: Ledger) -> None:
-    """Takes the results of fields that are contents or page numbers out of the tree; a field may reach over many paragraphs."""
-    open_fields: list[tuple[list[str], list[Any]]] = []  # of each: its instruction, and the elements with its result's text
+    """Remove the results of fields that are contents or page numbers; a field may extend over many paragraphs."""
+    open_fields: list[tuple[list[str], list[Any]]] = []  # each field's instruction, and the elements of its result
     for element in root.iter("{*}fldChar", "{*}instrText", "{*}t"):
         match local_name(element):
             case "fldChar":
@@ -197,7 +197,7 @@ def _drop_white_space_between_elements(root: Any) -> None:
 
 
 def _beside_the_text(root: Any, rule: str, styles: dict[str, str], ledger: Ledger) -> str:
-    """A part with notes, comments or a header: noted and left out, or, where its rule is switched off, its text."""
+    """A part with notes, comments or a header: it is left out and noted, or its text is returned if its rule is switched off."""
     if ledger.applies(rule):
         for element in root:
             if plain(element):
@@ -229,7 +229,7 @@ def _is_on(property_: Any) -> bool:
 
 
 def _symbol(element: Any) -> str:
-    """A character of a symbol font; those that only the font knows, in the private area, are left out."""
+    """A character of a symbol font; empty for characters of the private area, whose meaning only the font knows."""
     try:
         code = int(_attribute(element, "char"), 16)
     except ValueError:
@@ -238,7 +238,7 @@ def _symbol(element: Any) -> str:
 
 
 def _attribute(element: Any, name: str) -> str:
-    """An attribute whatever its namespace, which strict and transitional documents write differently."""
+    """An attribute, whatever its namespace: strict and transitional documents have different ones."""
     if element is None:
         return ""
     return next((value for key, value in element.attrib.items() if key.rpartition("}")[2] == name), "")
