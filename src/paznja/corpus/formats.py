@@ -23,12 +23,12 @@ from paznja.corpus.readers.docx import read_docx
 from paznja.corpus.readers.epub import read_epub
 from paznja.corpus.readers.fb2 import read_fb2
 from paznja.corpus.readers.html_page import read_html
-from paznja.corpus.readers.kinds import kind_of
 from paznja.corpus.readers.markdown import read_markdown
 from paznja.corpus.readers.odt import read_odt
 from paznja.corpus.readers.pdf import read_pdf
 from paznja.corpus.readers.plain_text import read_plain_text
 from paznja.corpus.readers.rtf import read_rtf
+from paznja.corpus.readers.sniffing import kind_of
 from paznja.corpus.readers.tei import read_tei
 from paznja.corpus.scripts.archaic import modernise
 from paznja.corpus.scripts.homoglyphs import mend_homoglyphs

@@ -21,7 +21,7 @@ from paznja.corpus.cleaning.cleaning import clean
 from paznja.corpus.formats import READERS, SUFFIXES, books_in, read_contents
 from paznja.corpus.ledger import Ledger
 from paznja.corpus.readers.archive import members
-from paznja.corpus.readers.kinds import kind_of
+from paznja.corpus.readers.sniffing import kind_of
 from paznja.errors import UnreadableBook
 
 STORY = plain_text()

@@ -36,7 +36,7 @@ _LEFT_OUT = {
     }.items()
     for name in words(names)
 }
-# The names that LibreOffice gives whatever language it speaks, and Pandoc's; without spaces and digits, in small letters.
+# The names that LibreOffice gives in the file, whatever its user's language, and Pandoc's; in lower case, without spaces and digits.
 _CAPTIONS = words("caption illustration figure table drawing imagecaption tablecaption figurecaption")
 
 
@@ -67,7 +67,7 @@ def read_odt(data: bytes, ledger: Ledger) -> Contents:
 
 
 class _Styles:
-    """What the paragraphs' styles say: their ancestors' names, and which begin a page."""
+    """What the paragraphs' styles say: the names of the styles they inherit from, and which of them begin a page."""
 
     def __init__(self, parts: list[Any]) -> None:
         self._parents: dict[str, str] = {}
@@ -83,7 +83,7 @@ class _Styles:
                     self.beginning_a_page.add(name)
 
     def names(self, element: Any) -> frozenset[str]:
-        """The names of the element's style and of those it is made from, as `_CAPTIONS` has them."""
+        """The names of the element's style and of its ancestors, in the form of `_CAPTIONS`."""
         name = element.get(_TEXT + "style-name", "")
         if name not in self._names:
             found: list[str] = []

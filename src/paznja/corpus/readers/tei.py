@@ -23,10 +23,10 @@ _PARAGRAPHS = words(
     "p ab l head trailer signed salute dateline byline item row speaker castItem addrLine docAuthor docDate docTitle imprimatur"
 )
 _MILESTONES = words("pb cb gb lb milestone")
-# Within a paragraph these are a part of it; between paragraphs they are one.
+# Within a paragraph these are part of it; between paragraphs each is a paragraph.
 _EITHER = words("quote q said cit stage title bibl label")
 _NOT_TEXT = words("teiHeader facsimile standOff sourceDoc gap graphic index certainty respons space anchor ptr")
-# The editors' and the printer's, not the author's.
+# These are the editors' or the printer's, not the author's.
 _LEFT_OUT = {
     name: rule
     for rule, names in {
@@ -64,10 +64,10 @@ _IN_BRACKETS = re.compile(r"(?:\s*[(\[][^)\]]*[\])])+\s*$")  # years of birth an
 def read_tei(data: bytes, ledger: Ledger) -> Contents:
     """A TEI book without its header, title page, notes, page breaks, gaps and editors' remarks.
 
-    A paragraph, a heading and a line of verse are each a line of text.
+    Each paragraph, heading and line of verse is one line of text.
 
     Raises:
-        UnreadableBook: the data is not well-formed XML, or XML of another kind.
+        UnreadableBook: the data is not well-formed XML, or is XML of another kind.
     """
     root = parse_xml(data)
     if local_name(root) not in _ROOTS:

@@ -1,7 +1,7 @@
-"""What the elements of a web page do to its text: pages in an EPUB, and pages saved from the web or from a word processor.
+"""What the elements of a web page do to its text: for pages of an EPUB, and for pages saved from the web or a word processor.
 
-What is not the author's is known by HTML's own elements, by the roles of EPUB and ARIA, and by the names of classes that
-Word, LibreOffice, Pandoc, Calibre, MediaWiki and Project Gutenberg give.
+What is not the author's is recognised by HTML's own elements, by the roles of EPUB and ARIA, and by the class names of
+Word, LibreOffice, Pandoc, Calibre, MediaWiki and Project Gutenberg.
 """
 
 import re
@@ -71,10 +71,12 @@ _NO_LETTER = re.compile(r"[\W\d_]+")
 
 
 def page_text(root: Any, ledger: Ledger, links: NoteLinks, path: str = "", *, of_the_web: bool = False) -> str:
-    """The running text of a page, `PAGE` where a style says that a new one begins.
+    """The running text of a page, with `PAGE` where a style says that a new page begins.
 
-    `links`: the notes of the whole book, in which the page is known as `path`. `of_the_web`: it may have menus and a frame around the
-    text, which are left out too.
+    Args:
+        links: the notes of the whole book.
+        path: the page's path in `links`.
+        of_the_web: whether the page may have menus and a frame around the text, which are then left out too.
     """
     notes = links.elements(path, root) if ledger.applies("notes") else frozenset()
     contents = _lists_of_links(root, of_the_web) if ledger.applies("contents-pages") else frozenset()
@@ -106,7 +108,7 @@ def page_text(root: Any, ledger: Ledger, links: NoteLinks, path: str = "", *, of
 
 
 def _rule(element: Any, name: str, of_the_web: bool) -> str | None:
-    """The rule that leaves the element out, if one does."""
+    """The rule that leaves the element out, or None."""
     if name == "a" and "#" in element.get("href", "") and _is_footnote_mark(element):
         return "notes"
     if element.attrib:
@@ -144,7 +146,7 @@ def _rule_by_class(element: Any) -> str | None:
 
 
 def _frames_the_page(element: Any, name: str) -> bool:
-    """Whether the element is the page's own head or foot, a sidebar, or is not shown; a chapter has a header too."""
+    """Whether the element is the page's own header or footer (a chapter may have them too), a sidebar, or hidden."""
     if name in ("header", "footer"):
         return not any(local_name(ancestor) in ("article", "section", "main") for ancestor in element.iterancestors())
     return name == "aside" or "display:none" in element.get("style", "").replace(" ", "")
@@ -157,7 +159,7 @@ def _is_footnote_mark(link: Any) -> bool:
 
 
 def _lists_of_links(root: Any, of_the_web: bool) -> frozenset[Any]:
-    """The elements whose text is nearly all links to other places of the book: contents that nobody marked; and their headings."""
+    """The elements whose text consists almost only of links within the book, which are unmarked contents, and their headings."""
     linked: dict[Any, list[int]] = {}
     for link in root.iter("{*}a"):
         text = _NO_LETTER.sub("", plain(link))

@@ -1,4 +1,4 @@
-"""What a file is, its bytes say: wrong endings are no hindrance, and what is no book is refused with what to do."""
+"""A file's bytes tell its format: a wrong suffix does no harm, and what is not a book is refused with advice."""
 
 from pathlib import Path
 
@@ -6,7 +6,7 @@ import pytest
 from tests.corpus.readers.made import docx, fb2, odt, p, zipped
 
 from paznja.corpus.formats import read_book
-from paznja.corpus.readers.kinds import kind_of
+from paznja.corpus.readers.sniffing import kind_of
 from paznja.errors import UnreadableBook
 
 TEXT = "Ово је мост преко реке.\n"
