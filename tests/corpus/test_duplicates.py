@@ -1,4 +1,4 @@
-"""The same book twice is found by content, whatever its script, format or edition."""
+"""Duplicates are found by content, whatever their script, format or edition."""
 
 import random
 from pathlib import Path
@@ -95,7 +95,7 @@ def test_books_that_share_a_chapter_are_held_out_together_or_not_at_all() -> Non
     together = groups(books)
     assert [3, 17] in together
     assert len(together) == 19
-    for shift in range(20):  # whichever of them is the first by its hash
+    for shift in range(20):  # whichever of them has the lowest hash
         renamed = [book(it.path.name, it.text) for it in books]
         for number, it in enumerate(renamed):
             object.__setattr__(it, "sha256", f"{(number + shift) % 20:02}")

@@ -1,4 +1,4 @@
-"""What was read once is kept by its contents, and nothing is kept that may be wrong."""
+"""Files that were read are kept by their contents, and nothing that may be wrong is kept."""
 
 import zipfile
 from pathlib import Path

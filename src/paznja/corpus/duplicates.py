@@ -36,7 +36,7 @@ ALIKE_IN_LENGTH = 0.95
 """A copy in a better format is kept if it has at least this share of the other copy's characters."""
 
 BETTER_FORMATS = ("xml", "epub", "fb2", "docx", "odt", "html", "htm", "md", "rtf", "txt", "text", "pdf")
-"""Best first: the better the format, the more reliably paragraphs, notes and page furniture are told apart."""
+"""Best first: the better the format, the more reliably paragraphs, notes and page furniture are recognised."""
 
 _MULTIPLIER = 0x9E3779B97F4A7C15
 _CROWD = 32

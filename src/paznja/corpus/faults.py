@@ -61,9 +61,9 @@ def logged(bad: Unreadable, log: Path) -> Unreadable:
     try:
         _append(log, bad)
     except OSError as error:
-        where = f"what happened could not be written to {printable(log)} ({error.strerror})"
+        where = f"the details could not be written to {printable(log)} ({error.strerror})"
     else:
-        where = f"what happened stands in {printable(log)}"
+        where = f"the details are in {printable(log)}"
     return replace(bad, reason=f"{bad.reason}; {where}", fault="", passing=True)
 
 

@@ -229,14 +229,14 @@ def _fetch_file(downloader: HTTPDownloader, base: str, folder: Path, file: str, 
             status = error.response.status_code  # pyright: ignore[reportOptionalMemberAccess]  (an answer is what raised it)
             if status < 500:
                 return "is not there (the server answers 404)" if status == 404 else f"is refused (the server answers {status})"
-            failure = f"cannot be had just now (the server answers {status})"
+            failure = f"is not available just now (the server answers {status})"
         except (requests.exceptions.ChunkedEncodingError, requests.exceptions.ContentDecodingError):
             failure = "broke off on its way"
         except requests.ConnectionError as error:
             never_made = isinstance(error.args[0], urllib3.exceptions.MaxRetryError)
             failure = _NO_CONNECTION if never_made else "broke off on its way"
         except requests.Timeout:
-            failure = "does not come (the server is silent)"
+            failure = "does not arrive (the server is silent)"
         except requests.RequestException as error:
             return f"cannot be fetched ({type(error).__name__})"
         finally:

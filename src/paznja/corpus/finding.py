@@ -29,7 +29,9 @@ def find_files(places: Iterable[Path]) -> list[Path]:
         if not os.path.exists(place):  # unlike Path.exists, never an error
             if str(place) in known_shelves():
                 raise NoBooks(f"{place} is a shelf that can be fetched: run paznja books fetch {place} first")
-            raise NoBooks(f"{printable(place)} does not exist, or lies where it may not be opened; give a file or a folder with books")
+            raise NoBooks(
+                f"{printable(place)} does not exist, or is in a folder that may not be opened; give a file or a folder with books"
+            )
         if os.path.isdir(place):
             _search(place, found, searched)
         else:

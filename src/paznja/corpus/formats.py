@@ -54,9 +54,9 @@ READERS: dict[str, Reader] = {
     ".rtf": read_rtf,
     ".pdf": read_pdf,
 }
-"""A file's suffix, in small letters, and what reads such a file."""
+"""A file's suffix, in lower case, and the reader of such files."""
 ARCHIVES = frozenset({".zip"})
-"""The suffixes of files that hold others."""
+"""The suffixes of files that contain other files."""
 SUFFIXES = frozenset(READERS) | ARCHIVES
 """The suffixes of all files that can be read."""
 MOST_TEXT_BYTES = 100 * 2**20

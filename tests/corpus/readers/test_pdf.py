@@ -1,4 +1,4 @@
-"""PDFs as printers and programs make them: what comes out is what went in, without what the printer added."""
+"""PDFs as printers and programs make them: the text that went in comes out, without what the printer added."""
 
 import contextlib
 import difflib
@@ -51,7 +51,7 @@ def plain(book: list[str]) -> list[str]:
 
 
 def letters_alike(expected: list[str], got: list[str]) -> float:
-    """The share of characters that came out as they went in, white space left aside."""
+    """The share of characters that came out unchanged, not counting white space."""
     first, second = (re.sub(r"\s", "", "".join(paragraphs)) for paragraphs in (expected, got))
     if first == second:
         return 1.0

@@ -68,7 +68,9 @@ def _decode(data: bytes, ledger: Ledger, *, markup: bool) -> str:
     letters = from_yuscii(text)
     if letters is None:
         return text
-    ledger.say("It was read as YUSCII, the old seven-bit code in which { | } ~ [ ] stand for š đ ć č Š Ć, because so it reads as Serbian.")
+    ledger.say(
+        "It was read as YUSCII, the old seven-bit code in which { | } ~ [ ] stand for š đ ć č Š Ć, because it reads as Serbian that way."
+    )
     for sign in "@[\\]^`{|}~":
         if sign in text:
             ledger.note("yuscii", sign, letters[text.index(sign)], count=text.count(sign))
@@ -85,7 +87,7 @@ def _unicode(data: bytes, ledger: Ledger) -> str | None:
         text = _utf16_without_mark(data)
         if text is None:
             raise UnreadableBook(_binary("it holds NUL bytes"))
-        ledger.say("It was read in UTF-16, though it does not begin with the mark of it.")
+        ledger.say("It was read in UTF-16, although it has no byte order mark.")
         return text
     try:
         return data.decode("utf-8-sig")
@@ -159,7 +161,7 @@ def _mend_broken(text: str, ledger: Ledger) -> str:
         return after
 
     text = _PLACE.sub(letter, text)
-    ledger.say(f"It is in UTF-8 but for a few broken bytes: {mended:,} read as letters of an older encoding, {left_out:,} left out.")
+    ledger.say(f"It is in UTF-8, except for a few broken bytes: {mended:,} read as letters of an older encoding, {left_out:,} left out.")
     return text
 
 
@@ -188,7 +190,7 @@ def _foreign(data: bytes, declared: str | None, ledger: Ledger) -> str | None:
         text = data.decode(declared)
     except UnicodeDecodeError:
         return None
-    ledger.say(f"It was read in {declared}, as it says of itself.")
+    ledger.say(f"It was read in {declared}, as the file declares.")
     return text
 
 

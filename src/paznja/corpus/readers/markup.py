@@ -112,7 +112,7 @@ def running_text(root: Any, does: Callable[[Any, str, bool], Does]) -> str:
     try:
         _walk(root, does, False, pieces)
     except RecursionError:
-        raise UnreadableBook("is no book: its elements are nested too deep; get another copy") from None
+        raise UnreadableBook("is not a book: its elements are nested too deep; get another copy") from None
     text = "".join(pieces).replace("\n", " ").replace("\r", " ")
     if _LEFT_OUT in text:
         text = _without_gaps(text)

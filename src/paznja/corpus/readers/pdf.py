@@ -234,7 +234,7 @@ def _refuse_without_text(file: _File, ledger: Ledger) -> None:
     if not text:
         raise UnreadableBook("is a PDF without any text")
     if len(_UNMAPPED.findall(text)) > len(text) / 4:
-        raise UnreadableBook(f"does not say which letters its signs are, so its text cannot be read; {_OCR} --force-ocr")
+        raise UnreadableBook(f"does not say which letters its signs stand for, so its text cannot be read; {_OCR} --force-ocr")
     if file.num_pictures:
         ledger.say(
             f"{file.num_pictures:,} of its {num_pages:,} pages are pictures without text; text recognition (OCRmyPDF) would add them."

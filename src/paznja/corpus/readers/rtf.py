@@ -190,7 +190,7 @@ class _Reader:
 
     def _open(self) -> None:
         if len(self.stack) >= _DEEPEST:
-            raise UnreadableBook("is no book: its groups are nested too deep; get another copy")
+            raise UnreadableBook("is not a book: its groups are nested too deep; get another copy")
         self.stack.append(self.state)
         self.state = replace(self.state, begins=True, starred=False, first_is_for_older_programs=False)
         if self.stack[-1].first_is_for_older_programs:

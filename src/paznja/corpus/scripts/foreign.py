@@ -65,7 +65,7 @@ _SUSPICIOUS = 6
 """Bits of evidence from which on a word makes its line worth a closer look."""
 _STRONGEST, _WEAKEST = 14, -10
 _CERTAIN = 9
-"""Bits of evidence from which on a word with letters that never follow each other in Serbian is foreign even among Serbian words."""
+"""From this many bits of evidence on, a word with letters that never follow each other in Serbian is foreign even among Serbian words."""
 _LONGEST_LINE = 10_000
 
 
