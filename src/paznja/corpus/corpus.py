@@ -13,7 +13,7 @@ from typing import Literal
 from paznja.config import ReadingConfig
 from paznja.cores import allowed_cores
 from paznja.corpus.book import NO_SKETCH, Book, Unreadable
-from paznja.corpus.duplicates import Same, fold, groups, sharing_with, without_repeats
+from paznja.corpus.duplicates import Same, fold, groups, sharing_with, without_duplicates
 from paznja.corpus.faults import faults_as, log_for, logged, unreadable
 from paznja.corpus.finding import find_files, once
 from paznja.corpus.formats import suffixes
@@ -112,8 +112,8 @@ def read_corpus(
     every_file = once(files + (held_out_files or []))
     books, copies, not_read = _read(every_file, config, store, workers, on_read, strict=strict, first=kept_paths)
     apart = frozenset(book.sha256 for book in books if book.path.resolve() in kept_paths)  # a copy elsewhere must not train either
-    books, repeats = without_repeats(books, apart)
-    same = [*copies, *repeats]
+    books, duplicates = without_duplicates(books, apart)
+    same = [*copies, *duplicates]
     if held_out_files is None:
         _refuse_too_little(books, least)
     elif kept_paths and not apart:

@@ -89,7 +89,7 @@ def fold(text: str) -> NDArray[np.uint16]:
     return letters[letters != 0]
 
 
-def without_repeats(books: Sequence[Book], first: frozenset[str] = frozenset()) -> tuple[list[Book], list[Same]]:
+def without_duplicates(books: Sequence[Book], first: frozenset[str] = frozenset()) -> tuple[list[Book], list[Same]]:
     """The books without duplicates, and the duplicates.
 
     Of two copies the longer one stays, or the one in the better format if they are about as long.

@@ -12,7 +12,7 @@ from paznja.corpus.ledger import Ledger
 from paznja.corpus.pieces import words
 from paznja.corpus.readers.contents import Contents
 from paznja.corpus.readers.front_matter import without_publishers_pages
-from paznja.corpus.readers.markup import Does, leave_out, local_name, plain, running_text
+from paznja.corpus.readers.markup import Effect, leave_out, local_name, plain, running_text
 from paznja.corpus.readers.office import PAGE_FIELD, move_behind_paragraph, real_author, real_title
 from paznja.corpus.readers.zipped import Zipped
 from paznja.errors import UnreadableBook
@@ -91,34 +91,34 @@ def _text(root: Any, styles: dict[str, str], ledger: Ledger) -> str:
     for element in root.iter("{*}sym"):
         element.text = _symbol(element)
 
-    def does(element: Any, name: str, inside: bool) -> Does:
+    def effect_of(element: Any, name: str, inside: bool) -> Effect:
         if name in _NOT_TEXT:
-            return Does.NOTHING
+            return Effect.OMIT
         rule = "apparatus" if name in _DELETED or (name == "r" and _is_hidden(element)) else None
         if name == "p":
             rule = _rule_of_paragraph(element, styles)
         elif name == "sdt" and _is_contents(element):
             rule = "contents-pages"
         if rule and leave_out(element, rule, ledger):
-            return Does.NOTHING
+            return Effect.OMIT
         match name:
             case "p":
-                return Does.CELL if _is_alone_in_its_cell(element) else Does.PARAGRAPH
+                return Effect.CELL if _is_alone_in_its_cell(element) else Effect.PARAGRAPH
             case "tr":
-                return Does.PARAGRAPH
+                return Effect.PARAGRAPH
             case "tc":
-                return Does.CELL
+                return Effect.CELL
             case "br":
-                return Does.PAGE if _attribute(element, "type") == "page" else Does.NEWLINE
+                return Effect.PAGE if _attribute(element, "type") == "page" else Effect.NEWLINE
             case "cr":
-                return Does.NEWLINE
+                return Effect.NEWLINE
             case "tab" | "ptab":
-                return Does.SPACE
+                return Effect.SPACE
             case "page":
-                return Does.PAGE
-        return Does.DIVISION if name in _DIVISIONS else Does.FLOW
+                return Effect.PAGE
+        return Effect.DIVISION if name in _DIVISIONS else Effect.FLOW
 
-    return running_text(root, does)
+    return running_text(root, effect_of)
 
 
 def _rule_of_paragraph(paragraph: Any, styles: dict[str, str]) -> str | None:

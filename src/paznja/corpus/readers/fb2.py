@@ -10,7 +10,7 @@ from paznja.corpus.ledger import Ledger
 from paznja.corpus.pieces import words
 from paznja.corpus.readers.contents import Contents
 from paznja.corpus.readers.front_matter import without_publishers_pages
-from paznja.corpus.readers.markup import Does, leave_out, local_name, parse_xml, plain, running_text
+from paznja.corpus.readers.markup import Effect, leave_out, local_name, parse_xml, plain, running_text
 from paznja.errors import UnreadableBook
 
 _DIVISIONS = words("FictionBook body section title epigraph cite poem stanza table annotation")
@@ -38,19 +38,19 @@ def read_fb2(data: bytes, ledger: Ledger) -> Contents:
 
 
 def _text(root: Any, ledger: Ledger) -> str:
-    def does(element: Any, name: str, inside: bool) -> Does:
+    def effect_of(element: Any, name: str, inside: bool) -> Effect:
         if name in _NOT_TEXT:
-            return Does.NOTHING
+            return Effect.OMIT
         rule = _rule(element, name)
         if rule and leave_out(element, rule, ledger):
-            return Does.NOTHING
+            return Effect.OMIT
         if name in _PARAGRAPHS:
-            return Does.PARAGRAPH
+            return Effect.PARAGRAPH
         if name in _DIVISIONS:
-            return Does.DIVISION
-        return Does.CELL if name in ("td", "th") else Does.FLOW
+            return Effect.DIVISION
+        return Effect.CELL if name in ("td", "th") else Effect.FLOW
 
-    return running_text(root, does)
+    return running_text(root, effect_of)
 
 
 def _rule(element: Any, name: str) -> str | None:

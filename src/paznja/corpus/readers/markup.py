@@ -25,7 +25,7 @@ PAGE = "\f"
 """The line that marks the beginning of a new page; cleaning takes it out."""
 
 
-class Does(Enum):
+class Effect(Enum):
     """What an element does to the text around it."""
 
     FLOW = auto()
@@ -42,13 +42,13 @@ class Does(Enum):
     PAGE = auto()
     """A new page begins."""
     SPACE = auto()
-    NOTHING = auto()
+    OMIT = auto()
     """It and everything in it is left out, and a word around it stays whole."""
     JOIN = auto()
-    """Like NOTHING, and the two halves of the word around it are joined (a line broken inside a word)."""
+    """Like OMIT, and the two halves of the word around it are joined (a line broken inside a word)."""
 
 
-_BREAKING = frozenset({Does.PARAGRAPH, Does.DIVISION, Does.VERBATIM})
+_BREAKING = frozenset({Effect.PARAGRAPH, Effect.DIVISION, Effect.VERBATIM})
 # Until the very end, characters that XML cannot contain stand for what plain text cannot express.
 _BREAK, _LEFT_OUT, _JOIN, _NEW_PAGE = "\x02", "\x03", "\x04", "\x05"
 _GAP = re.compile(r"\x03[\s\x03]*")
@@ -99,18 +99,18 @@ def leave_out(element: Any, rule: str, ledger: Ledger) -> bool:
     return True
 
 
-def running_text(root: Any, does: Callable[[Any, str, bool], Does]) -> str:
+def running_text(root: Any, effect_of: Callable[[Any, str, bool], Effect]) -> str:
     """The text under `root`, its paragraphs separated by newlines, not yet cleaned.
 
     Args:
-        does: `does(element, name, inside)` says what an element does; `inside` is true within a paragraph.
+        effect_of: `effect_of(element, name, inside)` says what an element does to the text; `inside` is true within a paragraph.
 
     Raises:
         UnreadableBook: elements are nested a thousand deep.
     """
     pieces: list[str] = []
     try:
-        _walk(root, does, False, pieces)
+        _walk(root, effect_of, False, pieces)
     except RecursionError:
         raise UnreadableBook("is not a book: its elements are nested too deep; get another copy") from None
     text = "".join(pieces).replace("\n", " ").replace("\r", " ")
@@ -126,43 +126,43 @@ def plain(element: Any) -> str:
     return " ".join("".join(element.itertext()).split())
 
 
-def _walk(element: Any, does: Callable[[Any, str, bool], Does], inside: bool, pieces: list[str]) -> None:
+def _walk(element: Any, effect_of: Callable[[Any, str, bool], Effect], inside: bool, pieces: list[str]) -> None:
     if element.tag is etree.Entity:
         pieces.append(_entity(element.text))
         return
-    doing = does(element, local_name(element), inside)
-    match doing:
-        case Does.NOTHING:
+    effect = effect_of(element, local_name(element), inside)
+    match effect:
+        case Effect.OMIT:
             pieces.append(_LEFT_OUT)
             return
-        case Does.JOIN:
+        case Effect.JOIN:
             pieces.append(_JOIN)
             return
-        case Does.NEWLINE:
+        case Effect.NEWLINE:
             pieces.append(_BREAK)
             return
-        case Does.PAGE:
+        case Effect.PAGE:
             pieces.append(_BREAK + _NEW_PAGE + _BREAK)
             return
-        case Does.SPACE:
+        case Effect.SPACE:
             pieces.append(" ")
             return
-        case Does.VERBATIM:
+        case Effect.VERBATIM:
             lines: list[str] = []
-            _walk_inside(element, does, True, lines)
+            _walk_inside(element, effect_of, True, lines)
             pieces.append(_BREAK + "".join(lines).replace("\n", _BREAK) + _BREAK)
             return
-    edge = _BREAK if doing in _BREAKING else " " if doing is Does.CELL else ""
+    edge = _BREAK if effect in _BREAKING else " " if effect is Effect.CELL else ""
     pieces.append(edge)
-    _walk_inside(element, does, inside if doing in (Does.FLOW, Does.CELL) else doing is Does.PARAGRAPH, pieces)
+    _walk_inside(element, effect_of, inside if effect in (Effect.FLOW, Effect.CELL) else effect is Effect.PARAGRAPH, pieces)
     pieces.append(edge)
 
 
-def _walk_inside(element: Any, does: Callable[[Any, str, bool], Does], inside: bool, pieces: list[str]) -> None:
+def _walk_inside(element: Any, effect_of: Callable[[Any, str, bool], Effect], inside: bool, pieces: list[str]) -> None:
     if element.text:
         pieces.append(element.text)
     for child in element:
-        _walk(child, does, inside, pieces)
+        _walk(child, effect_of, inside, pieces)
         if child.tail:
             pieces.append(child.tail)
 

@@ -9,7 +9,7 @@ from typing import Any
 from paznja.corpus.ledger import Ledger
 from paznja.corpus.pieces import words
 from paznja.corpus.readers.contents import Contents
-from paznja.corpus.readers.markup import Does, leave_out, local_name, parse_xml, plain, running_text
+from paznja.corpus.readers.markup import Effect, leave_out, local_name, parse_xml, plain, running_text
 from paznja.errors import UnreadableBook
 
 _XML = "{http://www.w3.org/XML/1998/namespace}"
@@ -80,27 +80,27 @@ def _text(root: Any, ledger: Ledger) -> str:
     note_ids = set(root.xpath("//*[local-name()='note']/@xml:id"))
     other_ids = set(root.xpath("//@xml:id")) - note_ids
 
-    def does(element: Any, name: str, inside: bool) -> Does:
+    def effect_of(element: Any, name: str, inside: bool) -> Effect:
         if name in _PARAGRAPHS:
-            return Does.PARAGRAPH
+            return Effect.PARAGRAPH
         if name in _MILESTONES and element.get("break") == "no":
-            return Does.JOIN
+            return Effect.JOIN
         if name == "lb":
-            return Does.NEWLINE if _is_in_verse(element) else Does.SPACE
+            return Effect.NEWLINE if _is_in_verse(element) else Effect.SPACE
         if name in _NOT_TEXT or name in _MILESTONES or (name in _WORSE_OF_TWO and local_name(element.getparent()) == "choice"):
-            return Does.NOTHING
+            return Effect.OMIT
         if name in _LEFT_OUT:
-            return Does.NOTHING if leave_out(element, _LEFT_OUT[name], ledger) else Does.FLOW if inside else Does.PARAGRAPH
+            return Effect.OMIT if leave_out(element, _LEFT_OUT[name], ledger) else Effect.FLOW if inside else Effect.PARAGRAPH
         if name in _DIVISIONS:
             rule = _LEFT_OUT_DIVISIONS.get(element.get("type", "").lower()) if name.startswith("div") else None
-            return Does.NOTHING if rule and leave_out(element, rule, ledger) else Does.DIVISION
+            return Effect.OMIT if rule and leave_out(element, rule, ledger) else Effect.DIVISION
         if name in _EITHER:
-            return Does.FLOW if inside else Does.PARAGRAPH
+            return Effect.FLOW if inside else Effect.PARAGRAPH
         if name == "ref" and _is_footnote_mark(element, note_ids, other_ids) and leave_out(element, "notes", ledger):
-            return Does.NOTHING
-        return Does.CELL if name == "cell" else Does.FLOW
+            return Effect.OMIT
+        return Effect.CELL if name == "cell" else Effect.FLOW
 
-    return running_text(root, does)
+    return running_text(root, effect_of)
 
 
 def _is_footnote_mark(ref: Any, note_ids: set[str], other_ids: set[str]) -> bool:

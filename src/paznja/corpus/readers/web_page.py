@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 from paznja.corpus.ledger import Ledger
 from paznja.corpus.pieces import words
 from paznja.corpus.readers.front_matter import is_contents_heading
-from paznja.corpus.readers.markup import Does, leave_out, local_name, plain, running_text
+from paznja.corpus.readers.markup import Effect, leave_out, local_name, plain, running_text
 from paznja.corpus.readers.note_links import NoteLinks
 
 _OPS_TYPE = "{http://www.idpf.org/2007/ops}type"
@@ -84,27 +84,27 @@ def page_text(root: Any, ledger: Ledger, links: NoteLinks, path: str = "", *, of
         if _PAGE_BREAK.search(element.get("style")) and element.getparent() is not None:
             element.addprevious(element.makeelement("page"))
 
-    def does(element: Any, name: str, inside: bool) -> Does:
+    def effect_of(element: Any, name: str, inside: bool) -> Effect:
         if name in _NOT_TEXT or element.get("hidden") is not None:
-            return Does.NOTHING
+            return Effect.OMIT
         rule = "contents-pages" if element in contents else _rule(element, name, of_the_web)
         if rule is None and (element in notes or (name == "a" and links.is_mark(path, element))):
             rule = "notes"
         if rule and leave_out(element, rule, ledger):
-            return Does.NOTHING
+            return Effect.OMIT
         if name in _PARAGRAPHS:
-            return Does.PARAGRAPH
+            return Effect.PARAGRAPH
         if name in _DIVISIONS:
-            return Does.DIVISION
+            return Effect.DIVISION
         if name == "br":
-            return Does.NEWLINE
+            return Effect.NEWLINE
         if name == "pre":
-            return Does.VERBATIM
+            return Effect.VERBATIM
         if name == "page":
-            return Does.PAGE
-        return Does.CELL if name in ("td", "th") else Does.FLOW
+            return Effect.PAGE
+        return Effect.CELL if name in ("td", "th") else Effect.FLOW
 
-    return running_text(root, does)
+    return running_text(root, effect_of)
 
 
 def _rule(element: Any, name: str, of_the_web: bool) -> str | None:

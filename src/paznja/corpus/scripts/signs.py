@@ -2,7 +2,8 @@
 
 import re
 
-from paznja.corpus.scripts.foreign import Span, words
+from paznja.corpus.pieces import words
+from paznja.corpus.scripts.foreign import Span
 
 _NUMERAL = re.compile(r"(?<![\w'’])(?=[IVXLCDM])M{0,3}(?:C[MD]|D?C{0,3})(?:X[CL]|L?X{0,3})(?:I[XV]|V?I{0,3})(?![\w'’])")
 _WORDS = words("C D L M MI DI DIV MD MDI CD DC MM CI DL CL MC CV DV MV LV MIX")
