@@ -29,7 +29,7 @@ class Book:
     path: Path
     sha256: str
     """Of the file's bytes, or of the member's bytes in an archive; in hexadecimal."""
-    held: str | Path
+    text_or_path: str | Path
     """The text, or the file that contains it."""
     characters: int
     script: str = "other"
@@ -59,10 +59,10 @@ class Book:
         Raises:
             NoBooks: the file that contains it is gone.
         """
-        if isinstance(self.held, str):
-            return self.held
+        if isinstance(self.text_or_path, str):
+            return self.text_or_path
         try:
-            return self.held.read_text(encoding="utf-8")
+            return self.text_or_path.read_text(encoding="utf-8")
         except FileNotFoundError:
             raise NoBooks(f"the prepared text of {self.path.name} was deleted while it was needed; run the command again") from None
 
@@ -70,7 +70,7 @@ class Book:
         """The same book with another text in this script, and with further notices and changes."""
         return replace(
             self,
-            held=text,
+            text_or_path=text,
             characters=characters,
             script=script,
             converted_from=self.script if script != self.script else "",

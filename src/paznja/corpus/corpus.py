@@ -181,7 +181,7 @@ def in_one_script(
     results: dict[int, Book | Unreadable] = {}
     left: list[tuple[int, Book]] = []
     for number, book in enumerate(books):
-        found = store.find_converted(book, script) if store is not None and isinstance(book.held, Path) else None
+        found = store.find_converted(book, script) if store is not None and isinstance(book.text_or_path, Path) else None
         if found is not None:
             results[number] = found
         else:
@@ -209,7 +209,7 @@ def _convert(
             text = convert(text, script, ledger)
     except UnreadableBook as error:
         return logged(unreadable(book.path / book.member, error), log)
-    if store is not None and isinstance(book.held, Path):
+    if store is not None and isinstance(book.text_or_path, Path):
         return store.keep_converted(book, text, script, ledger.notices, ledger.changes)
     return book.rewritten(text, len(text), script_of(text), ledger.notices, ledger.changes)
 

@@ -163,7 +163,7 @@ def _book(path: Path, data: bytes, name: str, kind: str, member: str, off: froze
         language=_line(contents.language),
         path=path,
         sha256=hashlib.sha256(data).hexdigest(),
-        held=text,
+        text_or_path=text,
         characters=len(text),
         script=script_of(text),
         cyrillic=cyrillic_share(text),

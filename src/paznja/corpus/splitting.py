@@ -54,8 +54,8 @@ def _split_book(book: Book) -> tuple[Book, Book]:
     cut = _cut(text)
     beginning, end = text[:cut].rstrip() + "\n", text[cut:].lstrip()
     return (
-        replace(book, held=beginning, characters=len(beginning), part="beginning"),
-        replace(book, held=end, characters=len(end), part="end"),
+        replace(book, text_or_path=beginning, characters=len(beginning), part="beginning"),
+        replace(book, text_or_path=end, characters=len(end), part="end"),
     )
 
 

@@ -82,7 +82,7 @@ class Store:
             self._put_in_place(making, key, path)
         finally:
             remove_known(making, is_store_file)
-        kept = [dataclasses.replace(book, held=self.folder / key / f"{number}.txt") for number, book in enumerate(books)]
+        kept = [dataclasses.replace(book, text_or_path=self.folder / key / f"{number}.txt") for number, book in enumerate(books)]
         return [*kept, *unreadable]
 
     def _put_in_place(self, making: Path, key: str, path: Path) -> None:
@@ -99,19 +99,19 @@ class Store:
 
     def find_converted(self, book: Book, script: str) -> Book | None:
         """The book in this script if it was converted before, which is the same book if nothing had to change; else None."""
-        assert isinstance(book.held, Path)
+        assert isinstance(book.text_or_path, Path)
         try:
-            record = json.loads(book.held.with_suffix(f".{script}.json").read_text(encoding="utf-8"))
+            record = json.loads(book.text_or_path.with_suffix(f".{script}.json").read_text(encoding="utf-8"))
             return _converted(book, record, script)
         except (OSError, ValueError, KeyError, TypeError):
             return None
 
     def keep_converted(self, book: Book, text: str, script: str, notices: Iterable[str], changes: Mapping[str, Change]) -> Book:
         """Store the book's converted text; returns the book with it."""
-        assert isinstance(book.held, Path)
+        assert isinstance(book.text_or_path, Path)
         changed = bool(list(notices) or changes) or text != book.text
         if changed:
-            _write(book.held.with_suffix(f".{script}.txt"), text)
+            _write(book.text_or_path.with_suffix(f".{script}.txt"), text)
         record = {
             "changed": changed,
             "characters": len(text),
@@ -119,7 +119,7 @@ class Store:
             "notices": list(notices),
             "changes": _plain(changes),
         }
-        _write(book.held.with_suffix(f".{script}.json"), json.dumps(record, ensure_ascii=False))
+        _write(book.text_or_path.with_suffix(f".{script}.json"), json.dumps(record, ensure_ascii=False))
         return _converted(book, record, script)
 
 
@@ -151,14 +151,14 @@ def _book(place: Path, number: int, record: dict[str, Any], path: Path) -> Book:
     text = place / f"{number}.txt"
     if not text.is_file():
         raise KeyError(number)
-    return Book(path=path, held=text, changes=_changes(record["changes"]), sketch=np.load(place / f"{number}.npy"), **about)
+    return Book(path=path, text_or_path=text, changes=_changes(record["changes"]), sketch=np.load(place / f"{number}.npy"), **about)
 
 
 def _converted(book: Book, record: dict[str, Any], script: str) -> Book:
     if not record["changed"]:
         return book
-    assert isinstance(book.held, Path)
-    text = book.held.with_suffix(f".{script}.txt")
+    assert isinstance(book.text_or_path, Path)
+    text = book.text_or_path.with_suffix(f".{script}.txt")
     return book.rewritten(text, record["characters"], record["script"], record["notices"], _changes(record["changes"]))
 
 
