@@ -45,7 +45,7 @@ _LONGEST_EXAMPLE = 120
 
 
 def check_rules(names: Iterable[str]) -> None:
-    """Refuse names that are no rule's.
+    """Refuse names that are not those of rules.
 
     Raises:
         WrongUse: a name is not that of a rule; the message lists the rules.

@@ -30,9 +30,9 @@ from paznja.corpus.store import Store
 from paznja.errors import NoBooks, UnreadableBook
 
 LARGE_FILE = 16_000_000
-"""Bytes from which on files are read one at a time, so that the memory of two such files is never needed at once."""
+"""Files of at least this many bytes are read one at a time, so that the memory of two of them is never needed at once."""
 
-_BYTES_WORTH_A_PROCESS = 4_000_000  # a process takes about 0.2 s to start, in which this one reads as much
+_BYTES_WORTH_A_PROCESS = 4_000_000  # a process takes about 0.2 s to start, in which this process reads as much
 _SECONDS_BETWEEN_LOOKS = 0.5
 _START_METHOD = "fork" if sys.platform == "linux" else "spawn"
 
@@ -63,7 +63,7 @@ def read_files(
         on_read: called after each file.
 
     Raises:
-        NoBooks: a file cannot be read, and `strict` is true.
+        NoBooks: `strict` is true, and a file cannot be read.
     """
     sizes = {path: path.stat().st_size if os.path.isfile(path) else 0 for path in files}
     read = partial(_read, off=frozenset(off), store=store, log=log_for(store))

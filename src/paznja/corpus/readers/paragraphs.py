@@ -16,7 +16,7 @@ from paznja.corpus.cleaning.divided import JOIN
 from paznja.corpus.readers.pages import Line
 
 SPEECH = re.compile(r"(?:—|–|―|--|-)\s*\S")
-"""How a line begins that is dialogue."""
+"""How a line of dialogue begins."""
 SENTENCE_END = re.compile(r"[.!?…:;][\"“”’»«')\]]*$")
 
 _DIVIDED = re.compile(r"[\w][-‐¬\u00ad]$")

@@ -27,7 +27,7 @@ _DJ_FOR_ONE_LETTER = re.compile(
 _EVIDENCE = 12
 """Bits of evidence that are needed to take Latin words in a Cyrillic book for Serbian."""
 _LONG_ENOUGH = 3_000
-"""Letters from which on a text with hardly any č, ć, š or ž is one whose diacritics were left out."""
+"""A text with more characters than this and hardly any č, ć, š or ž is one whose diacritics were left out."""
 
 
 def convert(text: str, script: Literal["cyrillic", "latin", "keep"], ledger: Ledger) -> str:

@@ -62,10 +62,10 @@ _AMONG_WORDS = 8
 _ACROSS_AN_EDGE = 2
 """Bits of evidence that are needed to continue a passage beyond a stop."""
 _SUSPICIOUS = 6
-"""Bits of evidence from which on a word makes its line worth a closer look."""
+"""A word with at least this many bits of evidence makes its line worth a closer look."""
 _STRONGEST, _WEAKEST = 14, -10
 _CERTAIN = 9
-"""From this many bits of evidence on, a word with letters that never follow each other in Serbian is foreign even among Serbian words."""
+"""A word with at least this many bits of evidence is foreign even among Serbian words, if it has letters that are never together there."""
 _LONGEST_LINE = 10_000
 
 
