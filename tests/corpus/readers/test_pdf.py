@@ -240,6 +240,7 @@ CHILDREN = {
     "endless-later": (BEGINS + "while True: pass", "never ends"),
     "crash": ("import os; os.abort()", "is damaged or cut short"),
     "crash-later": (BEGINS + "os.abort()", "PDFium broke down"),
+    "crash-later-on-windows": (BEGINS + "os._exit(3)", "PDFium broke down"),
     "half-a-line": ("import os; print('{\"pages\"', end='', flush=True); os.abort()", "is damaged or cut short"),
 }
 
