@@ -15,7 +15,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from paznja.corpus import corpus as corpus_module
 from paznja.corpus import shelf as shelf_module
 from paznja.corpus.book import Book, Unreadable
 from paznja.corpus.corpus import read_corpus
@@ -208,27 +207,13 @@ def test_holding_out_everything_or_something_unreadable_is_refused(library: Call
         read_corpus([folder], held_out=[tmp_path / "x.txt"])
 
 
-def test_order_and_fingerprint_do_not_depend_on_where_the_files_lie(library: Callable[..., Path]) -> None:
+def test_the_order_and_the_choice_of_held_out_books_do_not_depend_on_where_the_files_lie(library: Callable[..., Path]) -> None:
     here, there = library(4000, 5000, 6000, folder="here"), library(4000, 5000, 6000, folder="there/")
     (there / "aa").mkdir()
     (there / "book 01.txt").rename(there / "aa" / "book 01.txt")
     one, two = read_corpus([here]), read_corpus([there / "book 02.txt", there / "aa", there])
     assert [book.path.name for book in one.books] == [book.path.name for book in two.books]
-    assert one.fingerprint == two.fingerprint
-    assert len(one.fingerprint) == 64
-
-
-def test_the_fingerprint_changes_with_a_book_with_what_is_held_out_and_with_the_reading(
-    library: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    folder = library(4000, 4000, 4000)
-    prints = {read_corpus([folder], held_out=[folder / f"book 0{number}.txt"]).fingerprint for number in range(3)}
-    monkeypatch.setattr(corpus_module, "READING_VERSION", 99)
-    prints.add(read_corpus([folder], held_out=[folder / "book 00.txt"]).fingerprint)
-    monkeypatch.undo()
-    (folder / "book 02.txt").write_text(prose(5, 4000), encoding="utf-8")
-    prints.add(read_corpus([folder], held_out=[folder / "book 00.txt"]).fingerprint)
-    assert len(prints) == 5
+    assert [book.path.name for book in one.held_out] == [book.path.name for book in two.held_out]
 
 
 def test_a_single_book_holds_out_its_last_tenth_cut_between_paragraphs() -> None:

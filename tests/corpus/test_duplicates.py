@@ -1,4 +1,4 @@
-"""The same book twice is found by content, whatever its script, format or edition."""
+"""Duplicates are found by content, whatever their script, format or edition."""
 
 import random
 from pathlib import Path
@@ -8,7 +8,7 @@ import pytest
 
 from paznja.corpus import duplicates, pieces
 from paznja.corpus.book import Book
-from paznja.corpus.duplicates import fold, groups, shared_stretches, sharing_with, sketch_of, without_repeats
+from paznja.corpus.duplicates import fold, groups, shared_stretches, sharing_with, sketch_of, without_duplicates
 from paznja.corpus.scripts.transliteration import to_latin
 from paznja.corpus.splitting import split
 
@@ -52,7 +52,7 @@ def test_a_sketch_is_the_same_in_pieces(monkeypatch: pytest.MonkeyPatch) -> None
 
 def test_a_text_of_a_few_letters_has_no_sketch_and_is_like_no_other() -> None:
     books = [book("a.txt", "Мост."), book("b.txt", "Мост.")]
-    assert without_repeats(books) == (books, [])
+    assert without_duplicates(books) == (books, [])
     assert groups(books) == [[0], [1]]
 
 
@@ -61,7 +61,7 @@ def test_two_editions_are_one_book_and_the_longer_one_stays() -> None:
     lines = text.splitlines()
     edition = "\n".join(line for number, line in enumerate(lines) if number % 7) + "\n"
     books = [book("short.epub", to_latin(edition)), book("other.txt", prose(2)), book("long.txt", text)]
-    kept, same = without_repeats(books)
+    kept, same = without_duplicates(books)
     assert names(kept) == ["other.txt", "long.txt"]
     assert [(it.book.path.name, it.of.path.name, it.share > 0.9) for it in same] == [("short.epub", "long.txt", True)]
     assert same[0].sentence() == f"short.epub is the same book as long.txt ({same[0].share:.0%} of it is in both) and is left out."
@@ -70,20 +70,20 @@ def test_two_editions_are_one_book_and_the_longer_one_stays() -> None:
 def test_of_two_copies_as_long_the_better_format_stays() -> None:
     text = prose(1)
     books = [book("a.pdf", text + "12\n"), book("b.txt", text + "1\n"), book("c.epub", text), book("d.txt", prose(3))]
-    kept, same = without_repeats(books)
+    kept, same = without_duplicates(books)
     assert names(kept) == ["c.epub", "d.txt"]
     assert {(it.book.path.name, it.of.path.name) for it in same} == {("a.pdf", "c.epub"), ("b.txt", "c.epub")}
 
 
 def test_a_novel_is_left_out_where_a_collection_has_it_too() -> None:
     books = [book("novel.epub", prose(1)), book("collected.txt", prose(2) + prose(1) + prose(3))]
-    assert names(without_repeats(books)[0]) == ["collected.txt"]
+    assert names(without_duplicates(books)[0]) == ["collected.txt"]
 
 
 def test_what_is_named_to_be_held_out_stays_before_any_copy() -> None:
     text = prose(1)
     books = [book("apart.txt", text), book("whole.epub", text + prose(5, 500)), book("other.txt", prose(2))]
-    kept, same = without_repeats(books, frozenset({"hash of apart.txt"}))
+    kept, same = without_duplicates(books, frozenset({"hash of apart.txt"}))
     assert names(kept) == ["apart.txt", "other.txt"]
     assert names([it.book for it in same]) == ["whole.epub"]
 
@@ -91,11 +91,11 @@ def test_what_is_named_to_be_held_out_stays_before_any_copy() -> None:
 def test_books_that_share_a_chapter_are_held_out_together_or_not_at_all() -> None:
     chapter = prose(99, 2000)
     books = [book(f"{number}.txt", prose(number) + (chapter if number in (3, 17) else "")) for number in range(20)]
-    assert without_repeats(books) == (books, [])
+    assert without_duplicates(books) == (books, [])
     together = groups(books)
     assert [3, 17] in together
     assert len(together) == 19
-    for shift in range(20):  # whichever of them is the first by its hash
+    for shift in range(20):  # whichever of them has the lowest hash
         renamed = [book(it.path.name, it.text) for it in books]
         for number, it in enumerate(renamed):
             object.__setattr__(it, "sha256", f"{(number + shift) % 20:02}")
@@ -115,7 +115,7 @@ def test_a_crowd_of_copies_is_one_book() -> None:
     text = prose(1)
     books = [book(f"{number:03}.txt", text) for number in range(100)]
     assert groups(books) == [list(range(100))]
-    kept, same = without_repeats(books)
+    kept, same = without_duplicates(books)
     assert names(kept) == ["000.txt"]
     assert len(same) == 99
 

@@ -1,4 +1,4 @@
-"""Readers that fail by a fault of paznja: the file is named, the rest is read, and what happened stands in the log."""
+"""Readers that fail by a fault of paznja: the file is named, the rest is read, and the traceback is in the log."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def log(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    """Three books, of which the second cannot be read by the reader below."""
+    """Three books; the reader below cannot read the second."""
     folder = tmp_path / "books"
     folder.mkdir()
     for number in range(3):
@@ -58,7 +58,7 @@ def endlessly(depth: int) -> int:
 
 @pytest.fixture(params=["an index", "recursion"], autouse=True)
 def faulty(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
-    """A reader of plain text that does not expect a certain word; the name of its error."""
+    """A reader of plain text that fails at a certain word; gives the name of its error."""
     read = READERS[".txt"]
 
     def fail(data: bytes, ledger: Ledger) -> Contents:
@@ -82,7 +82,7 @@ def test_a_file_that_a_reader_fails_on_is_named_the_rest_is_read_and_the_log_tel
     corpus = read_corpus([folder], store=store, workers=processes)
     assert {book.file for book in corpus.books} == {"0.txt", "2.txt"}
     (bad,) = corpus.unreadable
-    assert (bad.path, bad.reason) == (folder / "1.txt", f"could not be read, by a fault of paznja; what happened stands in {log}")
+    assert (bad.path, bad.reason) == (folder / "1.txt", f"could not be read, by a fault of paznja; the details are in {log}")
     story = log.read_text(encoding="utf-8")
     assert str(folder / "1.txt") in story
     assert "paznja 0." in story
@@ -106,7 +106,7 @@ def test_a_member_that_a_reader_fails_on_costs_no_other_and_is_tried_again_the_n
     books, (bad,) = read_books([archive], store=store)
     assert [book.member for book in books] == ["0.txt", "2.txt"]
     assert (bad.path, bad.reason[:40]) == (archive / "1.txt", "could not be read, by a fault of paznja;")
-    monkeypatch.undo()  # a later paznja, which can read it
+    monkeypatch.undo()  # a later version of paznja, which can read it
     books, unreadable = read_books([archive], store=store)
     assert len(books) == 3
     assert unreadable == ()
@@ -122,7 +122,7 @@ def test_without_a_store_the_log_is_the_users(folder: Path, tmp_path: Path, monk
 def test_a_log_that_cannot_be_written_is_said_so(folder: Path, store: Store, log: Path) -> None:
     log.mkdir()
     (bad,) = read_corpus([folder], store=store).unreadable
-    assert "by a fault of paznja; what happened could not be written to" in bad.reason
+    assert "by a fault of paznja; the details could not be written to" in bad.reason
 
 
 def test_a_training_that_is_to_leave_nothing_behind_names_no_log(folder: Path, cache_of_one_training: Path) -> None:
@@ -155,7 +155,7 @@ def test_a_book_that_cannot_be_converted_is_named_and_the_rest_is_there(
     corpus = read_corpus([shelf_of_three], config=config, store=store)
     assert {book.script for book in corpus.books} == {"latin"}
     assert [it.path.name for it in corpus.unreadable] == ["Друга.txt"]
-    assert corpus.unreadable[0].reason == f"could not be brought to Latin, by a fault of paznja; what happened stands in {log}"
+    assert corpus.unreadable[0].reason == f"could not be brought to Latin, by a fault of paznja; the details are in {log}"
     assert "KeyError: 'missing'" in log.read_text(encoding="utf-8")
     assert len(read_books([shelf_of_three], config=config, store=store)[0]) == 2
     with pytest.raises(NoBooks, match="could not be brought to Latin"):

@@ -23,7 +23,7 @@ BOOKS = {f"Knjiga-{number:02}.xml": f"Књига број {number}. ".encode() *
 SHELF = Shelf(
     name="mala-polica",
     title="A small shelf",
-    source="http://127.0.0.1:9/",  # where nobody answers
+    source="http://127.0.0.1:9/",  # nobody answers there
     licence="none needed",
     citation="",
     sha256={name: hashlib.sha256(data).hexdigest() for name, data in BOOKS.items()},
@@ -31,7 +31,7 @@ SHELF = Shelf(
 
 
 class Server(ThreadingHTTPServer):
-    """Serves files, and does to the named ones what it is told, so many times."""
+    """Serves files, and treats the named ones badly, as it is told and as often as it is told."""
 
     daemon_threads = True
 
@@ -189,7 +189,7 @@ def test_a_book_that_arrives_at_the_second_try_or_slowly_is_fetched(
         ("cut", "broke off on its way"),
         ("damage", "arrived damaged"),
         ("hang up", "broke off on its way"),
-        ("503", "cannot be had just now .the server answers 503"),
+        ("503", "is not available just now .the server answers 503"),
         ("404", "is not there .the server answers 404"),
         ("403", "is refused .the server answers 403"),
     ],
@@ -272,7 +272,7 @@ def test_the_shelf_of_serbian_novels_is_known_and_fits_the_files(shelf: Path, tm
     try:
         monkeypatch.setattr(fetching, "known_shelf", lambda name: novels)
         with pytest.raises(FetchFailed, match="is not there"):
-            fetch("eltec-srp", base=server.base, folder=tmp_path)  # the eight that this machine has not
+            fetch("eltec-srp", base=server.base, folder=tmp_path)  # eight more, which this machine does not have
         verified = {name: novels.sha256[name] for name in here}
         monkeypatch.setattr(fetching, "known_shelf", lambda name: replace(novels, sha256=verified))
         fetch("eltec-srp", base=server.base, folder=tmp_path)

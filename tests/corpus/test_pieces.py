@@ -1,4 +1,4 @@
-"""A long text a piece at a time."""
+"""A long text, cut into pieces."""
 
 import re
 

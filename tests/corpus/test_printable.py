@@ -1,4 +1,4 @@
-"""Names from outside, as they may be shown."""
+"""Names from outside, made safe to show."""
 
 from __future__ import annotations
 

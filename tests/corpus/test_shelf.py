@@ -1,4 +1,4 @@
-"""Files read side by side: the processes that read them, and what becomes of them when the main process is killed."""
+"""Files read side by side: the processes that read them, and what happens to them when the main process is killed."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ def start(tmp_path: Path) -> Iterator[Callable[..., subprocess.Popen[str]]]:
 
 
 def kill_and_see_all_end(main: subprocess.Popen[str], name: str, fewest: int) -> None:
-    """Sends the signal; every descendant of the process ends, and nobody holds its standard output open."""
+    """Sends the signal and checks that every descendant of the process ends, and that none keeps its standard output open."""
     children = psutil.Process(main.pid).children(recursive=True)
     try:
         assert len(children) >= fewest

@@ -1,4 +1,4 @@
-"""What was read once is kept by its contents, and nothing is kept that may be wrong."""
+"""Files that were read are kept by their contents, and nothing that may be wrong is kept."""
 
 import zipfile
 from pathlib import Path
@@ -117,4 +117,4 @@ def test_a_conversion_is_kept_too_and_a_text_that_needs_none_is_not_written_twic
     (again,), *_ = in_one_script(books, ReadingConfig(script="latin"), store)
     assert (again.text, again.notices, again.converted_from) == (latin.text, latin.notices, "cyrillic")
     (same,), *_ = in_one_script(books, ReadingConfig(script="cyrillic"), store)
-    assert same.held == books[0].held
+    assert same.text_or_path == books[0].text_or_path

@@ -1,4 +1,4 @@
-"""What so much text is enough for, said alike wherever it is said."""
+"""What an amount of text is enough for."""
 
 from pathlib import Path
 

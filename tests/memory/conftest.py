@@ -1,4 +1,4 @@
-"""Small texts for the memory, and counting in plain Python to hold it to."""
+"""Small texts for the memory, and counting in plain Python to compare it with."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import pytest
 from paznja.memory.contexts import FIRST_WORD_KIND, Lettering
 
 VOCABULARY = 12
-"""Ids 0 to 2 are a line's end, a space and a full stop; 3 to 7 small letters, 8 to 11 the first four of them in capitals."""
+"""Ids 0 to 2 are a line's end, a space and a full stop; 3 to 7 are lower-case letters, 8 to 11 the first four of them in upper case."""
 
 
 @pytest.fixture(scope="session")
@@ -22,7 +22,7 @@ def lettering() -> Lettering:
 
 @pytest.fixture(scope="session")
 def ids() -> np.ndarray:
-    """Four thousand tokens with habits: words come again."""
+    """Four thousand tokens with repeated words."""
     numbers = np.random.default_rng(5)
     words = [numbers.integers(3, 12, numbers.integers(1, 7)).tolist() for _ in range(40)]
     text: list[int] = []
@@ -32,7 +32,7 @@ def ids() -> np.ndarray:
 
 
 def _context_of(ids: list[int], kind: int) -> tuple | None:
-    """What a context of this kind is after these ids, as plain values."""
+    """The context of this kind after these ids, as plain values."""
     if kind < FIRST_WORD_KIND:
         return tuple(ids[-kind:]) if len(ids) >= kind else None
     folded = {8: 3, 9: 4, 10: 5, 11: 6}
@@ -51,7 +51,7 @@ def _context_of(ids: list[int], kind: int) -> tuple | None:
             so_far += (("between", c),)
     earlier = [(), (), *words[:-1]]
     other = (earlier[-1], earlier[-2], earlier[-1][-3:])[kind - FIRST_WORD_KIND]
-    # The kinds differ in where they begin; before the second word there is nothing to tell apart.
+    # The kinds begin at different places; before the second word they cannot be told apart.
     return (so_far, other, min(len(words), 1))
 
 

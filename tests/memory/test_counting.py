@@ -1,4 +1,4 @@
-"""Contexts and counts, held to counting in plain Python."""
+"""Contexts and counts, compared with counting in plain Python."""
 
 from collections import Counter
 from collections.abc import Callable

@@ -1,4 +1,4 @@
-"""What the memory says, held to the plain formula; what it recalls; what is set aside; the file."""
+"""What the memory says, compared with the plain formula; what it recalls; what is set aside; its file."""
 
 import math
 from collections import Counter
@@ -25,7 +25,7 @@ def memory(ids, lettering) -> CountedMemory:
 
 @pytest.fixture(scope="module")
 def text(ids, lettering) -> Text:
-    """The part that is set aside, as a text of its own."""
+    """The part that is set aside, as a separate text."""
     return Text(ids[3000:], lettering)
 
 
@@ -35,7 +35,7 @@ def said(evidence: Evidence, position: int, kind: int) -> dict[int, float]:
 
 
 def plain_prior(memory: CountedMemory, before: list[int], counts: list[dict], context_of) -> tuple[np.ndarray, list[dict[int, float]]]:
-    """P after the orders, and every order's gains, by the formula."""
+    """P after all orders, and every order's gains, by the plain formula."""
     p = memory.base.copy()
     gains: list[dict[int, float]] = []
     for k, order in enumerate(ORDERS):
@@ -68,7 +68,7 @@ def test_gains_of_the_orders_are_those_of_the_formula_with_and_without_what_is_s
             found = said(evidence, position, k)
             assert found.keys() == expected.keys()
             for token, gain in expected.items():
-                # Where the two parts meet, a handful of contexts reach across.
+                # Where the two parts meet, a few contexts reach across the border.
                 assert found[token] == pytest.approx(gain, abs=0.02 if learning else 1e-4)
 
 
@@ -116,7 +116,7 @@ def test_rows_are_answered_side_by_side_as_one_by_one(memory, text):
     assert (together.starts[empty] == 0).all()
 
 
-# --- what stood before in the same text ---------------------------------------------------------------------------------------------------
+# --- what occurred before in the same text ------------------------------------------------------------------------------------------------
 
 
 def test_links_lead_to_the_last_place_with_the_same_context(text):

@@ -1,20 +1,19 @@
-"""A shelf of books: read, each once, in one script, and some of them kept from training.
+"""A shelf of books: read, each once, in one script, some of them held out from training.
 
-The order of the books and the choice of the held-out ones come from the files' names and contents alone, never from
-where the files lie, so the same books give the same corpus on any machine.
+The order of the books and the choice of the held-out ones depend only on the files' names and contents, never on where the files
+are, so the same books give the same corpus on any machine.
 """
 
-import hashlib
-import os
 from collections.abc import Iterable, Sequence, Set
 from dataclasses import dataclass, replace
-from functools import cached_property, partial
+from functools import partial
 from pathlib import Path
 from typing import Literal
 
 from paznja.config import ReadingConfig
+from paznja.cores import allowed_cores
 from paznja.corpus.book import NO_SKETCH, Book, Unreadable
-from paznja.corpus.duplicates import Same, fold, groups, sharing_with, without_repeats
+from paznja.corpus.duplicates import Same, fold, groups, sharing_with, without_duplicates
 from paznja.corpus.faults import faults_as, log_for, logged, unreadable
 from paznja.corpus.finding import find_files, once
 from paznja.corpus.formats import suffixes
@@ -24,11 +23,11 @@ from paznja.corpus.scripts.converting import convert
 from paznja.corpus.scripts.script import script_of
 from paznja.corpus.shelf import OnRead, read_files, refuse, side_by_side
 from paznja.corpus.splitting import in_order, split
-from paznja.corpus.store import READING_VERSION, Store
+from paznja.corpus.store import Store
 from paznja.errors import NoBooks, UnreadableBook, WrongUse
 
 MINIMUM_CHARACTERS = 2_000
-"""With less text there is nothing to learn from."""
+"""How many characters there must be to learn from."""
 
 _REASONS_SHOWN = 5
 _CHARACTERS_WORTH_A_PROCESS = 2_000_000
@@ -36,33 +35,33 @@ _CHARACTERS_WORTH_A_PROCESS = 2_000_000
 
 @dataclass(frozen=True)
 class Corpus:
-    """The books that a model learns from, and those that only measure it. Both are ordered by file name, then contents."""
+    """The books that a model learns from, and those that only measure it; both ordered by file name, then by contents."""
 
     training: tuple[Book, ...]
     held_out: tuple[Book, ...]
     unreadable: tuple[Unreadable, ...]
     same: tuple[Same, ...] = ()
-    """Books left out because they are among the others already, or share a large part with what is held out."""
+    """Books left out because they are duplicates, or because they share a large part with a held-out book."""
     script: str = "keep"
-    """What the books were brought to: "cyrillic" or "latin"; "keep" if they were left as they are."""
+    """The script that the books were converted to, "cyrillic" or "latin"; "keep" if they were left as they are."""
     without: tuple[str, ...] = ()
-    """Rules that were switched off."""
+    """The names of the rules that were switched off."""
 
     @property
     def books(self) -> tuple[Book, ...]:
-        """All of them, the training ones first."""
+        """All books, the training ones first."""
         return self.training + self.held_out
 
     @property
     def characters(self) -> int:
-        """How many characters the books have together."""
+        """How many characters all books have together."""
         return sum(book.characters for book in self.books)
 
     def find(self, wanted: str) -> Book:
-        """The book with this title, or whose title, author or file has these words in it, in whichever script.
+        """The book with this title, or the one whose title, author or file name contains these words, in either script.
 
         Raises:
-            WrongUse: no book or several have them; the message names them.
+            WrongUse: no book or several books match; the message names some.
         """
 
         def folded(text: str) -> str:
@@ -79,14 +78,6 @@ class Corpus:
             raise WrongUse(f"Several books answer to {wanted!r}: {listed}. Give more of the title, or the file's name.")
         raise WrongUse(f"No book answers to {wanted!r}; there are {listed}{' and others' if len(self.books) > 10 else ''}.")
 
-    @cached_property
-    def fingerprint(self) -> str:
-        """SHA-256, in hexadecimal, of the books' contents, of which are held out, and of how they were read."""
-        uses = [(book.sha256, book.part, "training") for book in self.training]
-        uses += [(book.sha256, book.part, "held-out") for book in self.held_out]
-        lines = [f"reading {READING_VERSION} {self.script} {' '.join(self.without)}", *(" ".join(use) for use in sorted(uses))]
-        return hashlib.sha256("\n".join(lines).encode()).hexdigest()
-
 
 def read_corpus(
     places: Iterable[Path],
@@ -99,19 +90,19 @@ def read_corpus(
     strict: bool = False,
     on_read: OnRead | None = None,
 ) -> Corpus:
-    """Reads every book at the places (files, and folders with all that is in them). The same book twice is one.
+    """Read every book at the places (files, and folders with everything in them); of duplicates, one is kept.
 
     Args:
-        held_out: files to hold out, which need not be at the places; all others train. Left out: `split` chooses.
-        config: the script to bring the books to, and the rules that are switched off.
-        store: where read books are kept; without one all their texts are in memory.
-        workers: processes to read with; as many as there are cores if left out, and only as many as pay.
-        least: characters to learn from, below which it is too little text.
-        strict: do not go on without a file that cannot be read.
+        held_out: files to hold out, which need not be at the places; all others are for training. None: `split` chooses.
+        config: which script to bring the books to, and which rules are switched off.
+        store: where books are kept once they are read; without one, all their texts are in memory.
+        workers: how many processes may read at once; None: as many as there are cores. No more are started than pay.
+        least: how many characters there must be to learn from.
+        strict: whether to stop at a file that cannot be read.
         on_read: called after each file.
 
     Raises:
-        NoBooks: a place does not exist, no file could be read (or one could not, if strict), or there is too little text.
+        NoBooks: a place does not exist, no file (or, if strict, not every file) could be read, or there is too little text.
     """
     config = config or ReadingConfig()
     check_rules(config.without)
@@ -121,8 +112,8 @@ def read_corpus(
     every_file = once(files + (held_out_files or []))
     books, copies, not_read = _read(every_file, config, store, workers, on_read, strict=strict, first=kept_paths)
     apart = frozenset(book.sha256 for book in books if book.path.resolve() in kept_paths)  # a copy elsewhere must not train either
-    books, repeats = without_repeats(books, apart)
-    same = [*copies, *repeats]
+    books, duplicates = without_duplicates(books, apart)
+    same = [*copies, *duplicates]
     if held_out_files is None:
         _refuse_too_little(books, least)
     elif kept_paths and not apart:
@@ -158,7 +149,7 @@ def read_books(
     workers: int | None = None,
     on_read: OnRead | None = None,
 ) -> tuple[tuple[Book, ...], tuple[Unreadable, ...]]:
-    """Every book at the places, whole, those with the same bytes once, ordered by file name; and the files that could not be read.
+    """Every book at the places, undivided and ordered by file name, and the files that could not be read; of equal files, one is read.
 
     Raises:
         NoBooks: a place does not exist, or no file could be read.
@@ -175,9 +166,10 @@ def read_books(
 def in_one_script(
     books: Sequence[Book], config: ReadingConfig, store: Store | None, workers: int | None = None
 ) -> tuple[list[Book], str, list[Unreadable]]:
-    """The books in the script that the settings ask for, which that is, and what could not be brought to it.
+    """Bring the books to the script that the settings ask for; "auto" is the script of most of the Serbian text.
 
-    "auto" is the script that most of the Serbian text is in.
+    Returns:
+        The books, their script, and what could not be converted.
     """
     script = config.script
     if script == "auto":
@@ -189,12 +181,12 @@ def in_one_script(
     results: dict[int, Book | Unreadable] = {}
     left: list[tuple[int, Book]] = []
     for number, book in enumerate(books):
-        found = store.find_converted(book, script) if store is not None and isinstance(book.held, Path) else None
+        found = store.find_converted(book, script) if store is not None and isinstance(book.text_or_path, Path) else None
         if found is not None:
             results[number] = found
         else:
-            left.append((number, replace(book, sketch=NO_SKETCH)))  # which need not go to another process and back
-    processes = min(workers or os.cpu_count() or 1, len(left), sum(book.characters for _, book in left) // _CHARACTERS_WORTH_A_PROCESS)
+            left.append((number, replace(book, sketch=NO_SKETCH)))  # a sketch need not go to another process and back
+    processes = min(workers or allowed_cores(), len(left), sum(book.characters for _, book in left) // _CHARACTERS_WORTH_A_PROCESS)
     work = partial(_convert, script="latin" if script == "latin" else "cyrillic", off=config.without, store=store, log=log_for(store))
 
     def take(item: tuple[int, Book], result: Book | Unreadable) -> None:
@@ -217,7 +209,7 @@ def _convert(
             text = convert(text, script, ledger)
     except UnreadableBook as error:
         return logged(unreadable(book.path / book.member, error), log)
-    if store is not None and isinstance(book.held, Path):
+    if store is not None and isinstance(book.text_or_path, Path):
         return store.keep_converted(book, text, script, ledger.notices, ledger.changes)
     return book.rewritten(text, len(text), script_of(text), ledger.notices, ledger.changes)
 
@@ -239,9 +231,9 @@ def _read(
     strict: bool = False,
     first: Set[Path] = frozenset(),
 ) -> tuple[list[Book], list[Same], tuple[Unreadable, ...]]:
-    """The books of the files, the copies of theirs, and what could not be read. Of files with the same bytes one is a book.
+    """The books in the files, their copies, and what could not be read. Of files with the same bytes, one is a book.
 
-    It is the first by name without its suffix, then by place; but before any other one of those (resolved) that are in `first`.
+    That is the first by its name without the suffix, then by its place; but a file whose resolved path is in `first` comes before others.
     """
     results = read_files(files, off=config.without, store=store, workers=workers, strict=strict, on_read=on_read)
     not_read = _in_order_of_names(*(it for it in results if isinstance(it, Unreadable)))

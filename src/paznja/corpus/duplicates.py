@@ -1,8 +1,8 @@
-"""The same book twice, found by content: as EPUB and as plain text, as two editions, in two scripts, alone and in a collection.
+"""Duplicates found by content: the same book as EPUB and as plain text, in two editions, in two scripts, alone and in a collection.
 
-A text is folded to bare letters, the same for both of Serbian's scripts. Every stretch of `WINDOW` letters has a hash, and those
-with one of the lowest hashes make the text's sketch: the same stretch is taken, or not, in every book, so two sketches share as
-large a part as the two texts do (FracMinHash: Irber and others, 2022, doi:10.1101/2022.01.11.475838).
+A text is folded to bare letters, the same for both Serbian scripts. Every stretch of `WINDOW` letters has a hash; the stretches with the
+lowest hashes make up the text's sketch. A given stretch is therefore kept in every book or in none, and two sketches share as large a
+part as the two texts do (FracMinHash: Irber and others, 2022, doi:10.1101/2022.01.11.475838).
 """
 
 from __future__ import annotations
@@ -21,28 +21,28 @@ from paznja.corpus.pieces import pieces
 from paznja.corpus.printable import printable
 
 WINDOW = 32
-"""Letters in a stretch: about six words, which two books share by chance very seldom."""
+"""Letters in a stretch: about six words, which two books very seldom share by chance."""
 
 ONE_IN = 64
-"""So many stretches is one taken of."""
+"""One stretch in this many is kept."""
 
 SAME = 0.5
-"""Of the smaller book's stretches in the larger one: then it is the same book."""
+"""Two books are the same if the larger one contains at least this share of the smaller one's stretches."""
 
 LARGE_PART = 0.05
-"""Then they share a large part: what the one is measured on, the other may not be learnt from."""
+"""Two books share a large part from this share on; then neither may be trained on if the other is held out."""
 
 ALIKE_IN_LENGTH = 0.95
-"""Two copies whose lengths differ by less than this are told apart by their formats."""
+"""A copy in a better format is kept if it has at least this share of the other copy's characters."""
 
 BETTER_FORMATS = ("xml", "epub", "fb2", "docx", "odt", "html", "htm", "md", "rtf", "txt", "text", "pdf")
-"""In which paragraphs, notes and page furniture are known the better the earlier."""
+"""Best first: the better the format, the more reliably paragraphs, notes and page furniture are recognised."""
 
 _MULTIPLIER = 0x9E3779B97F4A7C15
 _CROWD = 32
-_AT_ONCE = 1_000_000  # hashes of all books that are compared at once, so that a large shelf needs no more memory than a small one
+_AT_ONCE = 1_000_000  # hashes compared at once, so that a large shelf needs no more memory than a small one
 
-# In both scripts the same: j and ž are left out, so lj, nj and dž are as љ, њ and џ, and dj as ђ.
+# The same for both scripts: j and ž are left out, so lj, nj and dž become the same as љ, њ and џ, and dj the same as ђ.
 _BARE = {
     **dict(zip("абвгдђезиклмнопрстћуфхцчшљњџ", "abvgddeziklmnoprstcufhccslnd", strict=True)),
     **dict(zip("đjјжž", "d\0\0\0\0", strict=True)),
@@ -51,15 +51,15 @@ _BARE = {
 
 @dataclass(frozen=True)
 class Same:
-    """A book that is left out because it is among the books already."""
+    """A book that is left out because of another one."""
 
     book: Book
     of: Book
     share: float
-    """Of the smaller one's stretches, those that stand in the other one."""
+    """The share of the smaller book's stretches that the larger one contains."""
 
     def sentence(self) -> str:
-        """For the user."""
+        """Why the book is left out, for the user."""
         if self.book.sha256 == self.of.sha256:
             copy, kept = (printable(it.file if self.book.file != self.of.file else it.path) for it in (self.book, self.of))
             return f"{copy} is the same file as {kept} and is left out."
@@ -70,7 +70,7 @@ class Same:
 
 
 def sketch_of(text: str) -> Sketch:
-    """The hashes of the chosen stretches, sorted, each once; none of a text of fewer than `WINDOW` letters."""
+    """The hashes of the stretches that are kept, sorted, each once; empty if the text has fewer than `WINDOW` letters."""
     chosen = [NO_SKETCH]
     letters = np.empty(0, dtype=np.uint16)
     for piece in pieces(text):
@@ -78,21 +78,24 @@ def sketch_of(text: str) -> Sketch:
         if len(letters) >= WINDOW:
             hashes = _hash_stretches(letters)
             chosen.append(hashes[hashes < np.uint64(2**64 // ONE_IN)])
-            letters = letters[1 - WINDOW :]  # which the next piece's first stretches begin with
+            letters = letters[1 - WINDOW :]  # the next piece's first stretches begin with these
     return np.unique(np.concatenate(chosen))
 
 
 def fold(text: str) -> NDArray[np.uint16]:
-    """The letters alone, small and without accents, alike in both of Serbian's scripts (j and ž, which make digraphs, are left out)."""
+    """The letters alone, lower case and without accents, the same for both scripts; j and ž, which make digraphs, are left out."""
     units = np.frombuffer(text.encode("utf-16-le", errors="replace"), dtype="<u2")
     letters = _folding()[units]
     return letters[letters != 0]
 
 
-def without_repeats(books: Sequence[Book], first: frozenset[str] = frozenset()) -> tuple[list[Book], list[Same]]:
-    """The books, each once, and those that are left out. Of two copies the longer one stays, or of two as long the better format.
+def without_duplicates(books: Sequence[Book], first: frozenset[str] = frozenset()) -> tuple[list[Book], list[Same]]:
+    """The books without duplicates, and the duplicates.
 
-    `first`: the SHA-256 of books that stay whatever else there is, and before which any other copy goes.
+    Of two copies the longer one stays, or the one in the better format if they are about as long.
+
+    Args:
+        first: the SHA-256 of books that stay in any case, so that their copies go instead.
     """
 
     def precedence(i: int) -> tuple[bool, int, str, str]:
@@ -100,7 +103,7 @@ def without_repeats(books: Sequence[Book], first: frozenset[str] = frozenset()) 
 
     order = sorted(range(len(books)), key=precedence)
     shares = _shares([books[i] for i in order], SAME)
-    copies: dict[int, list[int]] = {}  # in places of the order; the first is the one that stays
+    copies: dict[int, list[int]] = {}  # as positions in `order`; the first one stays
     leader: dict[int, int] = {}
     for place, i in enumerate(order):
         found = min((leader[other] for other in shares.get(place, ()) if other in leader), default=None)
@@ -121,7 +124,7 @@ def without_repeats(books: Sequence[Book], first: frozenset[str] = frozenset()) 
 
 
 def sharing_with(books: Sequence[Book], apart: frozenset[str]) -> list[Same]:
-    """The books that share a large part with one of those whose SHA-256 is in `apart`, and with which one it is most."""
+    """The books that share a large part with a book whose SHA-256 is in `apart`, each with the one that it shares most with."""
     shares = _shares(books, LARGE_PART)
     found = []
     for number, book in enumerate(books):
@@ -134,7 +137,7 @@ def sharing_with(books: Sequence[Book], apart: frozenset[str]) -> list[Same]:
 
 
 def groups(books: Sequence[Book]) -> list[list[int]]:
-    """The books' numbers, those together that share a large part, directly or through others; ordered by each group's first."""
+    """The books' numbers in groups: books that share a large part, directly or through others, are together; ordered by first book."""
     shares = _shares(books, LARGE_PART)
     group_of: dict[int, list[int]] = {}
     for number in range(len(books)):
@@ -153,7 +156,7 @@ def groups(books: Sequence[Book]) -> list[list[int]]:
 
 
 def _shares(books: Sequence[Book], least: float) -> dict[int, dict[int, float]]:
-    """For each book the others that share at least so large a part with it, and how large it is of the smaller one's."""
+    """For each book, the others that share at least this part with it, and the part, as a share of the smaller book."""
     pairs, counts = shared_stretches([book.sketch for book in books])
     lengths = np.array([len(book.sketch) for book in books])
     shares = counts / lengths[pairs].min(axis=1)
@@ -165,9 +168,12 @@ def _shares(books: Sequence[Book], least: float) -> dict[int, dict[int, float]]:
 
 
 def shared_stretches(sketches: Sequence[Sketch]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """The pairs of books that share any of the chosen stretches (n, 2), the lower number first, in order; how many each pair shares (n).
+    """Count the stretches that pairs of books share.
 
-    Of a stretch that a crowd of books has, only the pairs with the first of them count.
+    Where many books share one stretch, only the pairs with the first of them are counted.
+
+    Returns:
+        The pairs (n, 2), in order, the lower number first; how many stretches each pair shares (n,).
     """
     pairs, counts = np.empty(0, dtype=np.int64), np.empty(0, dtype=np.int64)
     edges = _edges(sum(map(len, sketches)))
@@ -182,12 +188,12 @@ def shared_stretches(sketches: Sequence[Sketch]) -> tuple[NDArray[np.int64], NDA
         several = zip(starts[lengths > 2].tolist(), lengths[lengths > 2].tolist(), strict=True)
         of_several = [i * len(parts) + k for start, length in several for i, k in _pairs(owners[start : start + length].tolist())]
         more = np.concatenate([owners[twos] * len(parts) + owners[twos + 1], np.array(of_several, dtype=np.int64)])
-        pairs, counts = _added_up(np.concatenate([pairs, more]), np.concatenate([counts, np.ones_like(more)]))
+        pairs, counts = _summed(np.concatenate([pairs, more]), np.concatenate([counts, np.ones_like(more)]))
     return np.stack(np.divmod(pairs, max(1, len(sketches))), axis=1), counts
 
 
-def _added_up(keys: NDArray[np.int64], counts: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Each key once, in order, and all that is counted of it."""
+def _summed(keys: NDArray[np.int64], counts: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Each key once, in order, with the sum of its counts."""
     order = np.argsort(keys)
     keys, counts = keys[order], counts[order]
     starts = np.flatnonzero(np.concatenate([[len(keys) > 0], keys[1:] != keys[:-1]]))
@@ -195,7 +201,7 @@ def _added_up(keys: NDArray[np.int64], counts: NDArray[np.int64]) -> tuple[NDArr
 
 
 def _edges(num_hashes: int) -> NDArray[np.uint64]:
-    """The hashes at which a range ends and the next one begins, if each is to hold about `_AT_ONCE`."""
+    """The hashes that separate ranges of about `_AT_ONCE` hashes each."""
     num_ranges = max(1, num_hashes // _AT_ONCE)
     return np.array([2**64 // ONE_IN * number // num_ranges for number in range(1, num_ranges)], dtype=np.uint64)
 
@@ -205,7 +211,7 @@ def _share(one: Sketch, other: Sketch) -> float:
 
 
 def _pairs(owners: list[int]) -> Iterator[tuple[int, int]]:
-    """All of them; of a crowd only those with its first, which lead to all the others as well."""
+    """All pairs; if there are many owners, only the pairs with the first one, which connect all the others too."""
     return combinations(owners, 2) if len(owners) <= _CROWD else ((owners[0], other) for other in owners[1:])
 
 
@@ -216,7 +222,7 @@ def _is_better(book: Book, kept: Book) -> bool:
 
 
 def _hash_stretches(letters: NDArray[np.uint16]) -> Sketch:
-    """Of every stretch of `WINDOW` letters: a polynomial, by doubling the width, then mixed so that its size says nothing."""
+    """Hash every stretch of `WINDOW` letters: a polynomial, by doubling the width, then mixed so that its size is random."""
     hashes = letters.astype(np.uint64) + np.uint64(1)
     width, power = 1, _MULTIPLIER
     while width < WINDOW:
@@ -230,7 +236,7 @@ def _hash_stretches(letters: NDArray[np.uint16]) -> Sketch:
 
 @cache
 def _folding() -> NDArray[np.uint16]:
-    """For each UTF-16 unit what it is folded to; 0 for what is no letter."""
+    """What each UTF-16 unit is folded to; 0 for what is not a letter."""
     table = np.arange(2**16, dtype=np.uint16)
     table[:0x530] = 0
     table[0x2000:0x3040] = 0

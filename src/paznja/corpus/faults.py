@@ -1,7 +1,7 @@
-"""What a reader did not expect: one sentence for the person whose file it was, and the whole story in a log for whoever mends paznja.
+"""What to do when a reader fails unexpectedly: one sentence for the user, and the traceback in a log for whoever fixes paznja.
 
-The log is `reading-errors.log` in the cache, or in the user's folder for logs where nothing is cached. A training that is to leave nothing
-behind has none.
+The log is `reading-errors.log` in the cache, or in the user's folder for logs if nothing is cached. A training that must leave nothing behind has
+none.
 """
 
 import importlib.metadata
@@ -23,17 +23,17 @@ from paznja.errors import PaznjaError, UnreadableBook
 
 LOG = "reading-errors.log"
 MOST_LOG_BYTES = 1_000_000
-"""Beyond which the log is begun anew."""
+"""Beyond this size the log starts over."""
 
 _MOST_ENTRY_CHARACTERS = 100_000
-_FRAMES = 60  # of what calls itself without end
+_FRAMES = 60  # enough of an endless recursion
 
 
 @contextmanager
 def faults_as(reason: str) -> Iterator[None]:
-    """Makes an UnreadableBook with this reason of whatever is no error of paznja's own, and that error its cause.
+    """Turns every error that is not paznja's own into an UnreadableBook with this reason, and makes that error its cause.
 
-    MemoryError passes: it is no fault.
+    MemoryError passes through: it is not a fault.
     """
     try:
         yield
@@ -44,10 +44,10 @@ def faults_as(reason: str) -> Iterator[None]:
 
 
 def unreadable(path: Path, error: UnreadableBook) -> Unreadable:
-    """What could not be read; if by a fault, with the story of it."""
+    """An Unreadable for this error, with the traceback of its cause if there is one."""
     cause = error.__cause__
-    story = "".join(traceback.format_exception(cause, limit=-_FRAMES)) if cause is not None else ""
-    return Unreadable(path, printable(error), story)
+    trace = "".join(traceback.format_exception(cause, limit=-_FRAMES)) if cause is not None else ""
+    return Unreadable(path, printable(error), trace)
 
 
 def log_for(store: Store | None) -> Path | None:
@@ -56,7 +56,7 @@ def log_for(store: Store | None) -> Path | None:
 
 
 def logged(bad: Unreadable, log: Path | None) -> Unreadable:
-    """The same with its story in the log, if there is one, and where that is added to the reason."""
+    """The same with its traceback moved to the log, if there is one, and with a reason that says where the log is."""
     if not bad.fault:
         return bad
     if log is None:
@@ -64,9 +64,9 @@ def logged(bad: Unreadable, log: Path | None) -> Unreadable:
     try:
         _append(log, bad)
     except OSError as error:
-        where = f"what happened could not be written to {printable(log)} ({error.strerror})"
+        where = f"the details could not be written to {printable(log)} ({error.strerror})"
     else:
-        where = f"what happened stands in {printable(log)}"
+        where = f"the details are in {printable(log)}"
     return replace(bad, reason=f"{bad.reason}; {where}", fault="", passing=True)
 
 
@@ -74,7 +74,7 @@ def _append(log: Path, bad: Unreadable) -> None:
     versions = f"paznja {importlib.metadata.version('paznja')}, Python {platform.python_version()}, {platform.platform()}"
     entry = f"{time.strftime('%Y-%m-%d %H:%M:%S')}  {versions}\n{printable(bad.path)}\n{bad.fault[-_MOST_ENTRY_CHARACTERS:]}\n"
     log.parent.mkdir(parents=True, exist_ok=True)
-    # Only its owner may read it: an error can quote what stands in a book.
+    # Only its owner may read it: an error can quote a book.
     descriptor = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
     with open(descriptor, "ab") as file:
         if os.fstat(descriptor).st_size > MOST_LOG_BYTES:

@@ -1,7 +1,7 @@
-"""Shelves of free books that can be downloaded: each file verified, and going on where the last time stopped.
+"""Shelves of free books that can be downloaded: each file is verified, and an interrupted download is continued.
 
-A file gets its name only when it is whole and its SHA-256 is right. Until then it is called `.NAME.paznja-part`, and only files of
-those names are ever removed: whatever else lies in the folder stays, also where it has the name of a book and other contents.
+A file gets its name only when it is complete and its SHA-256 is right. Until then it is called `.NAME.paznja-part`. Only files with
+such names are ever removed: everything else in the folder stays, even a file with the name of a book and other contents.
 """
 
 from __future__ import annotations
@@ -31,42 +31,45 @@ LOCK = ".paznja-fetch.lock"
 """Held while books are fetched into a folder."""
 
 _AT_A_TIME = 4
-_TIMEOUT = 30.0  # seconds in which a server must begin to answer, and go on
+_TIMEOUT = 30.0  # seconds in which a server must begin to answer, and then send more
 _PAUSES = (0.0, 1.0, 3.0)  # seconds before each try
 _MOST_FAILURES = 8
 _NAMED = 3
 _NO_CONNECTION = "cannot be asked for"
 
 OnProgress = Callable[[int, int, str], None]
-"""Called after each file with the number of files that are there, the number in all, and the file's name."""
+"""Called after each file with the number of files that are there, the number of all files, and the file's name."""
 
 
 @dataclass(frozen=True)
 class Shelf:
-    """Books that can be fetched together."""
+    """Books that are fetched together."""
 
     name: str
     title: str
     source: str
-    """The address that a file's name is put behind."""
+    """The address that comes before a file's name."""
     licence: str
     citation: str
     sha256: Mapping[str, str]
-    """By the file's name, in hexadecimal."""
+    """Each file's SHA-256, in hexadecimal, by the file's name."""
 
 
 def fetch(name: str, *, base: str | None = None, folder: Path | None = None, on_progress: OnProgress | None = None) -> Path:
-    """Downloads the shelf's books that are not yet there, and returns the folder.
+    """Download those of the shelf's books that are not there yet.
 
     Args:
-        base: another address to fetch from; the shelf's own if left out.
-        folder: where the books go; `shelf_folder(name)` if left out.
-        on_progress: called after each file, those that were there already included.
+        base: the address to fetch from; None: the shelf's own.
+        folder: where to put the books; None: `shelf_folder(name)`.
+        on_progress: called after each file, including those that were already there.
+
+    Returns:
+        The folder.
 
     Raises:
-        WrongUse: there is no such shelf, or the address is none.
-        FetchFailed: not every book could be fetched, or another file has the name of one; the books that are there stay, and the
-            next time it goes on from there.
+        WrongUse: there is no such shelf, or the address is not one.
+        FetchFailed: a book could not be fetched, or another file has its name; the books that are there stay, and the next call
+            continues from there.
     """
     shelf = known_shelf(name)
     base = _address(base or shelf.source)
@@ -74,7 +77,7 @@ def fetch(name: str, *, base: str | None = None, folder: Path | None = None, on_
     try:
         folder.mkdir(parents=True, exist_ok=True)
         with FileLock(folder / LOCK, timeout=0):
-            _remove_pieces(folder, shelf)
+            _remove_unfinished(folder, shelf)
             _fetch_all(shelf, base, folder, on_progress)
     except Timeout:
         raise FetchFailed(f"another paznja is fetching {name} into {folder} just now; wait until it is done") from None
@@ -84,7 +87,7 @@ def fetch(name: str, *, base: str | None = None, folder: Path | None = None, on_
 
 
 def fetched_folder(name: str) -> Path | None:
-    """Where the shelf of that name lies if all of it has been fetched; None if not, or if there is no such shelf."""
+    """The folder of the shelf with this name, if all of it has been fetched; None if not, or if there is no such shelf."""
     if name not in known_shelves():
         return None
     folder = shelf_folder(name)
@@ -92,7 +95,7 @@ def fetched_folder(name: str) -> Path | None:
 
 
 def shelf_folder(name: str) -> Path:
-    """Where a shelf is kept: in the user's data folder."""
+    """Where the shelf with this name is kept, in the user's data folder."""
     return Path(platformdirs.user_data_dir("paznja")) / "books" / name
 
 
@@ -103,10 +106,10 @@ def known_shelves() -> tuple[str, ...]:
 
 
 def known_shelf(name: str) -> Shelf:
-    """The shelf of that name.
+    """The shelf with this name.
 
     Raises:
-        WrongUse: there is none.
+        WrongUse: there is no such shelf.
     """
     if name not in known_shelves():
         raise WrongUse(f"there is no shelf {name} to fetch; there is: {', '.join(known_shelves())}")
@@ -118,22 +121,22 @@ def _address(base: str) -> str:
     try:
         parts = urlsplit(base)
         is_one = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
-    except ValueError:  # as of a bracket that is not closed, or a port that there cannot be
+    except ValueError:  # such as an unclosed bracket, or an impossible port
         is_one = False
     if not is_one:
         raise WrongUse(f"{base} is not an address to fetch books from; give one that begins with https://")
     return base.rstrip("/") + "/"
 
 
-def _piece(folder: Path, file: str) -> Path:
-    """Where a book is written to until it is whole."""
+def _unfinished(folder: Path, file: str) -> Path:
+    """The file that a book is written to until it is complete."""
     return folder / f".{file}.paznja-part"
 
 
-def _remove_pieces(folder: Path, shelf: Shelf) -> None:
-    """What a fetching that was killed left behind."""
+def _remove_unfinished(folder: Path, shelf: Shelf) -> None:
+    """Remove what an earlier fetch left behind when it was killed."""
     for file in shelf.sha256:
-        _piece(folder, file).unlink(missing_ok=True)
+        _unfinished(folder, file).unlink(missing_ok=True)
 
 
 def _fetch_all(shelf: Shelf, base: str, folder: Path, on_progress: OnProgress | None) -> None:
@@ -189,7 +192,7 @@ def _named(items: Sequence[str], separator: str) -> str:
 
 
 def _sha256(path: Path) -> str:
-    """In hexadecimal; empty for what is no file."""
+    """In hexadecimal; empty for what is not a file."""
     if not path.is_file():
         return ""
     with path.open("rb") as file:
@@ -197,44 +200,47 @@ def _sha256(path: Path) -> str:
 
 
 def _fetch_file(downloader: HTTPDownloader, base: str, folder: Path, file: str, sha256: str) -> str | None:
-    """None once the file is there and whole, else what is wrong with it.
+    """Fetch one file.
+
+    Returns:
+        None if the file is there and complete, otherwise what is wrong with it.
 
     Raises:
         FetchFailed: no other file can be fetched either.
-        OSError: of the disk.
+        OSError: the disk failed.
     """
     import requests
     import urllib3
 
-    piece = _piece(folder, file)
+    unfinished = _unfinished(folder, file)
     failure = None
     for pause in _PAUSES:
         time.sleep(pause)
         try:
-            with piece.open("xb") as written:
+            with unfinished.open("xb") as written:
                 downloader(base + file, written, None)
             if os.path.lexists(folder / file):
                 return "has been put into the folder meanwhile by something else"
-            if _sha256(piece) == sha256:
-                os.replace(piece, folder / file)
+            if _sha256(unfinished) == sha256:
+                os.replace(unfinished, folder / file)
                 return None
             failure = "arrived damaged (its SHA-256 is another)"
         except requests.HTTPError as error:
             status = error.response.status_code  # pyright: ignore[reportOptionalMemberAccess]  (an answer is what raised it)
             if status < 500:
                 return "is not there (the server answers 404)" if status == 404 else f"is refused (the server answers {status})"
-            failure = f"cannot be had just now (the server answers {status})"
+            failure = f"is not available just now (the server answers {status})"
         except (requests.exceptions.ChunkedEncodingError, requests.exceptions.ContentDecodingError):
             failure = "broke off on its way"
         except requests.ConnectionError as error:
             never_made = isinstance(error.args[0], urllib3.exceptions.MaxRetryError)
             failure = _NO_CONNECTION if never_made else "broke off on its way"
         except requests.Timeout:
-            failure = "does not come (the server is silent)"
+            failure = "does not arrive (the server is silent)"
         except requests.RequestException as error:
             return f"cannot be fetched ({type(error).__name__})"
         finally:
-            piece.unlink(missing_ok=True)
+            unfinished.unlink(missing_ok=True)
     if failure == _NO_CONNECTION:
         raise FetchFailed(
             f"there is no connection to {urlsplit(base).hostname}; check that this computer is online and run it again: "

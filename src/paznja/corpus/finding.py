@@ -14,14 +14,14 @@ from paznja.errors import NoBooks
 
 
 def find_files(places: Iterable[Path]) -> list[Path]:
-    """The files at the places, each once: a file itself whatever its suffix, and of a folder all that has a known one.
+    """The files at the places, each once: a named file whatever its suffix, and from a folder all files with a known suffix.
 
-    Folders are searched recursively, in the order of names; hidden files and folders are left out, and so is what Word writes
-    beside a document that is open (`~$Name.docx`). A folder that is reached twice (links in a circle) is searched once. A folder
-    that may not be opened stands in the list itself, so that reading it gives the reason.
+    Folders are searched recursively, in the order of names. Hidden files and folders are left out, and so are the files that Word
+    writes beside an open document (`~$Name.docx`). A folder that is reached twice, by circular links, is searched once. A folder that
+    may not be opened is listed itself, so that reading it gives the reason.
 
     Raises:
-        NoBooks: a place does not exist; the message names it, and says so if it is the name of a shelf that can be fetched.
+        NoBooks: a place does not exist; the message says so if its name is that of a shelf that can be fetched.
     """
     found: list[Path] = []
     searched: set[Path] = set()
@@ -29,7 +29,9 @@ def find_files(places: Iterable[Path]) -> list[Path]:
         if not os.path.exists(place):  # unlike Path.exists, never an error
             if str(place) in known_shelves():
                 raise NoBooks(f"{place} is a shelf that can be fetched: run paznja books fetch {place} first")
-            raise NoBooks(f"{printable(place)} does not exist, or lies where it may not be opened; give a file or a folder with books")
+            raise NoBooks(
+                f"{printable(place)} does not exist, or is in a folder that may not be opened; give a file or a folder with books"
+            )
         if os.path.isdir(place):
             _search(place, found, searched)
         else:
@@ -38,7 +40,7 @@ def find_files(places: Iterable[Path]) -> list[Path]:
 
 
 def passed_over(places: Iterable[Path]) -> list[str]:
-    """A sentence about the files in these folders that may be books but are of kinds that are not read; none if there are none."""
+    """A sentence about the files in these folders that may be books but are in formats that are not read; empty if there are none."""
     folders = [place for place in places if place.is_dir()]
     found = (path.suffix.lower() for folder in folders for path in folder.rglob("*") if not path.name.startswith(HIDDEN))
     kinds = Counter(suffix for suffix in found if suffix in ADVICE)
@@ -49,13 +51,13 @@ def passed_over(places: Iterable[Path]) -> list[str]:
 
 
 def file_fingerprints(paths: Iterable[Path]) -> list[tuple[Path, str]]:
-    """Each file's SHA-256 in hexadecimal, in the order given; empty for what cannot be opened or is no file."""
+    """Each file's SHA-256 in hexadecimal, in the given order; empty for what cannot be opened or is not a file."""
     return [(path, _sha256(path)) for path in paths]
 
 
 def _sha256(path: Path) -> str:
     try:
-        if not path.is_file():  # to open a pipe is to wait for its writer
+        if not path.is_file():  # opening a pipe would wait for its writer
             return ""
         with path.open("rb") as file:
             return hashlib.file_digest(file, "sha256").hexdigest()

@@ -23,12 +23,12 @@ from paznja.corpus.readers.docx import read_docx
 from paznja.corpus.readers.epub import read_epub
 from paznja.corpus.readers.fb2 import read_fb2
 from paznja.corpus.readers.html_page import read_html
-from paznja.corpus.readers.kinds import kind_of
 from paznja.corpus.readers.markdown import read_markdown
 from paznja.corpus.readers.odt import read_odt
 from paznja.corpus.readers.pdf import read_pdf
 from paznja.corpus.readers.plain_text import read_plain_text
 from paznja.corpus.readers.rtf import read_rtf
+from paznja.corpus.readers.sniffing import kind_of
 from paznja.corpus.readers.tei import read_tei
 from paznja.corpus.scripts.archaic import modernise
 from paznja.corpus.scripts.homoglyphs import mend_homoglyphs
@@ -54,15 +54,15 @@ READERS: dict[str, Reader] = {
     ".rtf": read_rtf,
     ".pdf": read_pdf,
 }
-"""A file's suffix, in small letters, and what reads such a file."""
+"""A file's suffix, in lower case, and the reader of such files."""
 ARCHIVES = frozenset({".zip"})
-"""The suffixes of files that hold others."""
+"""The suffixes of files that contain other files."""
 SUFFIXES = frozenset(READERS) | ARCHIVES
-"""All that can be read."""
+"""The suffixes of all files that can be read."""
 MOST_TEXT_BYTES = 100 * 2**20
-"""In a file of text or markup: fifty thick novels. Reading one takes at most about 1.4 GB of memory."""
+"""The largest file of text or markup: fifty thick novels. Reading one takes at most about 1.4 GB of memory."""
 MOST_BYTES = 500 * 2**20
-"""In any other file: a thick book of scanned pages."""
+"""The largest file of any other format: a thick book of scanned pages."""
 _ZIPPED = frozenset({".epub", ".docx", ".odt"})
 ADVICE = {
     ".doc": "open it in LibreOffice or Word and save it as .docx or .odt",
@@ -74,13 +74,16 @@ ADVICE = {
     ".7z": "unpack it",
     **dict.fromkeys((".mobi", ".azw", ".azw3", ".kfx", ".prc", ".pdb", ".lit", ".lrf", ".chm"), "convert it to EPUB with Calibre"),
 }
-"""Kinds of files that books come in and that are not read, and what to do."""
+"""Formats that books come in but that are not read, and what to do with them."""
 
 _FAULT = "could not be read, by a fault of paznja"
 
 
 def read_book(path: Path, off: Iterable[str] = ()) -> Book:
-    """The one book in a file; `off`: names of rules that are switched off.
+    """The one book in a file.
+
+    Args:
+        off: names of rules that are switched off.
 
     Raises:
         UnreadableBook: the file cannot be read, or is an archive with several books; the message is a reason that a person can act
@@ -96,11 +99,11 @@ def read_book(path: Path, off: Iterable[str] = ()) -> Book:
 
 
 def books_in(path: Path, off: Iterable[str] = ()) -> list[Book | Unreadable]:
-    """The book in a file, or the books in an archive in the order of their names there, with those that could not be read.
+    """The book in a file, or the books in an archive by name, together with the members that could not be read.
 
     Raises:
-        UnreadableBook: the file cannot be read, or it is an archive without a book; the message is a reason as above. What a reader
-            did not expect is its `__cause__`.
+        UnreadableBook: the file cannot be read, or is an archive without a book; the message is a reason as in `read_book`, and an
+            unexpected error of a reader is its `__cause__`.
     """
     with faults_as(_FAULT):
         return _books_in(path, frozenset(off))
@@ -126,7 +129,7 @@ def _books_in(path: Path, off: frozenset[str]) -> list[Book | Unreadable]:
 
 
 def read_contents(data: bytes, name: str, ledger: Ledger) -> Contents:
-    """The contents of a file that is not an archive, by what its bytes say it is, else by its name's suffix.
+    """The contents of a file that is not an archive, in the format that its bytes show, or else its name's suffix.
 
     Raises:
         UnreadableBook: the reason, without the file's name.
@@ -160,7 +163,7 @@ def _book(path: Path, data: bytes, name: str, kind: str, member: str, off: froze
         language=_line(contents.language),
         path=path,
         sha256=hashlib.sha256(data).hexdigest(),
-        held=text,
+        text_or_path=text,
         characters=len(text),
         script=script_of(text),
         cyrillic=cyrillic_share(text),
@@ -174,15 +177,15 @@ def _book(path: Path, data: bytes, name: str, kind: str, member: str, off: froze
 
 
 def _kind(data: bytes, name: str) -> str:
-    """The suffix of the format that a file is in, by what its bytes say, else by its name; a book in a zip is what its name says.
+    """The suffix of a file's format, as its bytes show, or else its name; for a book in a zip, its name decides.
 
     Raises:
-        UnreadableBook: it is empty, or is known to be no book.
+        UnreadableBook: the file is empty, or its bytes show that it is not a book.
     """
     if not data.strip():
         raise UnreadableBook("is empty")
     kind, suffix = kind_of(data), _suffix(name)
-    return suffix if kind is None or (kind in ARCHIVES and suffix in _ZIPPED) else kind  # the reader says what is missing in it
+    return suffix if kind is None or (kind in ARCHIVES and suffix in _ZIPPED) else kind  # the reader will say what is missing
 
 
 def _suffix(name: str) -> str:
@@ -190,7 +193,7 @@ def _suffix(name: str) -> str:
 
 
 def _only_member(data: bytes, name: str) -> tuple[bytes, str, str]:
-    """A book in an archive, its name and its kind; one that is packed once more (FB2.ZIP) unpacked, but not an archive of several books."""
+    """A book in an archive with its name and format; one that is zipped again (FB2.ZIP) is unpacked, an archive of several books is not."""
     kind = _kind(data, name)
     if kind not in ARCHIVES:
         return data, name, kind

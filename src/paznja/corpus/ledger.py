@@ -38,14 +38,18 @@ RULES: Mapping[str, str] = {
     "accents": "accent marks are taken off letters",
     "archaic": "ѣ, ъ and ь are written as today's spelling does",
 }
-"""Every rule's name, and what it does, in half a sentence."""
+"""What each rule does, in half a sentence, by the rule's name."""
 
 _EXAMPLES = 5
 _LONGEST_EXAMPLE = 120
 
 
 def check_rules(names: Iterable[str]) -> None:
-    """WrongUse, with those that there are, for a name that no rule has."""
+    """Refuse names that are not those of rules.
+
+    Raises:
+        WrongUse: a name is not that of a rule; the message lists the rules.
+    """
     for name in names:
         if name not in RULES:
             raise WrongUse(f"There is no rule {name!r}; the rules are: {', '.join(sorted(RULES))}.")
@@ -67,30 +71,30 @@ class Change:
 
     count: int = 0
     characters: int = 0
-    """That were taken out, put in or replaced."""
+    """How many characters were taken out, put in or replaced."""
     examples: list[Example] = field(default_factory=list)
-    """The first few, each another one."""
+    """The first few changes, each different."""
 
 
 class Ledger:
-    """The changes to one book."""
+    """The changes that were made to one book."""
 
     def __init__(self, off: Iterable[str] = ()) -> None:
         """`off`: the names of the rules that are switched off."""
         self.off = frozenset(off)
         self.changes: dict[str, Change] = {}
-        """By the rule's name, in the order in which the rules first did something."""
+        """What each rule did, by its name, in the order in which the rules first did something."""
         self.notices: list[str] = []
-        """What the user should know of this book, in whole sentences: its encoding, say, if it was not UTF-8."""
+        """What the user should know about this book, in whole sentences, such as its encoding if it is not UTF-8."""
 
     def applies(self, rule: str) -> bool:
-        """Whether the rule is not switched off."""
+        """Whether the rule is switched on."""
         if rule not in RULES:
             raise KeyError(rule)
         return rule not in self.off
 
     def note(self, rule: str, before: str, after: str = "", *, left: str = "", right: str = "", count: int = 1) -> None:
-        """That the rule put `after` where `before` was, `count` times; `left` and `right` are a little of what stands around it."""
+        """Record that the rule put `after` in the place of `before`, `count` times; `left` and `right` are a little of the text around."""
         change = self.changes.setdefault(rule, Change())
         change.count += count
         change.characters += count * max(len(before), len(after))
@@ -102,7 +106,7 @@ class Ledger:
     def note_in(
         self, rule: str, text: str, span: tuple[int, int], after: str = "", *, before: str | None = None, around: int = 30, count: int = 1
     ) -> None:
-        """`note` of what stands at a span of the text, with so many characters around it; `before` says it otherwise."""
+        """`note` for what is at `span` in the text, with `around` characters on either side; `before` replaces the text in the span."""
         start, end = span
         left, right = text[max(start - around, 0) : start], text[end : end + around]
         self.note(rule, text[start:end] if before is None else before, after, left=left, right=right, count=count)

@@ -1,5 +1,5 @@
-"""Texts cut up: a long one a piece at a time, so that what is made of it (its words, its letters as numbers) never fills memory all at
-once; a list of words, as our tables write them, into the words.
+"""Texts cut up: a long text into pieces, so that what is made from it (its words, its letters as numbers) never fills memory all at
+once; and a line of words, as the tables in this package write them, into a set.
 """
 
 import re
@@ -10,12 +10,12 @@ PIECE = 1 << 20
 
 
 def pieces(text: str) -> Iterator[str]:
-    """The text in pieces of at most `PIECE` characters, each but the last ending with a line, else with a space, if it has any."""
+    """The text in pieces of at most `PIECE` characters, cut after a newline if there is one, else after a space, else anywhere."""
     return (text[start:end] for start, end in _bounds(text))
 
 
 def different_words(words: re.Pattern[str], text: str) -> set[str]:
-    """All that the pattern, which matches no space, finds in the text, each once."""
+    """Everything that the pattern finds in the text, each once; the pattern must not match spaces."""
     found: set[str] = set()
     for start, end in _bounds(text):
         found.update(words.findall(text, start, end))
@@ -23,7 +23,7 @@ def different_words(words: re.Pattern[str], text: str) -> set[str]:
 
 
 def words(line: str) -> frozenset[str]:
-    """The words in a line of them, or in several."""
+    """The set of words in a string."""
     return frozenset(line.split())
 
 

@@ -1,6 +1,6 @@
-"""Many files side by side: each is read in a process of its own choosing, kept in the store, and given back without its text in memory.
+"""Many files read side by side, in processes of their own, and kept in the store, so that the books come back without their texts.
 
-A file that brings down the process that reads it (a damaged PDF can) costs nobody else anything: it is named, the rest goes on.
+A file that brings down the process that reads it costs the others nothing: it is reported, and the rest go on.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from pathlib import Path
 from types import FrameType
 from typing import TypeVar
 
+from paznja.cores import allowed_cores
 from paznja.corpus.book import Book, Unreadable
 from paznja.corpus.faults import log_for, logged, unreadable
 from paznja.corpus.finding import file_fingerprints
@@ -29,19 +30,17 @@ from paznja.corpus.store import Store
 from paznja.errors import NoBooks, UnreadableBook
 
 LARGE_FILE = 16_000_000
-"""Bytes from which on files are read one at a time, so that the memory of two is never needed at once."""
+"""Files of at least this many bytes are read one at a time, so that the memory of two of them is never needed at once."""
 
-_BYTES_WORTH_A_PROCESS = 4_000_000  # a process starts in about 0.2 s, in which this one reads as much
-_MAY_CRASH = frozenset({".pdf"})
-"""Read by a library in C."""
+_BYTES_WORTH_A_PROCESS = 4_000_000  # a process takes about 0.2 s to start, in which this process reads as much
 _SECONDS_BETWEEN_LOOKS = 0.5
 _START_METHOD = "fork" if sys.platform == "linux" else "spawn"
 
 Result = list[Book | Unreadable]
-"""Of one file: its books, and what could not be read of it."""
+"""What one file gave: its books, and what could not be read in it."""
 
 OnRead = Callable[[int, int, Path], None]
-"""Called after each file with the number of files done, the number in all, and the file."""
+"""Called after each file with the number of files done, the number of all files, and the file."""
 
 T = TypeVar("T")
 Item = TypeVar("Item")
@@ -56,9 +55,15 @@ def read_files(
     strict: bool = False,
     on_read: OnRead | None = None,
 ) -> Result:
-    """The books of all these files, in any order; with a store, their texts are in it and not in memory.
+    """The books in all these files, in any order; with a store, their texts are in it and not in memory.
 
-    `strict`: NoBooks for the first file that cannot be read.
+    Args:
+        off: names of rules that are switched off.
+        workers: how many processes may read at once; None: as many as there are cores.
+        on_read: called after each file.
+
+    Raises:
+        NoBooks: `strict` is true, and a file cannot be read.
     """
     sizes = {path: path.stat().st_size if os.path.isfile(path) else 0 for path in files}
     read = partial(_read, off=frozenset(off), store=store, log=log_for(store))
@@ -74,17 +79,16 @@ def read_files(
         if on_read is not None:
             on_read(done, len(files), path)
 
-    crashing = any(path.suffix.lower() in _MAY_CRASH for path in files)
     small = sorted((path for path in files if sizes[path] < LARGE_FILE), key=lambda path: -sizes[path])  # so that no process ends late
     large = [path for path in files if sizes[path] >= LARGE_FILE]
-    for group, most in ((small, workers or os.cpu_count() or 1), (large, 1)):
-        processes = min(most, len(group), max(crashing, sum(sizes[path] for path in group) // _BYTES_WORTH_A_PROCESS))
+    for group, most in ((small, workers or allowed_cores()), (large, 1)):
+        processes = min(most, len(group), sum(sizes[path] for path in group) // _BYTES_WORTH_A_PROCESS)
         side_by_side(read, group, processes, take, _crashed)
     return results
 
 
 def refuse(unreadable: Sequence[Unreadable]) -> None:
-    """NoBooks for the first of them, if there is one."""
+    """Raises NoBooks for the first of these files, if there is one."""
     for bad in unreadable[:1]:
         raise NoBooks(f"{printable(bad.path)} {printable(bad.reason)} (--strict stops at the first such file)")
 
@@ -92,9 +96,10 @@ def refuse(unreadable: Sequence[Unreadable]) -> None:
 def side_by_side(
     work: Callable[[Item], T], items: Sequence[Item], processes: int, take: Callable[[Item, T], None], crashed: Callable[[Item], T]
 ) -> None:
-    """`take(item, work(item))` for every item, as they are done; in this process if `processes` is below 1 or none may be started.
+    """Call `take(item, work(item))` for every item, in the order in which they are done.
 
-    An item that brings its process down is given to a process of its own, and if that goes down too, `take(item, crashed(item))`.
+    An item that brings its process down is tried again in a process of its own; if that goes down too, `take(item, crashed(item))` is
+    called. All work is done in this process if `processes` is below 1, or if no process may be started.
     """
     if processes < 1 or not _may_start_processes():
         for item in items:
@@ -118,7 +123,7 @@ def side_by_side(
 
 @contextmanager
 def _pool(processes: int) -> Iterator[ProcessPoolExecutor]:
-    """A pool whose processes are gone when what is done with it ends, whatever ended it: they finish what they are at, nothing more."""
+    """A pool of processes that is gone when the `with` block ends, for whatever reason: each finishes its current item, and no more."""
     pool = ProcessPoolExecutor(processes, multiprocessing.get_context(_START_METHOD), _begin)
     with _one_interrupt():
         try:
@@ -129,7 +134,7 @@ def _pool(processes: int) -> Iterator[ProcessPoolExecutor]:
 
 @contextmanager
 def _one_interrupt() -> Iterator[None]:
-    """Only the first Ctrl-C interrupts: a second one, while a pool is given up, would leave this process waiting for it forever."""
+    """Lets only the first Ctrl-C interrupt: a second one, during the pool's shutdown, would leave this process waiting forever."""
     before = signal.getsignal(signal.SIGINT)
     if threading.current_thread() is not threading.main_thread() or not callable(before):
         yield
@@ -157,7 +162,7 @@ def _read(path: Path, *, off: frozenset[str], store: Store | None, log: Path | N
 
 
 def _kept(path: Path, off: frozenset[str], store: Store) -> Result:
-    """What is in the file, from the store or read and put into it; not put into it where a reader failed: the next paznja may not."""
+    """What is in the file, from the store, or else read and put there, unless a reader failed: a later version may not fail."""
     before, sha256 = _state(path), file_fingerprints([path])[0][1]
     if before is None or not sha256:
         return books_in(path, off)
@@ -174,7 +179,7 @@ def _kept(path: Path, off: frozenset[str], store: Store) -> Result:
 
 
 def _state(path: Path) -> tuple[int, int] | None:
-    """The file's size and when it was last changed; None if it cannot be had, or is no file."""
+    """The file's size and the time of its last change; None if it is not a file or cannot be asked."""
     try:
         return (path.stat().st_size, path.stat().st_mtime_ns) if path.is_file() else None
     except OSError:
@@ -187,7 +192,7 @@ def _crashed(path: Path) -> Result:
 
 
 def _may_start_processes() -> bool:
-    """Whether a new process leaves the user's script alone: a spawned one runs it again unless it has a `__name__` guard."""
+    """Whether starting a process is safe: a spawned process runs the user's script again unless it has a `__name__` guard."""
     script = getattr(sys.modules["__main__"], "__file__", None)
     if _START_METHOD == "fork" or script is None:
         return True
@@ -198,7 +203,7 @@ def _may_start_processes() -> bool:
 
 
 def _begin() -> None:
-    """What each process of a pool does first: it leaves Ctrl-C to its parent, and ends when that is gone, whatever ended it."""
+    """What each process of a pool does first: it leaves Ctrl-C to its parent, and sees to it that it ends when its parent does."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     threading.Thread(target=_end_with_parent, daemon=True).start()
 
@@ -206,7 +211,7 @@ def _begin() -> None:
 def _end_with_parent() -> None:
     parent = multiprocessing.parent_process()
     assert parent is not None
-    # A forked process holds its elder siblings' ends of the pipe behind the sentinel, so there the parent's number has to be asked for.
+    # A forked process also holds its elder siblings' ends of the sentinel's pipe, so on POSIX the parent's number is looked at instead.
     while not connection.wait([parent.sentinel], _SECONDS_BETWEEN_LOOKS) and (os.name != "posix" or os.getppid() == parent.pid):
         pass
     os._exit(1)

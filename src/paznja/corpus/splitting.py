@@ -11,11 +11,17 @@ _LAST_PART_SHARE = 1 / 10
 
 
 def split(books: Sequence[Book], together: Sequence[Sequence[int]] | None = None) -> tuple[tuple[Book, ...], tuple[Book, ...]]:
-    """Training and held-out books: whole books chosen by their contents' hash, about a twentieth of the characters.
+    """Choose the books to hold out: whole books, by the hashes of their contents, with about a twentieth of the characters.
 
-    At least one book is held out, and none with over a fifth of the characters if another can be had. Of a single
-    book the last tenth is held out, cut at the end of a paragraph: two Books, told apart by `part`; so it is where all books
-    belong together. `together`: groups of the books' numbers that are held out, or not, as one.
+    At least one book is held out, and none with over a fifth of the characters if there is another. If there is only one book, or all
+    belong to one group, the last tenth of each is held out, cut at the end of a paragraph: each becomes two Books, which differ in
+    `part`.
+
+    Args:
+        together: groups of books, by their numbers; a group is held out, or not, as a whole.
+
+    Returns:
+        The training books and the held-out books.
     """
     groups = [[books[i] for i in group] for group in together or [[i] for i in range(len(books))]]
     if len(groups) <= 1:
@@ -48,13 +54,13 @@ def _split_book(book: Book) -> tuple[Book, Book]:
     cut = _cut(text)
     beginning, end = text[:cut].rstrip() + "\n", text[cut:].lstrip()
     return (
-        replace(book, held=beginning, characters=len(beginning), part="beginning"),
-        replace(book, held=end, characters=len(end), part="end"),
+        replace(book, text_or_path=beginning, characters=len(beginning), part="beginning"),
+        replace(book, text_or_path=end, characters=len(end), part="end"),
     )
 
 
 def _cut(text: str) -> int:
-    """Where the last tenth begins: the nearest start of a paragraph; of a word if the paragraphs are too long for that."""
+    """Where the last tenth begins: at the nearest start of a paragraph, or of a word where paragraphs are too long."""
     aim = round(len(text) * (1 - _LAST_PART_SHARE))
     for boundary in "\n ":
         nearest = {text.rfind(boundary, 0, aim), text.find(boundary, aim, len(text) - 1)} - {-1}

@@ -1,8 +1,8 @@
-"""Books that were read once, kept by the contents of their files, so that only what is new has to be read again.
+"""Books that were read once, kept by the contents of their files, so that only new files need reading.
 
-A folder a file: `books.json` says what is known of the books in it, and what of an archive could not be read; `0.txt`, `1.txt`, ... are
-their texts, `0.npy`, ... their sketches, `0.latin.json` (and `.txt`, if it changed) a text in another script. A folder is made beside
-its place and then renamed.
+Each file has a folder. Its `books.json` says what is known about the books in the file, and which members of an archive could not be
+read; `0.txt`, `1.txt`, ... are the books' texts, `0.npy`, ... their sketches, and `0.latin.json` (with `0.latin.txt`, if anything
+changed) is a text in the other script. A folder is written under a hidden name and then renamed.
 """
 
 import dataclasses
@@ -24,7 +24,7 @@ from paznja.disk import remove_known
 from paznja.errors import TrainingFailed
 
 READING_VERSION = 3
-"""Raised whenever the same files would give another text: what was kept by another version is not used."""
+"""To be raised whenever the same files would give another text; what another version kept is not used."""
 
 _KEPT = ("title", "author", "language", "sha256", "characters", "script", "cyrillic", "serbian", "format", "member", "notices")
 
@@ -32,24 +32,24 @@ _FILE = re.compile(r"books\.json|\d+\.(txt|npy|(latin|cyrillic)\.(txt|json))|\.\
 
 
 def is_store_file(name: str) -> bool:
-    """Whether a file in a kept book's folder is called as this module would call it."""
+    """Whether this is the name of a file that this module writes."""
     return _FILE.fullmatch(name) is not None
 
 
 def is_kept(folder: Path) -> bool:
-    """Whether this folder holds books that were kept here, whole or damaged: by its files' names and what `books.json` says."""
+    """Whether this folder holds books that were kept here, intact or damaged: its files' names and `books.json` decide."""
     names = os.listdir(folder)
     if "books.json" not in names or not all(map(is_store_file, names)):
         return False
     try:
         whole = json.loads((folder / "books.json").read_text(encoding="utf-8"))
-    except ValueError:  # damaged; that all names are ours, and several, tells that it is one
+    except ValueError:  # damaged, but several names, all of them ours, are proof enough
         return len(names) > 1
     return isinstance(whole, dict) and set(whole) == {"books", "unreadable"}
 
 
 class Store:
-    """What was read, below a folder."""
+    """The books that were read, in folders below one folder."""
 
     def __init__(self, folder: Path, log: Path | None = None) -> None:
         """`log`: where faults of paznja in reading are told; without one they are told nowhere."""
@@ -57,12 +57,12 @@ class Store:
         self.log = log
 
     def key(self, sha256: str, suffix: str, off: Iterable[str]) -> str:
-        """What a file's books are kept under: its contents, how it is read, and the rules that are switched off."""
+        """The name under which a file's books are kept; it stands for the file's contents, its format and the rules switched off."""
         whole = json.dumps([READING_VERSION, sha256, suffix, sorted(off)])
         return hashlib.sha256(whole.encode()).hexdigest()[:32]
 
     def find(self, key: str, path: Path) -> list[Book | Unreadable] | None:
-        """What the file that is now at this path gave, the texts in the store; None if it was not read yet."""
+        """What the file that is now at this path gave, with the texts in the store; None if it has not been read yet."""
         place = self.folder / key
         try:
             whole = json.loads((place / "books.json").read_text(encoding="utf-8"))
@@ -73,7 +73,7 @@ class Store:
             return None
 
     def keep(self, key: str, results: list[Book | Unreadable], path: Path) -> list[Book | Unreadable]:
-        """Write down what reading gave; gives it with the texts in the store."""
+        """Store what reading a file gave; returns the same with the texts in the store."""
         books = [it for it in results if isinstance(it, Book)]
         unreadable = [it for it in results if isinstance(it, Unreadable)]
         making = self.folder / f".{key}.{os.getpid()}.new"
@@ -84,7 +84,7 @@ class Store:
             self._put_in_place(making, key, path)
         finally:
             remove_known(making, is_store_file)
-        kept = [dataclasses.replace(book, held=self.folder / key / f"{number}.txt") for number, book in enumerate(books)]
+        kept = [dataclasses.replace(book, text_or_path=self.folder / key / f"{number}.txt") for number, book in enumerate(books)]
         return [*kept, *unreadable]
 
     def _put_in_place(self, making: Path, key: str, path: Path) -> None:
@@ -100,20 +100,20 @@ class Store:
             os.replace(making, place)
 
     def find_converted(self, book: Book, script: str) -> Book | None:
-        """The book in this script, if it was converted before; the same book if nothing in it had to be."""
-        assert isinstance(book.held, Path)
+        """The book in this script if it was converted before, which is the same book if nothing had to change; else None."""
+        assert isinstance(book.text_or_path, Path)
         try:
-            record = json.loads(book.held.with_suffix(f".{script}.json").read_text(encoding="utf-8"))
+            record = json.loads(book.text_or_path.with_suffix(f".{script}.json").read_text(encoding="utf-8"))
             return _converted(book, record, script)
         except (OSError, ValueError, KeyError, TypeError):
             return None
 
     def keep_converted(self, book: Book, text: str, script: str, notices: Iterable[str], changes: Mapping[str, Change]) -> Book:
-        """Write down what became of the book's text."""
-        assert isinstance(book.held, Path)
+        """Store the book's converted text; returns the book with it."""
+        assert isinstance(book.text_or_path, Path)
         changed = bool(list(notices) or changes) or text != book.text
         if changed:
-            _write(book.held.with_suffix(f".{script}.txt"), text)
+            _write(book.text_or_path.with_suffix(f".{script}.txt"), text)
         record = {
             "changed": changed,
             "characters": len(text),
@@ -121,7 +121,7 @@ class Store:
             "notices": list(notices),
             "changes": _plain(changes),
         }
-        _write(book.held.with_suffix(f".{script}.json"), json.dumps(record, ensure_ascii=False))
+        _write(book.text_or_path.with_suffix(f".{script}.json"), json.dumps(record, ensure_ascii=False))
         return _converted(book, record, script)
 
 
@@ -153,14 +153,14 @@ def _book(place: Path, number: int, record: dict[str, Any], path: Path) -> Book:
     text = place / f"{number}.txt"
     if not text.is_file():
         raise KeyError(number)
-    return Book(path=path, held=text, changes=_changes(record["changes"]), sketch=np.load(place / f"{number}.npy"), **about)
+    return Book(path=path, text_or_path=text, changes=_changes(record["changes"]), sketch=np.load(place / f"{number}.npy"), **about)
 
 
 def _converted(book: Book, record: dict[str, Any], script: str) -> Book:
     if not record["changed"]:
         return book
-    assert isinstance(book.held, Path)
-    text = book.held.with_suffix(f".{script}.txt")
+    assert isinstance(book.text_or_path, Path)
+    text = book.text_or_path.with_suffix(f".{script}.txt")
     return book.rewritten(text, record["characters"], record["script"], record["notices"], _changes(record["changes"]))
 
 

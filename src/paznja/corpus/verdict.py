@@ -1,13 +1,13 @@
-"""Is it enough? What can be expected of so much text, in a sentence or two."""
+"""Is it enough? What to expect of this much text, in a sentence or two."""
 
 from paznja.corpus.corpus import MINIMUM_CHARACTERS
 
 WORDS, PHRASES, SENTENCES, BLOG = 20_000, 300_000, 1_000_000, 16_000_000
-"""Characters from which on a run shows words; pieces of sentences; sentences; and those of the run of 2023, which `blog` repeats."""
+"""How many characters a run needs to show words, pieces of sentences, and sentences; and how many the run of 2023 had (`blog`)."""
 
 
 def verdict(characters: int) -> str:
-    """What so many characters to learn from are enough for, and with which preset and how many minutes to begin."""
+    """What this many characters are enough for, and which preset and how many minutes to begin with."""
     if characters < MINIMUM_CHARACTERS:
         return f"Too little to learn from: {MINIMUM_CHARACTERS:,} characters are the least, and about {WORDS:,} show words."
     if characters < WORDS:

@@ -1,1 +1,1 @@
-"""The counted memory: what followed every context of the books, and of the text so far; evidence that the network weighs."""
+"""The counted memory: what followed every context in the books and in the text so far, as evidence that the network weighs."""

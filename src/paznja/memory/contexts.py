@@ -1,10 +1,10 @@
-"""Contexts: what stands before a token, reduced to one number, in ten ways.
+"""Contexts: what precedes a token, hashed to one number in nine ways.
 
-Six are the last 2, 3, 4, 5, 6 and 8 tokens. Three are made of words: the word so far with the word before it ("pair"), with
-the word before that ("skip"), and with the last letters of the word before it ("ending", which carries case, gender and number).
-Words are compared in small letters. The kernels are compiled by numba, once, and kept in its cache.
+Six are the last 2, 3, 4, 5, 6 and 8 tokens. Three are made of words: the word so far together with the word before it ("pair"), with
+the word before that ("skip"), or with the last letters of the word before it ("ending", which carry case, gender and number).
+Words are compared in lower case. numba compiles the kernels once and caches them.
 
-Shapes: n tokens, K kinds of contexts.
+Shapes: n tokens, K kinds of contexts, V tokens in the vocabulary.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from paznja.memory.kinds import FIRST_WORD_KIND
 from paznja.tokenizers import Tokenizer
 
 LOOK_BACK = 128
-"""Tokens before a position that are read for its words."""
+"""How many tokens before a position are read to find its words."""
 
 _FACTOR = np.uint64(0x9E3779B97F4A7C15)
 _SALT = np.uint64(0xD6E8FEB86659FD93)
@@ -28,16 +28,16 @@ _LAST_MIX = np.uint64(0xBF58476D1CE4E5B9)
 
 @dataclass(frozen=True)
 class Lettering:
-    """What the contexts have to know of the tokens."""
+    """What the contexts need to know about the tokens."""
 
     is_letter: NDArray[np.bool_]
-    """(V,): whether the token is made of letters."""
+    """(V,): whether the token consists of letters."""
     folded: NDArray[np.int64]
-    """(V,): the id of the same token in small letters, or its own."""
+    """(V,): the id of the token's lower-case form, or its own id if there is none."""
 
     @classmethod
     def of(cls, tokenizer: Tokenizer) -> Lettering:
-        """Read from the tokens' texts."""
+        """Derives both from the tokens' texts."""
         texts = [tokenizer.decode([i]) for i in range(tokenizer.size)]
         ids = {text: i for i, text in reversed(list(enumerate(texts)))}
         is_letter = np.array([text.isalpha() for text in texts], np.bool_)
@@ -60,9 +60,9 @@ def _finish(h, kind):
 
 @njit(cache=True, nogil=True)
 def hash_contexts(ids, first, start, stop, kinds, is_letter, folded, out_nK):
-    """The hashes of the contexts of the positions start..stop-1, in `out_nK` (uint64); 0 where the text is too short for one.
+    """Hash the contexts of the positions start..stop-1 into `out_nK` (uint64); 0 where too little text precedes the position.
 
-    The text begins at `first`; the context of position t is ids[first:t], so stop may be len(ids) + 1.
+    The text begins at `first`. The context of position t is ids[first:t], so `stop` may be len(ids) + 1.
     """
     K = len(kinds)
     cur = np.uint64(1)
@@ -116,7 +116,7 @@ def hash_contexts(ids, first, start, stop, kinds, is_letter, folded, out_nK):
 
 @njit(cache=True, nogil=True)
 def roll_orders(ids, start, stop, order, out_n1):
-    """`hash_contexts` for the last `order` tokens of a text that begins at 0: a few operations a position, whatever the order."""
+    """`hash_contexts` for the last `order` tokens of a text that begins at 0, in a few operations a position whatever the order."""
     highest = np.uint64(1)
     for _ in range(order + 1):
         highest *= _FACTOR

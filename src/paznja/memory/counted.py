@@ -1,4 +1,4 @@
-"""The counted memory as a whole: counted from the books, kept in a file of tens of megabytes, asked for evidence.
+"""The counted memory as a whole: it is counted from the books, stored in a file of tens of megabytes, and asked for evidence.
 
 Shapes: E entries in all tables, K kinds of contexts, V tokens.
 """
@@ -22,17 +22,17 @@ from paznja.memory.recall import Text
 _KINDS, _RECALLED_KINDS = np.array(KINDS, np.int64), np.array(RECALLED_KINDS, np.int64)
 
 _SMALL = 5_000_000
-"""With fewer tokens than this every context counts; with more, what was hardly ever seen is left out, to keep the file small."""
+"""From this many tokens on, contexts that were hardly ever seen are left out, to keep the file small."""
 
 
 class Row(NamedTuple):
-    """Positions of a text for which evidence is wanted. Position t is the token after ids[:t]."""
+    """The positions start..stop-1 of a text, for which evidence is wanted. Position t is the token after ids[:t]."""
 
     text: Text
     start: int
     stop: int
     learning: bool = False
-    """Whether the evidence is to be as if what is set aside had not been counted."""
+    """Whether to leave the counts of the part that is set aside out of the evidence."""
 
 
 @dataclass(frozen=True)
@@ -43,40 +43,45 @@ class CountedMemory:
     keys: NDArray[np.uint32]
     counts: NDArray[np.uint8]
     set_aside: NDArray[np.uint8]
-    """(E,) each: the tables one after the other, see `Table`."""
+    """(E,) each: all tables, one after the other; see `Table`."""
     slots: NDArray[np.uint32]
-    """Where the entries of each value of the highest bits of the hash begin; a stretch for every table."""
+    """Where the entries of each slot begin, one stretch for every table; the top bits of a context's hash are its slot."""
     slot_offsets: NDArray[np.int64]
     """(K,): where each table's stretch begins."""
     slot_bits: NDArray[np.int64]
-    """(K,): how many bits of the hash choose the slot."""
+    """(K,): how many bits of the hash choose the slot in each table."""
     discounts: NDArray[np.float32]
-    """(K, 4)"""
+    """(K, 4): see `Table`."""
     least: NDArray[np.int64]
-    """(K,): how often a context must have been seen to say something."""
+    """(K,): how often a context must have been seen to give evidence."""
     base: NDArray[np.float64]
-    """(V,): how likely each token is, whatever stands before it."""
+    """(V,): the probability of each token without any context."""
 
     @classmethod
     def count(
         cls, ids: NDArray[np.uint16], lettering: Lettering, *, set_aside: NDArray[np.int64] | None = None, threads: int = 1
     ) -> CountedMemory:
-        """Count the books' ids; the stretches (S, 2) that are set aside can be left out of the evidence."""
+        """Count what follows every context in the books' ids.
+
+        Args:
+            set_aside: (S, 2), stretches of `ids` whose counts `Row.learning` leaves out of the evidence.
+            threads: the number of tables that are counted at once.
+        """
         least = np.array([1, 1, 1, 1, 2, 3, 3, 3, 3] if len(ids) >= _SMALL else [1] * len(KINDS), np.int64)
         aside = np.empty((0, 2), np.int64) if set_aside is None else set_aside
         tables = count(ids, aside, lettering, least, threads)
         base = np.bincount(ids, minlength=len(lettering.is_letter)) + 0.5
-        return cls.put_together(lettering, tables, least, base / base.sum())
+        return cls.from_tables(lettering, tables, least, base / base.sum())
 
     @classmethod
-    def put_together(
+    def from_tables(
         cls, lettering: Lettering, tables: Sequence[Table], least: NDArray[np.int64], base: NDArray[np.float64]
     ) -> CountedMemory:
-        """Tables of every kind, made ready to be looked up in."""
+        """Build the memory from one table for every kind, with the slots that make look-ups fast."""
         bits = token_bits(len(lettering.is_letter))
         slots: list[NDArray[np.uint32]] = []
         slot_bits: list[int] = []
-        before = 0
+        num_entries = 0
         for table in tables:
             chosen = min(BUCKET_BITS + 31 - bits, max(BUCKET_BITS, len(table.keys).bit_length() - 2))
             sizes = np.diff(table.bucket_starts)
@@ -85,17 +90,17 @@ class CountedMemory:
             place = (np.repeat(np.arange(len(sizes), dtype=np.uint32), sizes) << np.uint32(deeper)) | within
             starts = np.zeros((1 << chosen) + 1, np.int64)
             np.cumsum(np.bincount(place, minlength=1 << chosen), out=starts[1:])
-            slots.append((starts + before).astype(np.uint32))
+            slots.append((starts + num_entries).astype(np.uint32))
             slot_bits.append(chosen)
-            before += len(table.keys)
-        offsets = np.cumsum([0, *(len(stretch) for stretch in slots[:-1])])
+            num_entries += len(table.keys)
+        slot_offsets = np.cumsum([0, *(len(stretch) for stretch in slots[:-1])])
         return cls(
             lettering=lettering,
             keys=np.concatenate([table.keys for table in tables]),
             counts=np.concatenate([table.counts for table in tables]),
             set_aside=np.concatenate([table.set_aside for table in tables]),
             slots=np.concatenate(slots),
-            slot_offsets=offsets.astype(np.int64),
+            slot_offsets=slot_offsets.astype(np.int64),
             slot_bits=np.array(slot_bits, np.int64),
             discounts=np.stack([table.discounts for table in tables]),
             least=least,
@@ -108,7 +113,7 @@ class CountedMemory:
         return len(self.base)
 
     def tables(self) -> list[Table]:
-        """The tables apart again."""
+        """The tables, separated again."""
         top = BUCKET_BITS
         tables: list[Table] = []
         for k, (offset, bits) in enumerate(zip(self.slot_offsets, self.slot_bits, strict=True)):
@@ -119,7 +124,7 @@ class CountedMemory:
         return tables
 
     def look_up(self, rows: Sequence[Row], length: int, *, threads: int = 1) -> Evidence:
-        """Evidence for every row's positions; each row takes `length` places, of which the last may stay empty."""
+        """The evidence for every row's positions; each row takes up `length` positions of it, of which the last may stay empty."""
         evidence = Evidence.empty(len(rows) * length, NUM_KINDS, self.vocabulary)
 
         def look_up_row(i: int) -> None:

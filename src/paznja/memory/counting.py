@@ -1,8 +1,9 @@
-"""Counting what follows every context of the books: sorted in the cache a bucket at a time, which is faster than a hash table in memory.
+"""Counting what follows every context in the books.
 
-A table holds its entries (context, token, how often) ordered by the context's hash, so that everything that followed a context
-lies side by side. An entry is eight bytes or fewer: the lower bits of the hash with the token in one 32-bit key, and how often, in
-all and in the part of the books that is set aside for learning whom to trust, a byte each on a scale that is exact below 128.
+Contexts are dealt into buckets by their hashes, and each bucket is sorted in the processor's cache, which is faster than a hash table
+in memory. A table holds entries (context, token, count) ordered by the context's hash, so everything that followed a context lies
+together. An entry takes at most eight bytes: one 32-bit key of the hash's lower bits and the token, and two counts of a byte each, on a
+scale that is exact below 128: in all the books, and in the part of them that is set aside to learn how far to trust the memory.
 
 Shapes: n tokens, E entries, K kinds of contexts, V tokens in the vocabulary.
 """
@@ -20,7 +21,7 @@ from paznja.memory.contexts import Lettering, hash_contexts, roll_orders
 from paznja.memory.kinds import FIRST_WORD_KIND, KINDS
 
 BUCKET_BITS = 11
-"""The highest bits of a context's hash say in which bucket it is sorted: small enough for the cache."""
+"""How many of the hash's highest bits choose the bucket; with this many, a bucket fits into the processor's cache."""
 
 _CHUNK = 1 << 15
 _EXACT = 128
@@ -33,7 +34,7 @@ def _values() -> NDArray[np.float32]:
 
 
 COUNTS = _values()
-"""How often, for each of the 256 codes: below 128 the number itself, above it steps of a tenth, to twenty million."""
+"""The count that each of the 256 codes stands for: the code itself below 128, then steps of a tenth, up to twenty million."""
 
 
 @dataclass(frozen=True)
@@ -41,28 +42,31 @@ class Table:
     """What followed every context of one kind."""
 
     keys: NDArray[np.uint32]
-    """(E,): the context's hash below its bucket's bits, then the token; ascending within a bucket."""
+    """(E,): the bits of the context's hash below those of its bucket, then the token; ascending within a bucket."""
     counts: NDArray[np.uint8]
-    """(E,): the code of how often."""
+    """(E,): the code of the count."""
     set_aside: NDArray[np.uint8]
-    """(E,): the code of how often in the part that is set aside."""
+    """(E,): the code of the count in the part that is set aside."""
     bucket_starts: NDArray[np.int64]
     """(2^BUCKET_BITS + 1,): where each bucket's entries begin."""
     discounts: NDArray[np.float32]
-    """(4,): what is taken off counts of 0, 1, 2, 3 and more for what was never seen (Chen and Goodman, 1998)."""
+    """(4,): how much is taken off counts of 0, 1, 2, and 3 or more, in favour of unseen tokens (Chen and Goodman, 1998)."""
 
 
 def token_bits(vocabulary: int) -> int:
-    """Bits of a key that hold the token."""
+    """How many bits of a key hold the token."""
     return max(1, int(vocabulary - 1).bit_length())
 
 
 def count(
     ids: NDArray[np.uint16], set_aside: NDArray[np.int64], lettering: Lettering, least: NDArray[np.int64], threads: int
 ) -> list[Table]:
-    """A table for every kind in `KINDS`. Contexts that occur less than `least` (K,) times are left out.
+    """A table for every kind in `KINDS`.
 
-    `set_aside`: (S, 2), the stretches of `ids` that are counted apart as well, ascending.
+    Args:
+        set_aside: (S, 2), the stretches of `ids` that are also counted separately, ascending.
+        least: (K,), how often a context must occur to be kept.
+        threads: the number of tables that are counted at once.
     """
     bits = token_bits(len(lettering.is_letter))
     edges = np.ascontiguousarray(set_aside, np.int64).reshape(-1)
@@ -70,9 +74,9 @@ def count(
     def table(k: int) -> Table:
         kinds = np.array([KINDS[k]], np.int64)
         keys, starts = _partition(ids, edges, kinds, lettering.is_letter, lettering.folded, bits)
-        seen_once = np.zeros(5, np.int64)
-        num = _sort_and_count(keys, starts, bits, int(least[k]), seen_once, *(codes := _codes(len(keys))))
-        return Table(keys[:num].copy(), codes[0][:num].copy(), codes[1][:num].copy(), starts, _discounts(seen_once))
+        num_seen = np.zeros(5, np.int64)
+        num = _sort_and_count(keys, starts, bits, int(least[k]), num_seen, *(codes := _codes(len(keys))))
+        return Table(keys[:num].copy(), codes[0][:num].copy(), codes[1][:num].copy(), starts, _discounts(num_seen))
 
     with ThreadPoolExecutor(max(1, threads)) as workers:
         return list(workers.map(table, range(len(KINDS))))
@@ -82,9 +86,9 @@ def _codes(n: int) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
     return np.empty(n, np.uint8), np.empty(n, np.uint8)
 
 
-def _discounts(how_many: NDArray[np.int64]) -> NDArray[np.float32]:
-    """From how many entries were seen once, twice, three and four times."""
-    n1, n2, n3, n4 = (float(x) + 1.0 for x in how_many[1:])
+def _discounts(num_seen: NDArray[np.int64]) -> NDArray[np.float32]:
+    """The discounts, from how many entries (5,) were seen once, twice, three and four times."""
+    n1, n2, n3, n4 = (float(x) + 1.0 for x in num_seen[1:])
     y = n1 / (n1 + 2 * n2)
     raw = [0.0, 1 - 2 * y * n2 / n1, 2 - 3 * y * n3 / n2, 3 - 4 * y * n4 / n3]
     return np.array([0.0, *(min(max(raw[i], 0.3), i - 0.1) for i in (1, 2, 3))], np.float32)
@@ -92,7 +96,7 @@ def _discounts(how_many: NDArray[np.int64]) -> NDArray[np.float32]:
 
 @njit(cache=True, nogil=True)
 def _partition(ids, edges, kinds, is_letter, folded, bits):
-    """Keys with a last bit for what is set aside, in their buckets; and where the buckets begin."""
+    """The keys in their buckets, each with a last bit that says whether it is set aside; and where the buckets begin."""
     n = len(ids)
     buckets = 1 << BUCKET_BITS
     starts = np.zeros(buckets + 1, np.int64)
@@ -130,7 +134,7 @@ def _partition(ids, edges, kinds, is_letter, folded, bits):
 
 @njit(cache=True, nogil=True)
 def _hash_chunk(ids, start, stop, kinds, is_letter, folded, out):
-    """`hash_contexts` for one kind; the last tokens roll from one position to the next."""
+    """`hash_contexts` for one kind; orders are rolled from one position to the next."""
     if kinds[0] < FIRST_WORD_KIND:
         roll_orders(ids, start, stop, kinds[0], out)
     else:
@@ -139,7 +143,7 @@ def _hash_chunk(ids, start, stop, kinds, is_letter, folded, out):
 
 @njit(cache=True, nogil=True)
 def _sort(a, spare, histogram):
-    """Sort uint32 in place by radix: three passes of 11 bits within the cache."""
+    """Sort uint32 in place: a radix sort in three passes of 11 bits, within the processor's cache."""
     n = len(a)
     for digit in range(3):
         shift = np.uint32(11 * digit)
@@ -168,10 +172,13 @@ def _code(x):
 
 
 @njit(cache=True, nogil=True)
-def _sort_and_count(keys, starts, bits, least, seen_once, counts, set_aside):
-    """Sort each bucket, write its distinct keys (without their last bit) to the front of `keys` and their codes beside; gives how many.
+def _sort_and_count(keys, starts, bits, least, num_seen, counts, set_aside):
+    """Sort each bucket and write its distinct keys, without their last bit, to the front of `keys`, and their codes beside them.
 
-    `starts` is changed to the buckets' new places; `seen_once` is told how many entries were seen 1, 2, 3, 4 times.
+    Changes `starts` to the buckets' new places, and counts in `num_seen` how many entries were seen 1, 2, 3 and 4 times.
+
+    Returns:
+        The number of distinct keys.
     """
     buckets = len(starts) - 1
     longest = 0
@@ -206,7 +213,7 @@ def _sort_and_count(keys, starts, bits, least, seen_once, counts, set_aside):
                     apart += a[i] & np.uint32(1)
                     i += 1
                 if total < 5:
-                    seen_once[total] += 1
+                    num_seen[total] += 1
                 if keep:
                     keys[m] = key
                     counts[m] = _code(total)

@@ -1,9 +1,9 @@
-"""What the memory has to say of the next token: for each kind of context, by how much it makes each token it has seen likelier.
+"""What the memory says of the next token: for each kind of context, how much likelier it makes each token that it has seen.
 
 The kinds refine each other: P_k(v) = (c_k(v) - D) / n_k + g_k P_{k-1}(v), the interpolated absolute discounting of Kneser and
-Ney (1995), so that log P_k - log P_{k-1} is log(1 + (c_k(v) - D) / (n_k g_k P_{k-1}(v))) for a token that was seen and one and the
-same for all the others. Only the former is kept, and a network that weighs these differences, each by itself, can trust or
-distrust every kind at every position. All weights at one, and the sum is log P of the last kind but for a constant.
+Ney (1995). So log P_k - log P_{k-1} is log(1 + (c_k(v) - D) / (n_k g_k P_{k-1}(v))) for a token that was seen, plus a term that is the
+same for all tokens. Only the former is kept. A network that weighs each of these differences separately can trust or distrust every
+kind at every position. With all weights at one, their sum is log P of the last kind, up to a constant.
 
 Shapes: N positions, K kinds (counted, then recalled), V tokens, M entries in all.
 """
@@ -21,10 +21,10 @@ from paznja.memory.counting import BUCKET_BITS
 from paznja.memory.kinds import FEATURES
 
 BUCKETS_PER_SHARE = 8
-"""Of the buckets, how many tell how often a context was seen, for each quarter of the likeliest token's share."""
+"""How many buckets there are for the counts of a context, within each quarter of the most likely token's share."""
 
 ROOM = 192
-"""Entries a position has room for on average over a row; what does not fit is left out, weakest kinds first in."""
+"""How many entries fit for each position, averaged over a row; what no longer fits is left out."""
 
 _RECALLED_AT_MOST = 32
 _RECALLED_DISCOUNT = 0.5
@@ -33,24 +33,24 @@ _RECALLED_DECAY = 0.95
 
 @dataclass(frozen=True)
 class Evidence:
-    """For N positions."""
+    """What the memory says of N positions."""
 
     starts: NDArray[np.int32]
     """(N, K + 1): where each kind's entries begin in `tokens` and `gains`; the last is where they end."""
     tokens: NDArray[np.uint16]
-    """(M,)"""
+    """(M,): the tokens that the entries are about."""
     gains: NDArray[np.float32]
-    """(M,): log P_k - log P_{k-1} of the token, in nats, but for what all tokens share."""
+    """(M,): log P_k - log P_{k-1} of the token, in nats, without the term that all tokens share."""
     features: NDArray[np.float32]
-    """(N, K * FEATURES): how sure each kind can be."""
+    """(N, K * FEATURES): how sure each kind can be; see `FEATURES`."""
     buckets: NDArray[np.uint8]
-    """(N, K): the same, roughly, as a number below BUCKETS."""
+    """(N, K): the same, roughly, as a number below `BUCKETS`."""
     prior: NDArray[np.float32]
-    """(N, V): the root of P of the last kind."""
+    """(N, V): the square root of P of the last kind."""
 
     @classmethod
     def empty(cls, positions: int, kinds: int, vocabulary: int) -> Evidence:
-        """Room for so many positions."""
+        """Space for this many positions."""
         return cls(
             np.zeros((positions, kinds + 1), np.int32),
             np.empty(positions * ROOM, np.uint16),
@@ -66,7 +66,7 @@ def gather(
     ids, links, first, start, stop, row, kinds, recalled, is_letter, folded, bits, keys, counts, apart, use_apart, values, discounts,
     least, slots, slot_offsets, slot_bits, base, starts, tokens, gains, features, buckets, prior,
 ):  # fmt: skip
-    """The evidence for the positions start..stop-1 of a text that begins at `first`, into the rows from `row` on."""
+    """Write the evidence for the positions start..stop-1 of a text that begins at `first`, from position `row` of the evidence on."""
     K, R, V = len(kinds), len(recalled), len(base)
     hashes = np.empty((stop - start, K), np.uint64)
     hash_contexts(ids, first, start, stop, kinds, is_letter, folded, hashes)
@@ -81,7 +81,7 @@ def gather(
     token_mask = np.uint32((1 << bits) - 1)
     for t in range(start, stop):
         p = row + t - start
-        # The tables are far larger than the cache: all kinds' places are asked for before any is waited for.
+        # The tables are far larger than the cache: all kinds' look-ups are started before any is waited for.
         for k in range(K):
             h = hashes[t - start, k]
             slot = slot_offsets[k] + np.int64(h >> np.uint64(64 - slot_bits[k]))
@@ -173,7 +173,7 @@ def gather(
 
 @njit(cache=True, nogil=True)
 def add_weighed(starts, tokens, gains, weights, logits):
-    """logits_NV += the gains, each times its kind's weight."""
+    """Add the gains, each times its kind's weight, to `logits` (N, V)."""
     N, K = weights.shape
     for p in range(N):
         for k in range(K):
@@ -184,7 +184,7 @@ def add_weighed(starts, tokens, gains, weights, logits):
 
 @njit(cache=True, nogil=True)
 def weights_gradient(starts, tokens, gains, gradient, out):
-    """What `add_weighed` owes its weights: out_NK = sum of gradient_NV over the gains of each kind."""
+    """The gradient of `add_weighed` for its weights: out[N, K] = the sum of `gradient` (N, V) times the gains of each kind."""
     N, K = out.shape
     for p in range(N):
         for k in range(K):

@@ -1,28 +1,28 @@
-"""The kinds of contexts that a counted memory knows, and what it says of each. Plain numbers, imported by the settings."""
+"""The kinds of contexts that a counted memory knows, and the shape of its evidence. Plain numbers, so that the settings can import them."""
 
 from __future__ import annotations
 
 ORDERS = (2, 3, 4, 5, 6, 8)
-"""Contexts that are simply the last tokens."""
+"""Contexts that are the last so many tokens."""
 
 WORDS = ("pair", "skip", "ending")
-"""Contexts that are made of words, numbered from `FIRST_WORD_KIND`."""
+"""Contexts that are made of words; their numbers start at `FIRST_WORD_KIND`."""
 
 FIRST_WORD_KIND = 32
-"""Kinds below it are orders."""
+"""Kinds below this number are orders."""
 
 KINDS = (*ORDERS, *range(FIRST_WORD_KIND, FIRST_WORD_KIND + len(WORDS)))
-"""Every kind that is counted, weakest first: each refines what those before it say."""
+"""Every counted kind, weakest first: each refines the predictions of those before it."""
 
 RECALLED_KINDS = (3, 4, 5, 6, 8)
-"""The kinds that are looked for in the text so far."""
+"""The kinds that are looked up in the text so far."""
 
 NUM_KINDS = len(KINDS) + len(RECALLED_KINDS)
-"""How many kinds of contexts give evidence, counted and recalled ones."""
+"""How many kinds of contexts give evidence, counted and recalled together."""
 
 FEATURES = 4
-"""For each kind: whether the context was seen, how often, the share of its likeliest token, and how many different ones there were
-(or how long ago it was last there)."""
+"""Features of each kind: whether the context was seen, how often, the share of its most likely token, and how many different tokens
+followed it (for a recalled kind: how long ago it last occurred)."""
 
 BUCKETS = 33
-"""For each kind: one for a context that was never seen, and 8 for how often by 4 for the share of the likeliest."""
+"""Buckets of each kind: one for a context that was never seen, and 8 levels of count times 4 of the most likely token's share."""

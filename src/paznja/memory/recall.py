@@ -1,8 +1,8 @@
-"""Where the last tokens stood before in the same text: what a book has just said is what it will soon say again.
+"""Where the last tokens occurred before in the same text: what a book has just said, it is likely to say again soon.
 
-For every position and kind of context, the position before it with the same context, so that following the links goes back through
-all of them, the latest first. A text of the held-out books, a book that is learnt from, and a text that is being written are all
-the same here.
+Every position has, for each kind of context, a link to the nearest earlier position with the same context. Following the links goes
+back through all of them, the latest first. Held-out books, books that are learned from and texts that are being written are treated
+alike.
 
 Shapes: n tokens, R kinds of contexts.
 """
@@ -27,14 +27,16 @@ NONE = -1
 
 
 class Text:
-    """Tokens with their links; may grow."""
+    """A text's tokens with their links; it can grow."""
 
     def __init__(
         self, ids: NDArray[np.uint16], lettering: Lettering, spans: NDArray[np.int64] | None = None, *, growing: bool = False
     ) -> None:
-        """`spans`: (S, 2), the books within `ids`, ascending; nothing is recalled across them. None: all of it is one.
+        """Link the positions of a text.
 
-        `growing`: whether `append` will be called.
+        Args:
+            spans: (S, 2), the books within `ids`, ascending; nothing is recalled across their borders. None: the whole text is one.
+            growing: whether `append` will be called.
         """
         self._lettering = lettering
         self.length = len(ids)
@@ -52,7 +54,7 @@ class Text:
                 self._heads.append(heads)
 
     def append(self, new_id: int) -> None:
-        """One more token, at the end of the last span."""
+        """Add one token at the end of the last span."""
         if self.length == len(self.ids):
             self.ids = np.concatenate((self.ids, np.empty(max(256, self.length), np.uint16)))
             self.links = np.concatenate((self.links, np.empty((len(self.links), len(self.ids) - self.length), np.int32)), axis=1)
@@ -63,7 +65,7 @@ class Text:
             self._link(r, heads, int(self.spans[-1, 0]), self.length, self.length + 1)
 
     def first(self, position: int) -> int:
-        """Where the span of this position begins."""
+        """Where the span that contains this position begins."""
         span = int(np.searchsorted(self.spans[:, 0], position, side="right")) - 1
         return int(self.spans[max(0, span), 0])
 
@@ -73,7 +75,7 @@ class Text:
 
 
 class _Heads(NamedTuple):
-    """A hash table of where each context was last."""
+    """A hash table of the last position of each context."""
 
     positions: NDArray[np.int32]
     checks: NDArray[np.uint32]
@@ -81,7 +83,7 @@ class _Heads(NamedTuple):
 
 @njit(cache=True, nogil=True)
 def _link(ids, first, start, stop, kinds, is_letter, folded, positions, checks, links):
-    """Fill links[start:stop] for one kind; each position becomes the head of its context."""
+    """Fill links[start:stop] for one kind, and make each position the last one of its context."""
     mask = np.uint64(len(positions) - 1)
     hashes = np.empty((min(1024, stop - start), 1), np.uint64)
     for chunk in range(start, stop, 1024):
@@ -97,7 +99,7 @@ def _link(ids, first, start, stop, kinds, is_letter, folded, positions, checks, 
             for probe in range(_PROBES):
                 slot = (h + np.uint64(probe)) & mask
                 before = positions[slot]
-                if before < first:  # empty, or of a book before
+                if before < first:  # empty, or in an earlier book
                     oldest = slot
                     break
                 if checks[slot] == check:

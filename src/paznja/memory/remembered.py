@@ -1,4 +1,4 @@
-"""What a counted memory says of places in texts that are scored: it has read all that stands before them in their text."""
+"""What a counted memory says of texts that are being scored or written, with everything that precedes in the same text in mind."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ Place = tuple[int, int, int]
 
 
 class Remembered:
-    """Texts of which places are scored, ready for the memory. However many places a text has, it is read once."""
+    """Texts of which some places are scored. However many places a text has, it is read once."""
 
     def __init__(
         self,
@@ -28,9 +28,13 @@ class Remembered:
         learning: Sequence[bool] | None = None,
         threads: int = 1,
     ) -> None:
-        """`places`: (text, start, stop) of every piece that is scored; the whole texts, if None. Before each text stands a line's end.
+        """Join the texts and link their positions.
 
-        `learning`: for each text, whether it is what was set aside for learning (`Row.learning`).
+        Args:
+            newline: the id of a line's end, which stands before every text.
+            places: (text, start, stop) of every piece to be scored; None: the whole texts.
+            learning: for each text, whether it is the part that was set aside (`Row.learning`); None: none is.
+            threads: how many windows are looked up at once.
         """
         self._memory, self._threads = memory, threads
         self._places = [(text, 0, len(ids)) for text, ids in enumerate(texts)] if places is None else list(places)
@@ -44,7 +48,7 @@ class Remembered:
         self._text = Text(np.concatenate(parts), memory.lettering, spans) if parts else None
 
     def evidence(self, windows: Sequence[tuple[int, int, int]], length: int) -> Evidence:
-        """For each window (piece, start, stop), `length` places."""
+        """The evidence for the windows (piece, start, stop); each takes up `length` positions of it."""
         assert self._text is not None
         rows: list[Row] = []
         for piece, start, stop in windows:
@@ -55,18 +59,18 @@ class Remembered:
 
 
 class Writing:
-    """Texts that are being written side by side; the memory has read each from its beginning."""
+    """Texts that are being written side by side, each read from its beginning."""
 
     def __init__(self, memory: CountedMemory, begin: Sequence[int], count: int) -> None:
-        """`count` texts that all begin with these ids."""
+        """`count` texts that all begin with the ids in `begin`."""
         self._memory = memory
         self._texts = [Text(np.array(begin, np.uint16), memory.lettering, growing=True) for _ in range(count)]
 
     def append(self, new_ids: Sequence[int]) -> None:
-        """One more token of each text."""
+        """Add one token to each text."""
         for text, new_id in zip(self._texts, new_ids, strict=True):
             text.append(new_id)
 
     def evidence(self, positions: int) -> Evidence:
-        """For what comes after each of the last so many tokens of each text."""
+        """The evidence for the token after each of the last `positions` tokens of each text."""
         return self._memory.look_up([Row(text, text.length - positions + 1, text.length + 1) for text in self._texts], positions)

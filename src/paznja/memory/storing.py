@@ -1,6 +1,6 @@
-"""The counted memory as a file: the keys as differences in as few bytes as each needs, the counts deflated.
+"""The counted memory as a file: differences between keys, in as few bytes as each needs, and compressed counts.
 
-What was set aside is for learning alone and is not kept.
+Counts of the part that was set aside are not stored: only learning needs them.
 
 Shapes: E entries in all tables, K kinds of contexts.
 """
@@ -21,11 +21,11 @@ from paznja.memory.counted import CountedMemory
 from paznja.memory.counting import BUCKET_BITS, Table, token_bits
 
 VERSION = 1
-"""Of what the contexts and the file are; a file of another one is not read."""
+"""The version of the contexts and of the file's layout; a file of any other version is refused."""
 
 
 def to_bytes(memory: CountedMemory) -> bytes:
-    """The whole memory."""
+    """The whole memory as the contents of a file."""
     streams: list[NDArray[np.uint8]] = []
     for table in memory.tables():
         stream = np.empty(10 * len(table.keys), np.uint8)
@@ -46,7 +46,11 @@ def to_bytes(memory: CountedMemory) -> bytes:
 
 
 def from_bytes(content: bytes) -> CountedMemory:
-    """What `to_bytes` gave; ValueError if it is damaged or of another version."""
+    """The memory that `to_bytes` stored.
+
+    Raises:
+        ValueError: the contents are damaged or of another version.
+    """
     try:
         arrays: Mapping[str, NDArray] = load(content)
         if int(arrays["version"][0]) != VERSION:
@@ -65,14 +69,14 @@ def from_bytes(content: bytes) -> CountedMemory:
         lettering = Lettering(arrays["is_letter"], arrays["folded"])
         if token_bits(len(lettering.is_letter)) != token_bits(len(arrays["base"])):
             raise ValueError("its parts do not fit each other")
-        return CountedMemory.put_together(lettering, tables, arrays["least"], arrays["base"])
+        return CountedMemory.from_tables(lettering, tables, arrays["least"], arrays["base"])
     except (SafetensorError, KeyError, IndexError, zlib.error) as error:
         raise ValueError(str(error)) from None
 
 
 @njit(cache=True, nogil=True)
 def _write_differences(keys, starts, out):
-    """Bucket and key as one ascending number, seven bits of each difference a byte; gives the number of bytes."""
+    """Write each bucket and key as one ascending number: its difference to the last, seven bits a byte. Returns the number of bytes."""
     m = 0
     before = np.uint64(0)
     for bucket in range(len(starts) - 1):
@@ -91,7 +95,7 @@ def _write_differences(keys, starts, out):
 
 @njit(cache=True, nogil=True)
 def _read_differences(stream, keys, starts):
-    """The inverse; whether the stream held as many keys as there is room for, and no more."""
+    """Undo `_write_differences`. Returns whether the stream held exactly as many keys as `keys` has room for."""
     m = 0
     whole = np.uint64(0)
     bucket = np.uint64(0)

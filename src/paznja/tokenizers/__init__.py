@@ -28,12 +28,12 @@ class Tokenizer(Protocol):
 
     @property
     def num_writable(self) -> int:
-        """Ids below this one are whole pieces of text seen in the training books: only these are generated."""
+        """How many of the ids, counted from 0, are whole characters or words of the training books: only these are generated."""
         ...
 
     @property
     def newline(self) -> int:
-        """The id of a line's end, which stands before the first token of every text that is scored."""
+        """The id of a line's end. Every text that is scored has one before its first token."""
         ...
 
     def encode(self, text: str) -> Ids:
@@ -41,7 +41,7 @@ class Tokenizer(Protocol):
         ...
 
     def decode(self, ids: Sequence[int] | Ids) -> str:
-        """The text of ids; bytes that are no UTF-8 become U+FFFD."""
+        """The text of ids; bytes that are not UTF-8 become U+FFFD."""
         ...
 
     def count_characters(self, ids: Ids) -> int:
@@ -49,16 +49,20 @@ class Tokenizer(Protocol):
         ...
 
     def unknown_characters(self, text: str) -> list[str]:
-        """The characters of a text that training never gave an id of their own, each once, in order."""
+        """The characters of a text that have no id of their own, each once, in order."""
         ...
 
     def to_json(self) -> str:
-        """The tokenizer as a `tokenizer.json` that the Hugging Face `tokenizers` library loads as it is."""
+        """The tokenizer as a `tokenizer.json` that the Hugging Face `tokenizers` library can load."""
         ...
 
 
 def learn_tokenizer(kind: str, texts: Iterable[str]) -> Tokenizer:
-    """A tokenizer of this kind for these training texts; WrongUse for a kind there is not."""
+    """A tokenizer of this kind for these training texts.
+
+    Raises:
+        WrongUse: there is no such kind.
+    """
     from paznja.errors import WrongUse
     from paznja.tokenizers.characters import CharacterTokenizer
 
@@ -68,7 +72,11 @@ def learn_tokenizer(kind: str, texts: Iterable[str]) -> Tokenizer:
 
 
 def load_tokenizer(path: Path) -> Tokenizer:
-    """The tokenizer stored in this file; RunError if it is missing or not one of ours."""
+    """The tokenizer that is stored in this file.
+
+    Raises:
+        RunError: the file is missing, or is not a tokenizer of paznja's.
+    """
     from paznja.errors import RunError
     from paznja.tokenizers.characters import CharacterTokenizer
 

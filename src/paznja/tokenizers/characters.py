@@ -1,7 +1,7 @@
 """Characters as tokens: byte-level BPE whose merges only assemble single characters of the alphabet.
 
-Nothing is ever unknown: a character outside the alphabet costs its UTF-8 bytes. The ids are the alphabet first, the commonest character
-at 0, then the bytes that are no character of it, from 0x00 up, then the beginnings of characters that the merges pass through.
+Nothing is ever unknown: a character outside the alphabet costs its UTF-8 bytes. The ids are, in this order: the alphabet, the most
+frequent character first; the bytes that are not characters of it, from 0x00 up; the beginnings of characters that the merges need.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ class CharacterTokenizer:
     kind = "characters"
 
     def __init__(self, alphabet: Sequence[str]) -> None:
-        """`alphabet`: single characters of normal form C, each once, in the order of their ids."""
+        """`alphabet`: single characters in Unicode's normal form C, each once, in the order of their ids."""
         self.alphabet = tuple(alphabet)
         pieces = [character.encode() for character in self.alphabet]
         known = set(pieces)
@@ -41,20 +41,24 @@ class CharacterTokenizer:
 
     @classmethod
     def learn(cls, texts: Iterable[str]) -> CharacterTokenizer:
-        """The alphabet of these texts: every character that stands in them at least twice, and once in a million characters."""
+        """A tokenizer whose alphabet is every character that occurs in these texts at least twice, and at least once in a million."""
         counts: NDArray[np.int64] = np.zeros(0x110000, dtype=np.int64)
         for text in texts:
             present, times = np.unique(_codepoints(text), return_counts=True)
             counts[present] += times
         enough = max(2, int(counts.sum()) // 1_000_000)
-        commonest = sorted(np.flatnonzero(counts >= enough).tolist(), key=lambda codepoint: (-counts[codepoint], codepoint))
-        alphabet = [chr(codepoint) for codepoint in commonest]
-        # A line's end is what every text begins after, so it has an id of its own even where no book has two lines.
+        by_frequency = sorted(np.flatnonzero(counts >= enough).tolist(), key=lambda codepoint: (-counts[codepoint], codepoint))
+        alphabet = [chr(codepoint) for codepoint in by_frequency]
+        # Every text begins after a line's end, so that has an id even where no book has two lines.
         return cls(alphabet if "\n" in alphabet else [*alphabet, "\n"])
 
     @classmethod
     def from_json(cls, text: str) -> CharacterTokenizer:
-        """Read what `to_json` wrote; ValueError or KeyError if it is anything else."""
+        """Read what `to_json` wrote.
+
+        Raises:
+            ValueError, KeyError, TypeError: the text is anything else.
+        """
         vocabulary: dict[str, int] = json.loads(text)["model"]["vocab"]
         symbols = _byte_symbols()
         byte_of = {symbol: byte for byte, symbol in enumerate(symbols)}
@@ -99,9 +103,9 @@ class CharacterTokenizer:
         return self._id_of[b"\n"]
 
     def encode(self, text: str) -> Ids:
-        """One look-up in a table for the alphabet; the few other characters are spelled byte by byte."""
+        """Characters of the alphabet are looked up in one step; the few others are spelled byte by byte."""
         codepoints = _codepoints(text)
-        ids = self._table[codepoints]
+        ids = self._id_of_codepoint[codepoints]
         strange = np.flatnonzero(ids < 0)
         if not len(strange):
             return ids.astype(np.uint16)
@@ -136,11 +140,11 @@ class CharacterTokenizer:
         return [self._id_of[encoded[:end]], *(self._id_of[bytes([byte])] for byte in encoded[end:])]
 
     @cached_property
-    def _table(self) -> NDArray[np.int32]:
-        table = np.full(0x110000, -1, dtype=np.int32)
+    def _id_of_codepoint(self) -> NDArray[np.int32]:
+        ids = np.full(0x110000, -1, dtype=np.int32)
         for i, character in enumerate(self.alphabet):
-            table[ord(character)] = i
-        return table
+            ids[ord(character)] = i
+        return ids
 
     @cached_property
     def _begins_character(self) -> NDArray[np.bool_]:
@@ -152,7 +156,7 @@ def _codepoints(text: str) -> NDArray[np.uint32]:
 
 
 def _byte_symbols() -> list[str]:
-    """The printable character that stands for each byte in byte-level BPE files, as GPT-2's format has it."""
+    """The printable character that stands for each byte in files of byte-level BPE, as in GPT-2's."""
     printable = {*range(0x21, 0x7F), *range(0xA1, 0xAD), *range(0xAE, 0x100)}
     others = iter(range(0x100, 0x200))
     return [chr(byte) if byte in printable else chr(next(others)) for byte in range(256)]

@@ -1,7 +1,6 @@
-"""Bytes to text: Unicode by its marks and its form, older encodings by what reads as language."""
+"""Bytes to text: Unicode is recognised by its marks and its form, older encodings by what reads as language."""
 
 import codecs
-import os
 import time
 from pathlib import Path
 
@@ -71,7 +70,7 @@ def test_an_empty_file_and_one_with_nothing_but_a_mark_are_empty_text(mark: byte
 @pytest.mark.parametrize("encoding", ["utf-16-le", "utf-16-be"])
 def test_utf16_without_a_mark_is_known_by_where_its_nuls_are(text: str, encoding: str) -> None:
     assert decode(text.encode(encoding), Ledger()) == text
-    assert notices(text.encode(encoding)) == ["It was read in UTF-16, though it does not begin with the mark of it."]
+    assert notices(text.encode(encoding)) == ["It was read in UTF-16, although it has no byte order mark."]
 
 
 def test_of_utf8_nothing_is_said() -> None:
@@ -153,7 +152,7 @@ def test_a_letter_of_an_older_encoding_in_utf8_is_mended_and_said() -> None:
     data = CYRILLIC.encode() + " Мо".encode() + "ж".encode("cp1251") + "да. ".encode() + CYRILLIC.encode()
     assert decode(data, ledger) == CYRILLIC + " Можда. " + CYRILLIC
     assert ledger.changes["broken-bytes"].count == 1
-    assert ledger.notices == ["It is in UTF-8 but for a few broken bytes: 1 read as letters of an older encoding, 0 left out."]
+    assert ledger.notices == ["It is in UTF-8, except for a few broken bytes: 1 read as letters of an older encoding, 0 left out."]
     latin = LATIN.encode() + b" Mo\x9eda. " + LATIN.encode()
     assert decode(latin, Ledger()) == LATIN + " Možda. " + LATIN
 
@@ -179,10 +178,6 @@ def test_a_file_cut_within_a_character_is_read_to_there() -> None:
     ("data", "reason"),
     [
         (bytes(100), "is a binary file, not text .it holds NUL bytes"),
-        (b"MZ\x90\x00\x03\x00\x00\x00" * 50, "is not text but a program$"),
-        (b"\x7fELF\x02\x01\x01\x00" + os.urandom(500), "is not text but a program$"),
-        (b"%PDF-1.7\n\x00\xff\xfe", "is not text but a PDF file; give it a name that ends in .pdf$"),
-        (b"PK\x03\x04\x14\x00\x00\x00", "is not text but a zip file"),
         (bytes(range(1, 256)) * 20, "is a binary file, not text .it holds control characters"),
         (codecs.BOM_UTF16_LE + b"a", "is damaged UTF-16 text"),
         (codecs.BOM_UTF16_LE + b"\x00\xd8\x41\x00", "is damaged UTF-16 text"),
@@ -252,6 +247,6 @@ def test_every_novel_comes_back_from_every_code_page_and_costs_little_in_utf8(sh
             assert not ledger.changes
             assert not ledger.notices
             for encoding in encodings:
-                data = text.encode(encoding, errors="ignore")  # without the few characters that it has not
+                data = text.encode(encoding, errors="ignore")  # without the few characters that it does not have
                 assert decode(data, Ledger()) == data.decode(encoding)
     assert seconds < 0.03 * megabytes  # a third of that on the machine where it was written

@@ -1,4 +1,4 @@
-"""Mojibake is put back, whatever encoding and however often; clean text is never touched."""
+"""Mojibake is mended, whatever the encoding and however often it happened; clean text is never touched."""
 
 from pathlib import Path
 
@@ -24,7 +24,7 @@ ENCODINGS = ["cp1250", "cp1251", "cp1252", "latin-1", "iso8859-2", "iso8859-5", 
 
 
 def misread(text: str, encoding: str) -> str:
-    """What comes of UTF-8 that is opened in another encoding; an undefined byte stays, as a control character."""
+    """UTF-8 read in another encoding; undefined bytes become control characters."""
     return "".join(bytes([byte]).decode(encoding, errors="ignore") or chr(byte) for byte in text.encode())
 
 

@@ -16,7 +16,7 @@ def zipped(files: dict[str, str | bytes]) -> bytes:
 
 
 def docx(body: str, *, styles: str = "", core: str = "", files: dict[str, str | bytes] | None = None) -> bytes:
-    """A Word document; `body` may use the prefixes w, mc and v, and `files` lie in the folder word/."""
+    """A Word document; `body` may use the prefixes w, mc and v, and `files` are put into the folder word/."""
     spaces = (
         f'xmlns:w="{W}" xmlns:mc="http://schemas.openxmlformats.org/markup-compatibility/2006" xmlns:v="urn:schemas-microsoft-com:vml" '
         'xmlns:wps="http://schemas.microsoft.com/office/word/2010/wordprocessingShape"'
@@ -43,7 +43,7 @@ def p(text: str, style: str = "") -> str:
 
 
 def odt(body: str, *, styles: str = "", meta: str = "", files: dict[str, str | bytes] | None = None) -> bytes:
-    """An OpenDocument text; `styles` are its automatic ones."""
+    """An OpenDocument text; `styles` are its automatic styles."""
     spaces = " ".join(
         f'xmlns:{prefix}="urn:oasis:names:tc:opendocument:xmlns:{name}:1.0"'
         for prefix, name in {

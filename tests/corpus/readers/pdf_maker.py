@@ -33,21 +33,21 @@ class Layout:
     gutter: float = 20
     indent: float = 14
     gap: float = 0
-    """Above a paragraph."""
+    """The space above a paragraph."""
     justified: bool = True
     hyphenated: bool = True
     head: str = ""
-    """Above every page; {n} is its number. Odd pages have `odd_head`, if there is one."""
+    """The text above every page; {n} is its number. Odd pages have `odd_head`, if there is one."""
     odd_head: str = ""
     foot: str = ""
     first_number: int = 1
     footnotes: dict[str, str] = field(default_factory=dict)
-    """By their mark, which stands in the text as {1}."""
+    """The notes by their marks; in the text, a mark is written {1}."""
     rule: bool = True
     by_rows: bool = False
-    """Write the two columns line by line, as some programs do."""
+    """Whether to write the two columns line by line, as some programs do."""
     turned: bool = False
-    """Pages that lie on their side and are turned by the reader."""
+    """Whether the pages are stored on their side and turned by the reader."""
     packed: bool = True
     """Whether the pages' contents are compressed."""
 
@@ -211,7 +211,7 @@ class _Setter:
 
 
 def _cuts(word: str) -> list[int]:
-    """Where a Serbian word may be divided, roughly: before a consonant that a vowel follows; and after a hyphen."""
+    """Where a Serbian word may be divided, roughly: before a consonant that is followed by a vowel, and after a hyphen."""
     cuts = [
         cut
         for cut in range(2, len(word) - 2)

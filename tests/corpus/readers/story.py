@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Block:
-    """A heading, a paragraph, or verse; `*so*` is emphasis, and `^` is where the note stands."""
+    """A heading, a paragraph, or verse; `*so*` is emphasis, and `^` is the mark of the note."""
 
     kind: str
     text: str

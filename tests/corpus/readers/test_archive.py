@@ -1,4 +1,4 @@
-"""Zip archives: every book in them, and for what cannot be read a reason, the others going on."""
+"""Zip archives: every book in them, and a reason for each that cannot be read."""
 
 import io
 import random

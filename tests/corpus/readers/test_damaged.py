@@ -21,7 +21,7 @@ from paznja.corpus.cleaning.cleaning import clean
 from paznja.corpus.formats import READERS, SUFFIXES, books_in, read_contents
 from paznja.corpus.ledger import Ledger
 from paznja.corpus.readers.archive import members
-from paznja.corpus.readers.kinds import kind_of
+from paznja.corpus.readers.sniffing import kind_of
 from paznja.errors import UnreadableBook
 
 STORY = plain_text()
@@ -63,7 +63,7 @@ PACKED = {
 
 @pytest.fixture(autouse=True, scope="module")
 def no_more_than_a_gigabyte() -> Iterator[None]:
-    """MemoryError for whatever wants so much more than this process has; nothing where the system cannot limit it (Windows, macOS)."""
+    """Gives MemoryError to whatever asks for this much more memory; does nothing where the system has no limit (Windows, macOS)."""
     if sys.platform != "linux":
         yield
         return
@@ -76,7 +76,7 @@ def no_more_than_a_gigabyte() -> Iterator[None]:
 
 
 def read(data: bytes, name: str) -> None:
-    """The whole way of a book, from its bytes to its sketch; no reader meets what it did not expect."""
+    """Reads a book as a shelf does, from its bytes to its sketch; an unexpected error of a reader fails the test."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / name
         path.write_bytes(data)
@@ -102,7 +102,7 @@ def test_what_wants_more_than_a_gigabyte_would_be_noticed() -> None:
 
 @st.composite
 def damaged(draw: st.DrawFn, whole: bytes) -> bytes:
-    """The file cut, with bytes changed, with pieces taken out, put in twice, or moved."""
+    """The file cut short, or with bytes changed, or with parts removed, repeated or moved."""
     data = bytearray(whole)
     for _ in range(draw(st.integers(1, 4))):
         start = draw(st.integers(0, max(0, len(data) - 1)))

@@ -1,4 +1,4 @@
-"""Word documents: the author's text, each paragraph once and whole, and nothing of what Word puts around it."""
+"""Word documents: the author's text, each paragraph once and whole, and nothing that Word puts around it."""
 
 import pytest
 from tests.corpus.readers.made import W, docx, p, zipped

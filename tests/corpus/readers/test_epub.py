@@ -1,4 +1,4 @@
-"""EPUB 2 and 3: the pages in reading order, and only files that are what they say."""
+"""EPUB 2 and 3: the pages in reading order, and only from files that really are EPUBs."""
 
 import contextlib
 import io

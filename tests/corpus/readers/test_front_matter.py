@@ -1,4 +1,4 @@
-"""A publisher's pages are known by several signs together, and a novel's own words are never taken for them."""
+"""A publisher's pages are recognised by several signs together, and a novel's own words are never taken for them."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""Markdown: its marks go, every word stays."""
+"""Markdown: its marks are removed, every word stays."""
 
 import time
 

@@ -1,4 +1,4 @@
-"""OpenDocument texts: the author's text, each paragraph once and whole, and nothing of what LibreOffice puts around it."""
+"""OpenDocument texts: the author's text, each paragraph once and whole, and nothing that LibreOffice puts around it."""
 
 import pytest
 from tests.corpus.readers.made import odt, zipped

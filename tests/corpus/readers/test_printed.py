@@ -23,7 +23,7 @@ def prose(stories_folder: Path) -> list[str]:
 
 
 def scanned(paragraphs: list[str], *, head: str = "", foot: str = "", form_feed: str = "\f", lines_a_page: int = 32, gap: str = "") -> str:
-    """As a scanning program saves a book: lines as printed, indented paragraphs, a head and a foot on every page; {n} is its number."""
+    """A book as a scanning program saves it: lines as printed, indented paragraphs, a head and a foot on every page; {n} is its number."""
     lines: list[str] = []
     for paragraph in paragraphs:
         lines += textwrap.wrap(paragraph, 66, initial_indent="    ", break_on_hyphens=False)

@@ -15,10 +15,10 @@ FORMATS_OF_LIBREOFFICE = ["docx", "odt", "rtf", "html", "epub"]
 
 
 def differing_share(path: Path) -> float:
-    """The share of the story's characters, without white space, that the file's reader did not return as they were."""
+    """The share of the story's characters, without white space, that the file's reader changed or lost."""
     wanted, got = ("".join(text.split()) for text in (plain_text(), read_book(path).text))
     kept, place = 0, 0
-    for word in plain_text().split():  # the words in their order, each at the next place where it stands
+    for word in plain_text().split():  # the words in order, each at its next occurrence
         found = got.find(word, place, place + 2 * len(word) + 40)
         if found >= 0:
             kept, place = kept + len(word), found + len(word)
@@ -31,7 +31,7 @@ def differing_share(path: Path) -> float:
 def test_a_book_that_pandoc_made_comes_back_as_it_was(outside_program: Callable[[str], str], tmp_path: Path, form: str) -> None:
     (tmp_path / "source.md").write_text(markdown(), encoding="utf-8")
     path = tmp_path / f"Скела{SUFFIXES.get(form, '.' + form.rstrip('23') if 'epub' in form else '.' + form)}"
-    # Of RTF alone Pandoc writes no properties, by which the title at the head of the text could be known.
+    # Only for RTF does Pandoc write no properties, by which the title at the head of the text would be recognised.
     extras = [] if form == "rtf" else ["--standalone", "--toc"]
     command = [
         outside_program("pandoc"),

@@ -1,4 +1,4 @@
-"""RTF: characters in every way that it writes them, and only the author's text."""
+"""RTF: characters in every notation, and only the author's text."""
 
 import pytest
 

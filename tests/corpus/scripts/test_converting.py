@@ -1,4 +1,4 @@
-"""Whole books from script to script, and what is mended in their letters."""
+"""Whole books converted from one script to the other, and letters mended in them."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""Serbian from script to script."""
+"""Serbian from one script to the other."""
 
 import re
 import time

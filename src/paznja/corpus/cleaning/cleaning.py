@@ -1,7 +1,7 @@
 """Clean text: one form for every character, one space between words, one newline between paragraphs.
 
-Every book passes through `clean_book`, whatever file it came from, so that no later room meets two spellings of one thing: the named
-rules, which note what they change, and then `clean`, which is for titles and prompts too.
+Every book passes through `clean_book`, so that whatever comes after meets only one spelling of each thing: the named rules come first,
+and note what they change; then comes `clean`, which titles and prompts pass through too.
 """
 
 import re
@@ -13,8 +13,8 @@ from paznja.corpus.cleaning.notices import without_notices
 from paznja.corpus.ledger import Ledger
 from paznja.corpus.readers.printed import without_left_numbers
 
-# What is not as it should be, by the rule that mends it: Unicode's spaces but for the plain one, and its control and format characters
-# but for the newline, with what stands where a picture was. The first cannot stay: newlines of all kinds, tabs, halves of characters.
+# What should not be there, by the rule that removes it: Unicode's spaces except the plain one, its control and format characters except
+# the newline, and the placeholder of a picture. `_NEVER` cannot be kept: newlines of all kinds, tabs, halves of characters.
 _NEWLINES = frozenset("\r\v\f\x85\u2028\u2029")
 _NEVER = "\t\r\v\f\x85\u2028\u2029\ud800-\udfff"
 _BY_RULE = {
@@ -26,22 +26,22 @@ _BY_RULE = {
 _SIGNS = {rule: re.compile(f"[{signs}]") for rule, signs in _BY_RULE.items()}
 _UNWANTED = re.compile(f"[{_NEVER}{''.join(_BY_RULE.values())}]")
 _MENDED = re.compile(f"[{''.join(_BY_RULE.values())}ﬀ-ﬆ]")
-# Runs of characters that NFC might change, or put together with the character before them. Those left out here (Latin,
-# Cyrillic, punctuation, arrows, boxes) are letters whole in themselves, which is what makes the rest of a book quick.
+# Runs of characters that NFC might change or combine with the character before. The characters left out here (Latin, Cyrillic,
+# punctuation, arrows, boxes) are complete in themselves, which makes the rest of a book quick.
 _MAY_COMPOSE = re.compile("[^\x00-\u02ff\u0400-\u0482\u048a-\u052f\u1e00-\u1eff\u2010-\u205e\u20a0-\u20bf\u2116\u2122\u2500-\u27bf]+")
 
 
 def clean(text: str) -> str:
-    """The text in NFC, paragraphs separated by one newline, words by one space; it ends with one newline unless it is empty.
+    """The text in NFC, with one newline between paragraphs and one space between words; unless it is empty, it ends with a newline.
 
-    Control characters, soft hyphens, zero-width marks and byte order marks are taken out; spaces at the ends of lines and
-    empty lines too. `clean(clean(text)) == clean(text)`. Units: characters are Unicode code points.
+    Control characters, soft hyphens, zero-width marks and byte order marks are taken out; so are spaces at the ends of lines and
+    empty lines. `clean(clean(text)) == clean(text)`.
     """
     return _clean(text, _UNWANTED)
 
 
 def clean_book(text: str, ledger: Ledger) -> str:
-    """A book's text after every rule of cleaning that is not switched off, each change noted; then as `clean` leaves it."""
+    """A book's text after every cleaning rule that is switched on, with each change noted, and then `clean`."""
     if _MENDED.search(text):
         for rule, signs in _SIGNS.items():
             text = replace_signs(text, ledger, rule, signs, _instead)
@@ -56,7 +56,7 @@ def clean_book(text: str, ledger: Ledger) -> str:
 
 
 def compose(text: str) -> str:
-    """`unicodedata.normalize("NFC", text)`, many times quicker on text in a European language."""
+    """`unicodedata.normalize("NFC", text)`, many times as fast for text in a European language."""
     pieces: list[str] = []
     end = 0
     for run in _MAY_COMPOSE.finditer(text):
@@ -67,7 +67,7 @@ def compose(text: str) -> str:
 
 
 def _clean(text: str, unwanted: re.Pattern[str]) -> str:
-    # Few different characters are unwanted in any one book: find the next, then replace all of its kind at memchr's speed.
+    # A book has few different unwanted characters: find the next one, then replace all of its kind at the speed of memchr.
     position = 0
     while found := unwanted.search(text, position):
         position = found.start()

@@ -1,6 +1,6 @@
-"""Divided words: at the end of a line, where the hyphen may be the printer's or the author's, and inside a line of a bad scan.
+"""Divided words: at the end of a line, where the hyphen may be the printer's or the author's, and inside the lines of a bad scan.
 
-What decides is what the same book writes elsewhere. The printer's is the usual one, so without evidence the word is joined.
+What the same book writes elsewhere decides. Without evidence the word is joined, since most hyphens are the printer's.
 """
 
 import re
@@ -10,15 +10,15 @@ from paznja.corpus.ledger import Ledger
 from paznja.corpus.pieces import different_words, words
 
 JOIN = "\x1f"
-"""Stands for the end of a line between the two halves of what may be one word; the hyphen, if any, stands before it."""
+"""Stands for the end of a line between the two parts of what may be one word; the hyphen, if any, comes before it."""
 
 _DIVIDED = re.compile(rf"(?<![\w‐-])((?:[^\W_]|[-‐]){{0,40}}[^\W\d_])([-‐¬\u00ad]){JOIN}([^\W\d_](?:[^\W_]|[-‐]){{0,40}})")
 _ANY_JOIN = re.compile(rf"[\u00ad¬]?{JOIN}")
 _BROKEN = re.compile(r"(?<![-‐])\b([^\W\d_]{2,})- ([^\W\d_]{2,})\b(?![-‐])")
-_MAY_BE_BROKEN = re.compile(r"- (?<=[^\W\d_]{2}- )(?=[^\W\d_]{2})")  # begins with what is literal, which makes it quick
+_MAY_BE_BROKEN = re.compile(r"- (?<=[^\W\d_]{2}- )(?=[^\W\d_]{2})")  # beginning with a literal makes it fast
 _WORD = re.compile(r"[^\W_]+(?:[-‐][^\W_]+)*")
 _LETTERS_AT_END = re.compile(r"[^\W\d_]+\Z")
-# Two words that Serbian writes with a hyphen, whatever else the book has: about how many (два-три, дан-два), and sooner or later.
+# Pairs that Serbian always writes with a hyphen, whatever else the book has: approximate numbers (два-три, дан-два), and fixed pairs.
 _NUMBERS = words("два две двије три четири пет шест седам осам девет десет dva dve dvije tri četiri pet šest sedam osam devet deset")
 _COUNTED = _NUMBERS | words(
     "један једна једну једно дан сат реч ријеч пут час минут месец мјесец недељу годину корак метар динар минуту "
@@ -26,11 +26,11 @@ _COUNTED = _NUMBERS | words(
 )
 _PAIRS = frozenset({"кад-тад", "мање-више", "тамо-амо", "какав-такав", "kad-tad", "manje-više", "tamo-amo", "kakav-takav"})
 _LONGEST_PART = 40
-_STEM = 3  # letters that an ending can have
+_STEM = 3  # how many letters of a word may be its ending
 
 
 def join_divided(text: str, ledger: Ledger) -> str:
-    """The text with every word put together that a `JOIN` divides: without its hyphen if that was the printer's."""
+    """The text with every word joined that a `JOIN` divides, and with its hyphen removed if that was the printer's."""
     if JOIN not in text:
         return text
     if not ledger.applies("divided-words"):
@@ -48,7 +48,7 @@ def join_divided(text: str, ledger: Ledger) -> str:
 
 
 def mend_broken(text: str, ledger: Ledger) -> str:
-    """The text with "bro- ken" put together, where the book knows the whole word and does not know both of its parts."""
+    """The text with words such as "bro- ken" joined if the book has the whole word elsewhere and lacks one of its parts."""
     broken = [match for place in _MAY_BE_BROKEN.finditer(text) if (match := _broken_at(text, place.start()))]
     if not broken or not ledger.applies("broken-words"):
         return text
@@ -66,7 +66,7 @@ def mend_broken(text: str, ledger: Ledger) -> str:
 
 
 def _broken_at(text: str, hyphen: int) -> re.Match[str] | None:
-    """The two parts around a hyphen, if the whole word may stand somewhere in the text."""
+    """The two parts around a hyphen, if the text may contain the whole word; otherwise None."""
     start = max(hyphen - _LONGEST_PART, 0)
     first = _LETTERS_AT_END.search(text, start, hyphen)
     match = first and _BROKEN.match(text, first.start(), hyphen + _LONGEST_PART)
@@ -74,7 +74,7 @@ def _broken_at(text: str, hyphen: int) -> re.Match[str] | None:
 
 
 class _Hyphenation:
-    """Which hyphens a book writes within its lines."""
+    """Which hyphens a book has inside its lines."""
 
     def __init__(self, text: str) -> None:
         known = {word.casefold() for word in different_words(_WORD, _DIVIDED.sub(" ", text))}
@@ -82,7 +82,7 @@ class _Hyphenation:
         self._parts = {part for word in known if "-" in word for part in [word, *word.split("-")]} | known
 
     def is_real(self, first: str, second: str) -> bool:
-        """Whether the author writes a hyphen here."""
+        """Whether the author writes a hyphen between these two parts."""
         if second[0].isupper() and not first.isupper():
             return True
         first, second = first.casefold(), second.casefold()
@@ -93,7 +93,7 @@ class _Hyphenation:
             with_hyphen, without = known(apart, len(first) + 1), known(whole, len(first))
             if with_hyphen != without:
                 return with_hyphen
-        # црно-бели: two words, the first as compounds begin, and never seen as one
+        # Such as црно-бели: two words, the first with the ending of a compound's first part, that never occur as one.
         return first[-1] in "оo" and min(len(first), len(second)) >= 4 and first in self._parts and self._knows(second, 0)
 
     def _knows(self, word: str, cut: int) -> bool:
@@ -101,7 +101,7 @@ class _Hyphenation:
         return place < len(self._words) and self._words[place] == word
 
     def _knows_stem(self, word: str, cut: int) -> bool:
-        """Whether a word begins like this one, some letters after the cut, and may end otherwise."""
+        """Whether there is a word with the same beginning, up to some letters after the cut, and perhaps another ending."""
         stem = word[: max(cut + 2, len(word) - _STEM)]
         place = bisect_left(self._words, stem)
         return place < len(self._words) and self._words[place].startswith(stem) and len(stem) >= cut + 2

@@ -1,7 +1,7 @@
-"""The rules that mend what scanning and old programs did to a text: each looks for one thing and leaves a clean text alone.
+"""Rules that mend what scanning and old programs did to a text: each looks for one thing and leaves clean text alone.
 
-A rule first searches for what it mends, so that a book without it costs one pass; what a rule needs to know of the book it
-counts only then.
+A rule first searches for what it mends, so that a book without it costs one pass; only then does the rule gather what it needs to know
+about the book.
 """
 
 import re
@@ -11,7 +11,7 @@ from itertools import islice
 from paznja.corpus.ledger import Ledger
 from paznja.corpus.pieces import different_words
 
-_LONGEST_BEFORE = 30  # letters before a digit that are looked at
+_LONGEST_BEFORE = 30  # letters before a digit that are inspected
 _MOST_EXAMPLES = 3
 _LIGATURES = {"ﬀ": "ff", "ﬁ": "fi", "ﬂ": "fl", "ﬃ": "ffi", "ﬄ": "ffl", "ﬅ": "st", "ﬆ": "st"}
 _LIGATURE = re.compile("[ﬀ-ﬆ]")
@@ -28,7 +28,7 @@ _NOISE_LINE = re.compile(rf"^[^\w\n]*[{re.escape(_NOISE)}][^\w\n]*$", re.MULTILI
 
 
 def replace_signs(text: str, ledger: Ledger, rule: str, signs: re.Pattern[str], instead: Callable[[str], str]) -> str:
-    """The text with every sign that the pattern matches (one character) replaced, if the rule applies."""
+    """The text with every sign that the pattern matches (a single character) replaced, if the rule is switched on."""
     if not signs.search(text) or not ledger.applies(rule):
         return text
     for sign in sorted(set(signs.findall(text))):
@@ -42,12 +42,12 @@ def replace_signs(text: str, ledger: Ledger, rule: str, signs: re.Pattern[str], 
 
 
 def mend_ligatures(text: str, ledger: Ledger) -> str:
-    """Joined letters taken apart: ﬁ to fi. Not ǆ, ǉ and ǌ, which are letters of Serbian."""
+    """The text with joined letters taken apart, as ﬁ to fi; but ǆ, ǉ and ǌ are letters of Serbian and stay."""
     return replace_signs(text, ledger, "ligatures", _LIGATURE, _LIGATURES.__getitem__)
 
 
 def mend_digits(text: str, ledger: Ledger) -> str:
-    """Digits back to letters (3ато, к0ји, vo1eo), where the book knows the word that comes of it."""
+    """The text with digits turned back into letters (3ато, к0ји, vo1eo) where that makes a word that the book has elsewhere."""
     digits = list(islice(_DIGIT.finditer(text), 10_000))
     if not digits or not ledger.applies("misread-digits"):
         return text
@@ -72,7 +72,7 @@ def mend_digits(text: str, ledger: Ledger) -> str:
 
 
 def _letter(digit: str, before: str, after: str, begins_sentence: bool, known: Set[str]) -> str:
-    """The letter that makes a word of the digit and what stands around it, in the case that fits; empty if none does."""
+    """The letter that makes a word of the digit and the letters around it, in the right case; empty if none does."""
     capitals = (before + after).isupper() and len(before + after) > 1
     for letter in _MISREAD[digit]:
         word = before + letter + after
@@ -89,7 +89,7 @@ def _stands_alone(text: str, start: int, end: int) -> bool:
 
 
 def mend_quotes(text: str, ledger: Ledger) -> str:
-    """Two commas before a word to „, two apostrophes after one to the closing mark that the book uses."""
+    """The text with two commas before a word turned into „, and two apostrophes after one into the book's closing mark."""
     if not any(pair in text for pair in (",,", "‚‚", "''", "‘‘", "’’")) or not ledger.applies("comma-quotes"):
         return text
     text = _substitute(text, ledger, "comma-quotes", _TWO_COMMAS, "„")
@@ -98,7 +98,7 @@ def mend_quotes(text: str, ledger: Ledger) -> str:
 
 
 def remove_noise(text: str, ledger: Ledger) -> str:
-    """Without the runs of signs that no book prints, and without lines that hold such a sign and neither letter nor digit."""
+    """The text without runs of signs that no book prints, and without lines that have such a sign but no letter or digit."""
     if not any(sign in text for sign in _NOISE) or not ledger.applies("scan-noise"):
         return text
     text = _substitute(text, ledger, "scan-noise", _NOISE_LINE, "")

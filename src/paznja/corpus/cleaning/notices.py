@@ -4,8 +4,8 @@ import re
 
 from paznja.corpus.ledger import Ledger
 
-_EDGE = 8_000  # characters at either end in which a notice stands
-_LICENCE = 40_000  # and those of Project Gutenberg's licence
+_EDGE = 8_000  # characters at either end in which notices are searched for
+_LICENCE = 40_000  # characters at either end in which Project Gutenberg's licence is searched for
 _LONGEST = 600
 _GUTENBERG_BEGINS = re.compile(
     r"\*{3} ?START OF (?:THE|THIS) PROJECT GUTENBERG[^\n]*\*{3}[^\n]*|\*END\*? ?THE SMALL PRINT[^\n]*", re.IGNORECASE
@@ -13,7 +13,7 @@ _GUTENBERG_BEGINS = re.compile(
 _GUTENBERG_ENDS = re.compile(r"(?:End of (?:the )?Project Gutenberg[^\n]*\s*)?\*{3} ?END OF (?:THE|THIS) PROJECT GUTENBERG", re.IGNORECASE)
 _NOTICE = re.compile(
     r"^[^\w\n]*(?:"
-    # Who scanned it: after the word a colon, a place, a year or names, not any sentence that begins with it.
+    # Who scanned it: the word is followed by a colon, a place, a year or names; not every sentence that begins with it is a notice.
     r"(?:дигитализ\w+|digitaliz\w+|скенир\w+|skenir\w+|ocr)"
     r"(?:[^\w\n]*[:–—-][^\n]*| (?:у|u|за|za|од|od|и|i|by)\b[^\n]*| \d{4}\b[^\n]{0,20}|(?: (?-i:[A-ZČĆŽŠĐА-ШЂЈЉЊЋЏ])\w*\.?){1,4})[^\w\n]*"
     r"|(?:scanned|digiti[sz]ed|produced|transcribed) (?:by|from)\b[^\n]*"
@@ -32,7 +32,7 @@ _NOTICE = re.compile(
 
 
 def without_notices(text: str, ledger: Ledger) -> str:
-    """The text without the notices of digital libraries at its beginning and its end; paragraphs are lines."""
+    """The text, whose paragraphs are lines, without the notices of digital libraries at its beginning and end."""
     begins = _GUTENBERG_BEGINS.search(text, 0, _LICENCE)
     ends = _GUTENBERG_ENDS.search(text, max(len(text) - _LICENCE, 0))
     start, end = begins.end() if begins else 0, ends.start() if ends else len(text)
@@ -53,6 +53,6 @@ def without_notices(text: str, ledger: Ledger) -> str:
 
 
 def _is_whole(text: str, notice: re.Match[str]) -> bool:
-    # `^` and `$` match at the bounds of a search too, in the middle of a paragraph perhaps.
+    # `^` and `$` also match where a search begins and ends, which may be in the middle of a paragraph.
     before, after = text[notice.start() - 1 : notice.start()] if notice.start() else "", text[notice.end() : notice.end() + 1]
     return before in ("", "\n") and after in ("", "\n")

@@ -1,8 +1,8 @@
-"""Which code page eight-bit text is in, told by what reads as language.
+"""Recognising the code page of eight-bit text by what reads as language.
 
-Every code page is tried on a sample. A reading is scored by its characters above ASCII: how usual they are in the language
-in which they are most usual, and whether they stand where such characters stand. Nothing is learnt from ASCII, which reads the
-same in all of them.
+Every code page is tried on a sample. A reading is scored by its characters above ASCII: how common they are in the language
+in which they are most common, and whether they are in places where such characters occur. ASCII shows nothing, since it reads the
+same in all code pages.
 """
 
 import math
@@ -25,19 +25,19 @@ CODE_PAGES = {
     "mac_croatian": "MacCroatian",
     "mac_latin2": "Mac Central European",
 }
-"""Python's name of each code page that is told apart, and the name that a person may know. Of two that read alike, the first is taken."""
+"""Python's name and the usual name of each code page that can be recognised; where two read alike, the first wins."""
 
-# What a rarer code page and a language that is not this program's first must win by, in bits: it decides about a line or two.
+# How many bits ahead a rarer code page, or a language other than Serbian, must be to win; this decides only about a line or two.
 _RARER = {"cp1252": 1.0, "iso8859-2": 1.0, "iso8859-5": 1.0, "cp852": 2.0, "cp855": 2.0, "cp866": 3.0, "koi8-r": 3.0}
 _RAREST = 6.0
 _FOREIGN = 3.0
-_DECLARED = 0.5  # bits a character by which a reading may be worse that the file itself claims
+_DECLARED = 0.5  # bits a character by which a reading may be worse if the file itself claims it
 
 _SLICE, _SLICES = 1_024, 16
 _FEW = 400
-_WORST_READING, _MANY, _WORST_READING_OF_MANY = -8.0, 60, -6.0  # bits a character; and from how many characters on more is asked
+_WORST_READING, _MANY, _WORST_READING_OF_MANY = -8.0, 60, -6.0  # bits a character; from `_MANY` characters on, a better one is needed
 
-# The letters beyond ASCII of some languages, the most frequent first.
+# The letters beyond ASCII in some languages, the most frequent first.
 _LANGUAGES = {
     "Serbian, Cyrillic": "аоеинсутрдмвкјлпгбзшчћцњхжљђфџ",
     "Macedonian": "аоеитнсрвдклпмзујгбшчцжњфхќџѓљѕ",
@@ -61,7 +61,7 @@ _LANGUAGES = {
     "Icelandic": "áíðéóöúþæý",
     "Catalan": "óèéàçòïíúü",
 }
-_STEEPNESS = 3.5  # the natural logarithm of how many times the first letter is as frequent as the last
+_STEEPNESS = 3.5  # the natural logarithm of the ratio of the first letter's frequency to the last one's
 _MARKS = "–—„“”»«’‘…\N{NO-BREAK SPACE}"
 _RARE_MARKS = "§°©®™€£•·‚‹›×½²³№´\N{SOFT HYPHEN}"
 _LETTERS_SHARE, _MARKS_SHARE, _RARE_MARKS_SHARE = 0.75, 0.24, 0.01
@@ -81,13 +81,16 @@ _OUT_OF_PLACE = [
     (re.compile(f"(?<=[{_LATIN}{_CYRILLIC}])[^\x00-\x7f{_LATIN}{_CYRILLIC}’–—…\\xad](?=[{_LATIN}{_CYRILLIC}])"), 6.0),
     (re.compile(f"[–—…»”](?=[{_LOWER}])(?<=[{_LATIN}{_CYRILLIC}].)"), 1.0),
 ]
-"""What is seldom in any language, and how many bits it costs: a capital after a small letter, two scripts in a word, a mark within one."""
+"""What is rare in any language, and its cost in bits: a capital after a small letter, two scripts in a word, a mark inside a word."""
 
 
 def recognise(data: bytes, declared: str | None = None) -> str | None:
-    """Python's name of the code page in which the bytes read best as language, or None if they do in none.
+    """Python's name of the code page in which the bytes read best as language; None if they read badly in all.
 
-    Only a sample is looked at. `declared`: what the file says of itself, which wins where the reading is about as good.
+    Only a sample is looked at.
+
+    Args:
+        declared: the code page that the file claims, which wins if it reads about as well.
     """
     sample = _sample(data)
     scores = {code_page: reading_score(sample.decode(code_page, errors="replace"), _handicap(code_page)) for code_page in CODE_PAGES}
@@ -99,9 +102,10 @@ def recognise(data: bytes, declared: str | None = None) -> str | None:
 
 
 def reading_score(text: str, handicap: float = 0.0) -> float:
-    """How well the characters above ASCII read as language: the mean of log2 of their probabilities, less what is out of place.
+    """How well the characters above ASCII read as language: the mean log2 of their probabilities, less the cost of what is misplaced.
 
-    `handicap`: bits that are taken off the sum.
+    Args:
+        handicap: bits to take off the sum.
     """
     counts = Counter("".join(_HIGH.findall(text)).lower())
     if not counts:
@@ -125,7 +129,7 @@ def _sample(data: bytes) -> bytes:
     slices = b"\n".join(data[start : start + _SLICE] for start in range(0, step * _SLICES, step))
     if len(slices) - len(slices.translate(None, _ABOVE_ASCII)) >= _FEW:
         return slices
-    # Mostly ASCII: what there is above it, wherever it is.
+    # The text is mostly ASCII: take the characters above it, wherever they are.
     matches = islice(_FROM_HIGH_ON.finditer(data), 4 * _FEW)
     return b"\n".join(data[max(match.start() - _BEFORE, 0) : match.end()] for match in matches)
 

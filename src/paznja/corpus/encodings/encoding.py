@@ -1,6 +1,6 @@
-"""Bytes to text, whatever encoding they are in: Unicode's own by their marks and their form, the older ones by what reads as language.
+"""Bytes to text, in any encoding: Unicode's by their marks and their form, older ones by what reads as language.
 
-UTF-8 is tried first, and next to nothing is spent on a file that is in it.
+UTF-8 is tried first, and hardly anything more is spent on a file that is in it.
 """
 
 import codecs
@@ -18,17 +18,6 @@ _MARKS = {  # UTF-32's little-endian mark begins with UTF-16's
     codecs.BOM_UTF16_LE: ("utf-16", "UTF-16"),
     codecs.BOM_UTF16_BE: ("utf-16", "UTF-16"),
 }
-_KINDS = {
-    b"MZ": "a program",
-    b"\x7fELF": "a program",
-    b"%PDF-": "a PDF file; give it a name that ends in .pdf",
-    b"PK\x03\x04": "a zip file, or a Word or EPUB file, which are zip files too; give it the ending that belongs to it",
-    b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1": "an old Word file; open it there and save it as plain text in UTF-8",
-    b"\x89PNG": "a picture",
-    b"\xff\xd8\xff": "a picture",
-    b"GIF8": "a picture",
-    b"ID3": "a sound file",
-}
 _CONTROLS = bytes(set(range(32)) - set(b"\t\n\v\f\r\x1a\x1b"))
 _MOST_CONTROLS = 0.005
 _LOOKED_AT = 64_000
@@ -36,7 +25,7 @@ _LOOKED_AT = 64_000
 _EACH_BROKEN, _SOUND_TO_BROKEN = 1_000, 10
 _LOST = "\ud800"
 _PLACE = re.compile("[\ud800\udc80-\udcff]")
-_FIRST_OF_SERBIAN = b"\xc4\xc5\xd0\xd1\xe2"  # alone, one of these is rather half a letter than a letter of an older encoding
+_FIRST_OF_SERBIAN = b"\xc4\xc5\xd0\xd1\xe2"  # by itself, one of these is more likely half a letter than a letter of an older encoding
 _SERBIAN = frozenset("šđčćžŠĐČĆŽабвгдђежзијклљмнњопрстћуфхцчџшАБВГДЂЕЖЗИЈКЛЉМНЊОПРСТЋУФХЦЧЏШ„“”’–—…»«")
 
 _DECLARATION = re.compile(rb"""(?:charset|encoding)\s*=\s*["']?\s*([A-Za-z0-9._:-]{2,40})""", re.IGNORECASE)
@@ -45,25 +34,25 @@ _WEB_ENCODING = re.compile(r"cp\d+|iso8859-\d+|koi8-[ru]|mac-\w+|euc_\w+|gb\w+|b
 
 
 def decode(data: bytes, ledger: Ledger) -> str:
-    """The text in `data`, without its byte order mark. An encoding other than UTF-8 is said in the ledger, and so is what was mended.
+    """The text in `data`, without its byte order mark; the ledger notes an encoding other than UTF-8, and what was mended.
 
     Raises:
-        UnreadableBook: the bytes are not text, or are in an encoding that is not known.
+        UnreadableBook: the bytes are not text, or are in an unknown encoding.
     """
     return _decode(data, ledger, markup=False)
 
 
 def decode_html(data: bytes, ledger: Ledger) -> str:
-    """The text of a web page. The encoding that it declares is used unless the bytes are valid UTF-8, or read far better in another.
+    """The text of a web page; the encoding that it declares is used unless the bytes are valid UTF-8 or read far better in another.
 
     Raises:
-        UnreadableBook: as `decode`.
+        UnreadableBook: the bytes are not text, or are in an unknown encoding.
     """
     return _decode(data, ledger, markup=True)
 
 
 def is_binary(data: bytes) -> bool:
-    """Whether the bytes hold a NUL, which no text but UTF-16 and UTF-32 does."""
+    """Whether the bytes contain a NUL, which no text does except in UTF-16 and UTF-32."""
     return not data.startswith(tuple(_MARKS)) and b"\0" in data
 
 
@@ -79,7 +68,9 @@ def _decode(data: bytes, ledger: Ledger, *, markup: bool) -> str:
     letters = from_yuscii(text)
     if letters is None:
         return text
-    ledger.say("It was read as YUSCII, the old seven-bit code in which { | } ~ [ ] stand for š đ ć č Š Ć, because so it reads as Serbian.")
+    ledger.say(
+        "It was read as YUSCII, the old seven-bit code in which { | } ~ [ ] stand for š đ ć č Š Ć, because it reads as Serbian that way."
+    )
     for sign in "@[\\]^`{|}~":
         if sign in text:
             ledger.note("yuscii", sign, letters[text.index(sign)], count=text.count(sign))
@@ -87,7 +78,7 @@ def _decode(data: bytes, ledger: Ledger, *, markup: bool) -> str:
 
 
 def _unicode(data: bytes, ledger: Ledger) -> str | None:
-    """The text if it is in one of Unicode's encodings, a few broken bytes allowed; None if it is in another."""
+    """The text if it is in an encoding of Unicode, except for a few broken bytes; None if it is in another encoding."""
     for mark, (encoding, name) in _MARKS.items():
         if data.startswith(mark):
             ledger.say(f"It was read in {name}.")
@@ -95,8 +86,8 @@ def _unicode(data: bytes, ledger: Ledger) -> str | None:
     if b"\0" in data:
         text = _utf16_without_mark(data)
         if text is None:
-            raise UnreadableBook(_binary(data, "it holds NUL bytes"))
-        ledger.say("It was read in UTF-16, though it does not begin with the mark of it.")
+            raise UnreadableBook(_binary("it holds NUL bytes"))
+        ledger.say("It was read in UTF-16, although it has no byte order mark.")
         return text
     try:
         return data.decode("utf-8-sig")
@@ -114,7 +105,7 @@ def _with_mark(data: bytes, encoding: str, name: str) -> str:
 
 def _utf16_without_mark(data: bytes) -> str | None:
     start = data[:_LOOKED_AT]
-    # In text in a European language, what is a NUL is half of an ASCII character: all of them at even places, or all at odd ones.
+    # In a European language, every NUL is half of an ASCII character: all are at even places, or all at odd ones.
     encoding = "utf-16-le" if start[1::2].count(0) > start[::2].count(0) else "utf-16-be"
     try:
         text = data.decode(encoding)
@@ -129,7 +120,7 @@ def _is_european(text: str) -> bool:
 
 
 def _nearly_utf8(data: bytes, ledger: Ledger) -> str | None:
-    """The text if less than one byte in a thousand keeps it from being UTF-8, those mended or left out; else None."""
+    """The text, with its broken bytes mended or left out, if it is UTF-8 but for less than one byte in a thousand; None if it is not."""
     pieces: list[str] = []
     broken = start = 0
     view = memoryview(data)
@@ -146,7 +137,7 @@ def _nearly_utf8(data: bytes, ledger: Ledger) -> str | None:
             pieces.append(_LOST if end - first > 1 or data[first] in _FIRST_OF_SERBIAN else chr(0xDC00 + data[first]))
             start = end
     text = "".join(pieces)
-    sound = len(data) - len(text)  # bytes that are the second, third or fourth of a character
+    sound = len(data) - len(text)  # second, third and fourth bytes of characters
     if broken > 1 + len(data) / _EACH_BROKEN or sound < _SOUND_TO_BROKEN * broken:
         return None
     if not ledger.applies("broken-bytes"):
@@ -155,7 +146,7 @@ def _nearly_utf8(data: bytes, ledger: Ledger) -> str | None:
 
 
 def _mend_broken(text: str, ledger: Ledger) -> str:
-    """Where a byte outside UTF-8 stands: the letter that it is in Windows-1250 or Windows-1251, if that letter fits; else nothing."""
+    """The text with each broken byte replaced by its letter in Windows-1250 or Windows-1251, or left out if that does not fit."""
     known = _SERBIAN | set(_PLACE.sub("", text))
     mended = left_out = 0
 
@@ -170,7 +161,7 @@ def _mend_broken(text: str, ledger: Ledger) -> str:
         return after
 
     text = _PLACE.sub(letter, text)
-    ledger.say(f"It is in UTF-8 but for a few broken bytes: {mended:,} read as letters of an older encoding, {left_out:,} left out.")
+    ledger.say(f"It is in UTF-8, except for a few broken bytes: {mended:,} read as letters of an older encoding, {left_out:,} left out.")
     return text
 
 
@@ -180,7 +171,7 @@ def _older_letter(byte: int, left: str, right: str) -> str:
 
 
 def _declared(data: bytes) -> str | None:
-    """Python's name of the encoding that the page claims, if there is such a one; as browsers do, Latin-1 is taken for Windows-1252."""
+    """Python's name of the encoding that the page declares, or None; as in browsers, Latin-1 means Windows-1252."""
     declaration = _DECLARATION.search(data[:_DECLARED_WITHIN])
     if declaration is None:
         return None
@@ -192,28 +183,24 @@ def _declared(data: bytes) -> str | None:
 
 
 def _foreign(data: bytes, declared: str | None, ledger: Ledger) -> str | None:
-    """The text of a page that says it is in an encoding which is never guessed (Greek, Chinese, Japanese, ...)."""
+    """The text of a page that declares an encoding that is never guessed (Greek, Chinese, Japanese, ...); None for other pages."""
     if declared is None or declared in CODE_PAGES or not _WEB_ENCODING.fullmatch(declared):
         return None
     try:
         text = data.decode(declared)
     except UnicodeDecodeError:
         return None
-    ledger.say(f"It was read in {declared}, as it says of itself.")
+    ledger.say(f"It was read in {declared}, as the file declares.")
     return text
 
 
 def _in_code_page(data: bytes, declared: str | None, ledger: Ledger) -> str:
     start = data[:_LOOKED_AT]
     if len(start) - len(start.translate(None, _CONTROLS)) > _MOST_CONTROLS * len(start):
-        raise UnreadableBook(_binary(data, "it holds control characters"))
+        raise UnreadableBook(_binary("it holds control characters"))
     code_page = recognise(data, declared)
     if code_page is None:
-        raise UnreadableBook(
-            _binary(data, "")
-            if data.startswith(tuple(_KINDS))
-            else "is in an encoding that is not known here, or is not text; open it in a text editor and save it as UTF-8"
-        )
+        raise UnreadableBook("is in an encoding that is not known here, or is not text; open it in a text editor and save it as UTF-8")
     ledger.say(f"It is not in UTF-8; it was read in {CODE_PAGES[code_page]}, in which it reads best as language.")
     text = data.decode(code_page, errors="replace")
     undefined = text.count("\ufffd")
@@ -224,8 +211,5 @@ def _in_code_page(data: bytes, declared: str | None, ledger: Ledger) -> str:
     return text
 
 
-def _binary(data: bytes, why: str) -> str:
-    kind = next((kind for start, kind in _KINDS.items() if data.startswith(start)), None)
-    if kind is not None:
-        return f"is not text but {kind}"
+def _binary(why: str) -> str:
     return f"is a binary file, not text ({why}); if it is a book, save it as plain text in UTF-8"

@@ -1,8 +1,9 @@
-"""Mojibake mended: text that was once read in the wrong encoding and saved again.
+"""Mending mojibake: text that was once read in the wrong encoding and then saved.
 
-UTF-8 that was misread has `Ĺˇta` for `šta`: every character beyond ASCII became two or three, the first of which is one of few.
-Where they fit together again to UTF-8, and only there, they are put back; if need be, several times over. A code page taken for another
-has `noæ` for `noć`: that is put back if the whole file reads much better so, and a code page's „ “ — taken for control characters always.
+Misread UTF-8 has `Ĺˇta` for `šta`: every character beyond ASCII became two or three characters, the first of them one of a few.
+They are restored only where they form valid UTF-8, and several times over if necessary. A code page that was taken for another one
+has `noæ` for `noć`; it is restored if the whole file then reads much better. Quotation marks and dashes of a code page that were taken
+for control characters are always restored.
 """
 
 import math
@@ -20,17 +21,17 @@ _CODE_PAGES = {
     "iso8859-5": "ISO 8859-5",
     "cp852": "CP852",
 }
-"""As what UTF-8 may have been read. ISO 8859-1 is Windows-1252 here, whose undefined bytes stay as control characters."""
+"""The code pages that UTF-8 may have been read in. Windows-1252 includes ISO 8859-1: its undefined bytes are control characters."""
 _MOST_TIMES = 3
 
-# What hardly any clean text holds: the first character of a sequence with one that may follow it. For speed, one set at the start.
+# Hardly any clean text has these: the first character of a sequence, then one that may follow it. A single set comes first, for speed.
 _SUSPECT = re.compile(
     "[ÂÃÄÅÐÑâĂĹĐŃРСВГДЕ┬─┼╨╤Ô](?:"
     "(?<=[ÂÃÄÅÐÑâĂĹĐŃ])[\x80-¿ŒœŠšŽžŸƒˆ˜–—‘’‚“”„†‡•…‰‹›€™ŚśŤťŹźˇ˘ŁłĄąŞşŻż˛˝Ľľ]"
     "|(?<=[РСВГДЕ])[ЃѓЌќЎўҐґЁёЄєЇїІіЅѕ†‡€‰‚‹›™‘¤¦©¬®°±µ¶·¸№\xad]"
     "|(?<=[┬─┼╨╤Ô])[\xa0-ÿĀ-ſ─-▟])"
 )
-_CONTROLS = "\x80\x81\x82\x87\x8d\x91\x98"  # what the ISO encodings make of р с т ћ ч đ ј and of „ and —
+_CONTROLS = "\x80\x81\x82\x87\x8d\x91\x98"  # what the ISO encodings turn р с т ћ ч đ ј, „ and — into
 _BEYOND_ASCII = re.compile("[^\x00-\x7f]")
 _FEWEST_SEQUENCES, _MANY_SEQUENCES = 4, 10
 _LEAST_EXPLAINED = 0.5  # of a line's characters beyond ASCII; some are lost where an encoding has no character for a byte
@@ -38,7 +39,7 @@ _SAMPLE_LINES, _SAMPLE_CHARACTERS = 40, 2_000
 _BETTER = 1.0  # bits a character
 
 _TAKEN_FOR = (("cp1250", "cp1252"), ("cp1251", "cp1252"), ("cp1251", "cp1250"))
-"""Code pages, and as what they were misread."""
+"""Pairs of a code page and the one that it was taken for."""
 _MUCH_BETTER, _FEWEST_MISREAD = 3.0, 20
 _SLICES, _SLICE = 5, 1_000
 _CYRILLIC = re.compile("[Ѐ-ӿ]")
@@ -47,7 +48,7 @@ _SURE_MARKS = "\x84\x93\x94\x96\x97"
 
 
 def mend_mojibake(text: str, ledger: Ledger) -> str:
-    """The text with its mojibake put back, all of it or a paragraph at a time; text without any is returned as it is."""
+    """The text without its mojibake, which is mended as a whole or paragraph by paragraph; clean text is returned unchanged."""
     if text.isascii() or not ledger.applies("mojibake"):
         return text
     if _is_suspect(text):
@@ -74,7 +75,7 @@ def _mend_misread_utf8(text: str, ledger: Ledger) -> str:
 
 
 def _mend_code_page(text: str, ledger: Ledger) -> str:
-    """The text if one code page was taken for another: only where all of it fits, and reads much better so."""
+    """The text restored if one code page was taken for another, which requires that all of it fits and reads much better."""
     step = max(len(text) // _SLICES, _SLICE)
     sample = " ".join(text[start : start + _SLICE] for start in range(0, len(text), step))
     if _CYRILLIC.search(sample) or len(_BEYOND_ASCII.findall(sample)) < _FEWEST_MISREAD:
@@ -117,7 +118,7 @@ def _is_suspect(text: str) -> bool:
 
 
 def _recognise(sample: list[str]) -> tuple[str, int] | None:
-    """In which code page the lines had been read and how many times over, so that they read best now; None if there is no mojibake."""
+    """The code page in which the lines were read, and how many times over, judging by what reads best; None if they are no mojibake."""
     best, found = -math.inf, None
     for code_page in _CODE_PAGES:
         previous = None
@@ -128,7 +129,7 @@ def _recognise(sample: list[str]) -> tuple[str, int] | None:
             previous = mended
             old = [line for line, new in zip(sample, mended, strict=True) if new is not None]
             new = [line for line in mended if line is not None]
-            shorter = sum(map(len, old)) - sum(map(len, new))  # by one at least for every sequence
+            shorter = sum(map(len, old)) - sum(map(len, new))  # by at least one character for every sequence
             if shorter < _FEWEST_SEQUENCES or (shorter < _MANY_SEQUENCES and shorter < 2 * len(new)):
                 continue
             if reading_score("\n".join(new)) < reading_score("\n".join(old)) + _BETTER:
@@ -141,7 +142,7 @@ def _recognise(sample: list[str]) -> tuple[str, int] | None:
 
 
 def _mended(line: str, code_page: str, times: int) -> str | None:
-    """The line with its sequences put together so many times; None if it is not mojibake in that code page."""
+    """The line with its sequences restored this many times; None if it is not mojibake of that code page."""
     mended = None
     for _ in range(times):
         put_back, explained = _put_back(line, code_page)
@@ -153,7 +154,7 @@ def _mended(line: str, code_page: str, times: int) -> str | None:
 
 
 def _put_back(line: str, code_page: str) -> tuple[str, int]:
-    """The line with every sequence put together, and how many characters those had been."""
+    """The line with every sequence restored, and how many characters those sequences had."""
     sequences, bytes_of = _sequences(code_page)
     explained = 0
 
@@ -174,9 +175,9 @@ def _put_back(line: str, code_page: str) -> tuple[str, int]:
 
 @cache
 def _sequences(code_page: str) -> tuple[re.Pattern[str], dict[int, int]]:
-    """What finds UTF-8's sequences of bytes read in that code page; and from each of its characters to that byte."""
+    """A pattern for UTF-8's byte sequences as read in that code page, and the byte that each of its characters stands for."""
     bytes_of = dict.fromkeys(range(0x80, 0x100), 0xFFFF)
-    bytes_of |= {byte: byte for byte in range(0x80, 0xA0)}  # as which many programs let an undefined byte pass
+    bytes_of |= {byte: byte for byte in range(0x80, 0xA0)}  # many programs pass undefined bytes on as these
     bytes_of |= {ord(bytes([byte]).decode(code_page, errors="ignore") or chr(byte)): byte for byte in range(0x80, 0x100)}
 
     def some(first: int, last: int) -> str:

@@ -1,7 +1,7 @@
-"""YUSCII: Serbian in seven bits, as teleprinters and early computers wrote it, told from ASCII by what reads as Serbian.
+"""YUSCII: Serbian in seven bits, as on teleprinters and early computers, told from ASCII by whether it reads as Serbian.
 
-Sources: JUS I.B1.002 (Latin; ISO-IR 141) and JUS I.B1.003 (Cyrillic; ISO-IR 146). Letters stand where ASCII has
-`@ [ \\ ] ^` and `` ` { | } ~``; in the Cyrillic one every Latin letter is a Cyrillic one too, q, w and x being љ, њ and џ.
+Sources: JUS I.B1.002 (Latin; ISO-IR 141) and JUS I.B1.003 (Cyrillic; ISO-IR 146). Letters take the places of ASCII's
+`@ [ \\ ] ^` and `` ` { | } ~``. In the Cyrillic version every Latin letter is also a Cyrillic one; q, w and x are љ, њ and џ.
 """
 
 import math
@@ -29,8 +29,8 @@ _PAIRS = (
     "2nbca9epbbpbachbbifaba9axnffboa85rrrrr6rr4ol9rolr7r5edrarrrnrr26s8xxxdxxausclfbq6xau9j7xuxsxx74udxqx5xx4kerxjdlbu8xrx7xutxxx"
     "c6tgzzz4zz4i9hpi8m9unwjz7zzmzzzg46pmpp5pp2ppmppppapppppappmppp67ujszz4zz7l9bcicdefsz4dbxxkgzz"
 )
-"""How seldom the second letter follows the first in Serbian, in halves of a bit (-2 log2 p, in base 36): a row is a first letter, a
-column a second one, both in the order of `_LETTERS`, where the space is the edge of a word. Counted in 46 novels of the test shelf."""
+"""How rarely the second letter follows the first in Serbian, in half bits (-2 log2 p, in base 36): rows are first letters, columns are
+second letters, both in the order of `_LETTERS`, where the space is the edge of a word. Counted in 46 novels of the test shelf."""
 _COST = {first + second: int(bits, 36) / 2 for (first, second), bits in zip(product(_LETTERS, repeat=2), _PAIRS, strict=True)}
 _IMPOSSIBLE = 18.0
 
@@ -38,16 +38,16 @@ _WORD = re.compile(r"[A-Za-z@\[\\\]^`{|}~]+")
 _ONE_CASE = re.compile(r"[a-z`{|}~]+|[A-Z@\[\\\]^][a-z`{|}~]*|[A-Z@\[\\\]^]+")
 _SAMPLE = 20_000
 _FEWEST_LETTERS, _FEWEST_SIGNS = 40, 3
-_LEAST_SHARE, _LARGEST_SHARE = 0.015, 0.13  # of the signs among the letters; in novels it is 4 to 6 %
+_LEAST_SHARE, _LARGEST_SHARE = 0.015, 0.13  # signs as a share of the letters; in novels it is 4 to 6 %
 _MOST_MISFITS = 0.04
 _WORST_WORDS, _WORST_TEXT = 5.0, 4.9  # bits a letter; in novels it is 3.9 to 4.3
 
 
 def from_yuscii(text: str) -> str | None:
-    """The letters that ASCII text stands for if it is YUSCII, Latin or Cyrillic; None if it is ASCII.
+    """The text with its letters restored if it is YUSCII, Latin or Cyrillic; None if it is ASCII.
 
-    It is YUSCII if the ten signs are as frequent as their letters are in Serbian, stand in words, never against the case around
-    them, and make Serbian words of them. Code, Markdown and other languages fail in this.
+    It is YUSCII if the ten signs are as frequent as their letters are in Serbian, are inside words, have the case of the letters around
+    them, and make Serbian words. Code, Markdown and other languages do not pass.
     """
     signs = sum(text.count(sign) for sign in _SIGNS)
     if signs < _FEWEST_SIGNS or signs < _LEAST_SHARE / 2 * len(text):
@@ -77,7 +77,7 @@ def _sample(text: str) -> str:
 
 
 def _cost(words: list[str], table: dict[int, int] | None) -> float:
-    """How many bits the words take as Serbian ones, those of Cyrillic YUSCII with its table, those of Latin YUSCII with None."""
+    """How many bits the words cost as Serbian; Cyrillic YUSCII is read with its table, Latin YUSCII with None."""
     line = f" {' '.join(words)} ".translate(_LOWERED_SIGNS).lower()
     if table is None:
         for digraph, sign in _DIGRAPHS:

@@ -1,4 +1,4 @@
-"""A zip archive with books in it: each of them as bytes, one at a time, or the reason why it cannot be had."""
+"""A zip archive with books in it: each book as bytes, one at a time, or the reason why it cannot be read."""
 
 import posixpath
 import re
@@ -10,10 +10,10 @@ from paznja.corpus.readers.zipped import Zipped
 from paznja.errors import UnreadableBook
 
 MOST_MEMBER_BYTES = 200 * 2**20
-"""What one book in an archive may unpack to."""
+"""The largest size that one book in an archive may unpack to."""
 MOST_MEMBERS = 100_000
 HIDDEN = (".", "~$")
-"""What the names of hidden files begin with, and of those by which Word knows that a document is open."""
+"""How the names of hidden files begin, and those of the files that Word writes beside an open document."""
 
 _ROOT = re.compile(r"\A(?:[A-Za-z]:)?/+")
 _SERBIAN = frozenset("abcdefghijklmnopqrstuvwxyzčćđšžабвгдђежзијклљмнњопрстћуфхцчџш0123456789 ._-/()")
@@ -23,17 +23,17 @@ class Member(NamedTuple):
     """One file in an archive."""
 
     name: str
-    """With the folders in the archive, as it is to be shown: it begins with no slash, and holds nothing that a terminal would obey."""
+    """The name to show, with its folders in the archive: no slash comes first, and nothing in it is obeyed by a terminal."""
     data: bytes
-    """Empty if it cannot be read."""
+    """The file's bytes; empty if it cannot be read."""
     reason: str = ""
     """Why it cannot be read, in words that a person can act on; empty if it can."""
 
 
 def members(data: bytes, suffixes: frozenset[str]) -> Iterator[Member]:
-    """The files in the archive that end in one of the suffixes, in the order of their names; hidden ones are left out.
+    """The files in the archive that end in one of the suffixes, in the order of their names; hidden files are left out.
 
-    A file that cannot be unpacked comes with a reason, and the others go on.
+    A file that cannot be unpacked comes with a reason instead of bytes.
 
     Raises:
         UnreadableBook: the archive itself is damaged or a zip bomb.
@@ -56,10 +56,10 @@ def members(data: bytes, suffixes: frozenset[str]) -> Iterator[Member]:
 
 
 def kind_of_zip(data: bytes) -> str:
-    """What a zip archive holds, as a suffix: ".epub", ".docx", ".odt", ".xlsx", ".pptx", ".pages", or ".zip" for any others.
+    """What a zip archive contains, as a suffix: ".epub", ".docx", ".odt", ".xlsx", ".pptx", ".pages", or ".zip" for anything else.
 
     Raises:
-        UnreadableBook: it is damaged or a zip bomb.
+        UnreadableBook: the archive is damaged or a zip bomb.
     """
     archive = Zipped(data, "a zip archive")
     names = archive.names
@@ -76,7 +76,7 @@ def kind_of_zip(data: bytes) -> str:
 
 
 def _name(name: str, is_unicode: bool) -> str:
-    """A file's name in the encoding in which it reads as Serbian: old programs wrote it in the code page of their machine."""
+    """A file's name in the encoding in which it reads as Serbian; old programs wrote it in their machine's code page."""
     name = name.replace("\\", "/")
     if is_unicode or name.isascii():
         return name

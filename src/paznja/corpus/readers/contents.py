@@ -1,4 +1,4 @@
-"""What a reader takes out of one file: the contract between the table of formats and the readers behind it."""
+"""What a reader gets out of one file: the interface between the table of formats and the readers."""
 
 from collections.abc import Callable
 from typing import NamedTuple
@@ -7,7 +7,7 @@ from paznja.corpus.ledger import Ledger
 
 
 class Contents(NamedTuple):
-    """A file's text and what it says about itself, before cleaning. An empty string means that the file does not say."""
+    """A file's text and what the file says about itself, before cleaning; an empty string means that it does not say."""
 
     text: str
     title: str = ""
@@ -16,4 +16,4 @@ class Contents(NamedTuple):
 
 
 Reader = Callable[[bytes, Ledger], Contents]
-"""From a file's bytes to its contents, what is left out noted in the ledger; raises `paznja.errors.UnreadableBook` with the reason."""
+"""Reads a file's contents from its bytes, and notes in the ledger what it leaves out; raises `paznja.errors.UnreadableBook`."""

@@ -1,4 +1,4 @@
-"""Word documents (DOCX): a zip of XML parts, of which one is the text and the others are notes, comments, headers and footers.
+"""Word documents (DOCX): a zip of XML parts, one of which is the text, while others are notes, comments, headers and footers.
 
 Source: ISO/IEC 29500-1:2016, "Office Open XML File Formats", part 1, chapter 17 (WordprocessingML).
 """
@@ -12,7 +12,7 @@ from paznja.corpus.ledger import Ledger
 from paznja.corpus.pieces import words
 from paznja.corpus.readers.contents import Contents
 from paznja.corpus.readers.front_matter import without_publishers_pages
-from paznja.corpus.readers.markup import Does, leave_out, local_name, plain, running_text
+from paznja.corpus.readers.markup import Effect, leave_out, local_name, plain, running_text
 from paznja.corpus.readers.office import PAGE_FIELD, move_behind_paragraph, real_author, real_title
 from paznja.corpus.readers.zipped import Zipped
 from paznja.errors import UnreadableBook
@@ -27,7 +27,7 @@ _NOT_TEXT = words(
 )
 _DELETED = words("del moveFrom delText")
 _SIGNIFICANT = words("t delText instrText delInstrText noBreakHyphen sym")
-# Styles by the names that every Word gives them in the file, whatever language it speaks, and those of LibreOffice and Pandoc.
+# Styles by the names that every Word writes to the file, whatever its user's language, and those of LibreOffice and Pandoc.
 _CONTENTS_STYLE = re.compile(r"toc (?:\d|heading)|tocheading|table of (?:figures|authorities)|index (?:\d|heading)|contents (?:\d|heading)")
 _CAPTION_STYLES = frozenset({"caption", "image caption", "table caption", "illustration", "figure caption"})
 _CONTENTS_FIELD = re.compile(r"\s*(?:TOC|INDEX|TOA|BIBLIOGRAPHY)\b")
@@ -73,7 +73,7 @@ def _document_path(archive: Zipped) -> str | None:
 
 
 def _style_names(root: Any) -> dict[str, str]:
-    """The name of each style, in small letters, by its id."""
+    """The name of each style, in lower case, by its id."""
     return {_attribute(style, "styleId"): _attribute(style.find("{*}name"), "val").lower() for style in root.iterfind("{*}style")}
 
 
@@ -91,34 +91,34 @@ def _text(root: Any, styles: dict[str, str], ledger: Ledger) -> str:
     for element in root.iter("{*}sym"):
         element.text = _symbol(element)
 
-    def does(element: Any, name: str, inside: bool) -> Does:
+    def effect_of(element: Any, name: str, inside: bool) -> Effect:
         if name in _NOT_TEXT:
-            return Does.NOTHING
+            return Effect.OMIT
         rule = "apparatus" if name in _DELETED or (name == "r" and _is_hidden(element)) else None
         if name == "p":
             rule = _rule_of_paragraph(element, styles)
         elif name == "sdt" and _is_contents(element):
             rule = "contents-pages"
         if rule and leave_out(element, rule, ledger):
-            return Does.NOTHING
+            return Effect.OMIT
         match name:
             case "p":
-                return Does.CELL if _is_alone_in_its_cell(element) else Does.PARAGRAPH
+                return Effect.CELL if _is_alone_in_its_cell(element) else Effect.PARAGRAPH
             case "tr":
-                return Does.PARAGRAPH
+                return Effect.PARAGRAPH
             case "tc":
-                return Does.CELL
+                return Effect.CELL
             case "br":
-                return Does.PAGE if _attribute(element, "type") == "page" else Does.NEWLINE
+                return Effect.PAGE if _attribute(element, "type") == "page" else Effect.NEWLINE
             case "cr":
-                return Does.NEWLINE
+                return Effect.NEWLINE
             case "tab" | "ptab":
-                return Does.SPACE
+                return Effect.SPACE
             case "page":
-                return Does.PAGE
-        return Does.DIVISION if name in _DIVISIONS else Does.FLOW
+                return Effect.PAGE
+        return Effect.DIVISION if name in _DIVISIONS else Effect.FLOW
 
-    return running_text(root, does)
+    return running_text(root, effect_of)
 
 
 def _rule_of_paragraph(paragraph: Any, styles: dict[str, str]) -> str | None:
@@ -133,8 +133,8 @@ def _rule_of_paragraph(paragraph: Any, styles: dict[str, str]) -> str | None:
 
 
 def _leave_out_fields(root: Any, ledger: Ledger) -> None:
-    """Takes the results of fields that are contents or page numbers out of the tree; a field may reach over many paragraphs."""
-    open_fields: list[tuple[list[str], list[Any]]] = []  # of each: its instruction, and the elements with its result's text
+    """Remove the results of fields that are contents or page numbers; a field may extend over many paragraphs."""
+    open_fields: list[tuple[list[str], list[Any]]] = []  # each field's instruction, and the elements of its result
     for element in root.iter("{*}fldChar", "{*}instrText", "{*}t"):
         match local_name(element):
             case "fldChar":
@@ -197,7 +197,7 @@ def _drop_white_space_between_elements(root: Any) -> None:
 
 
 def _beside_the_text(root: Any, rule: str, styles: dict[str, str], ledger: Ledger) -> str:
-    """A part with notes, comments or a header: noted and left out, or, where its rule is switched off, its text."""
+    """A part with notes, comments or a header: it is left out and noted, or its text is returned if its rule is switched off."""
     if ledger.applies(rule):
         for element in root:
             if plain(element):
@@ -229,7 +229,7 @@ def _is_on(property_: Any) -> bool:
 
 
 def _symbol(element: Any) -> str:
-    """A character of a symbol font; those that only the font knows, in the private area, are left out."""
+    """A character of a symbol font; empty for characters of the private area, whose meaning only the font knows."""
     try:
         code = int(_attribute(element, "char"), 16)
     except ValueError:
@@ -238,7 +238,7 @@ def _symbol(element: Any) -> str:
 
 
 def _attribute(element: Any, name: str) -> str:
-    """An attribute whatever its namespace, which strict and transitional documents write differently."""
+    """An attribute, whatever its namespace: strict and transitional documents have different ones."""
     if element is None:
         return ""
     return next((value for key, value in element.attrib.items() if key.rpartition("}")[2] == name), "")

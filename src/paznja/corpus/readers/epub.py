@@ -1,4 +1,4 @@
-"""EPUB 2 and 3: a zip of web pages, read in the order that its spine gives.
+"""EPUB 2 and 3: a zip of web pages, read in the order of its spine.
 
 Source: W3C, "EPUB 3.3", 2023; IDPF, "Open Packaging Format 2.0.1", 2010.
 """
@@ -76,7 +76,7 @@ def _opf_path(archive: Zipped) -> str:
 
 
 def _spine(package: Any, folder: str) -> list[tuple[str, str | None]]:
-    """The pages in reading order, each with the rule that leaves it out, if one does."""
+    """The pages in reading order, each with the rule that leaves it out, or None."""
     manifest = {item.get("id"): item for item in package.iterfind("{*}manifest/{*}item")}
     marked = {
         _resolve(folder, reference.get("href", "")): _RULE_OF_PAGE[reference.get("type", "").lower()]
@@ -98,7 +98,7 @@ def _resolve(folder: str, href: str) -> str:
 
 
 def _linked_pages(pages: list[tuple[str, bytes, str | None]]) -> Iterator[tuple[str, Any]]:
-    """All pages, one at a time, if any link leads to a place within one; else none."""
+    """All pages, one at a time, if there is any link to a place within a page; otherwise none."""
     if any(_LINK_TO_PLACE.search(data) for _, data, _ in pages):
         yield from ((path, root) for path, data, _ in pages if (root := _root(data)) is not None)
 
@@ -113,7 +113,7 @@ def _follow(page: str, href: str) -> tuple[str, str] | None:
 def _root(data: bytes) -> Any:
     try:
         return parse_xml(data)
-    except UnreadableBook:  # many publishers' pages are not well-formed, and every reading program forgives them
+    except UnreadableBook:  # many publishers' pages are not well-formed, which every e-book reader forgives
         return parse_html(data)
 
 

@@ -1,6 +1,6 @@
-"""FictionBook 2 (FB2): XML for novels, alone or alone in a zip file (FB2.ZIP).
+"""FictionBook 2 (FB2): XML for novels, by itself or as the only file of a zip (FB2.ZIP).
 
-Source: GribUser, "FictionBook 2.1 schema", 2004; names of elements and what they hold.
+Source: GribUser, "FictionBook 2.1 schema", 2004: the elements and their contents.
 """
 
 import re
@@ -10,24 +10,24 @@ from paznja.corpus.ledger import Ledger
 from paznja.corpus.pieces import words
 from paznja.corpus.readers.contents import Contents
 from paznja.corpus.readers.front_matter import without_publishers_pages
-from paznja.corpus.readers.markup import Does, leave_out, local_name, parse_xml, plain, running_text
+from paznja.corpus.readers.markup import Effect, leave_out, local_name, parse_xml, plain, running_text
 from paznja.errors import UnreadableBook
 
 _DIVISIONS = words("FictionBook body section title epigraph cite poem stanza table annotation")
 _PARAGRAPHS = words("p v subtitle text-author date tr")
 _NOT_TEXT = words("description stylesheet binary image empty-line")
 _BODIES_OF_NOTES = words("notes footnotes endnotes comments primechaniya")
-# Pictures stand in the file as text: they make most of it, and one of them may be longer than the XML parser takes.
+# Pictures are in the file as text: they make up most of it, and a single one may be longer than the XML parser accepts.
 _PICTURES = re.compile(rb"<binary\b[^<>]*>[^<]*</binary\s*>")
 
 
 def read_fb2(data: bytes, ledger: Ledger) -> Contents:
     """A FictionBook without its description, title page, notes, summaries and pictures.
 
-    A paragraph, a heading and a line of verse are each a line of text.
+    Each paragraph, heading and line of verse is one line of text.
 
     Raises:
-        UnreadableBook: the data is not well-formed XML, or XML of another kind.
+        UnreadableBook: the data is not well-formed XML, or is XML of another kind.
     """
     root = parse_xml(_PICTURES.sub(b"", data))
     if local_name(root) != "FictionBook":
@@ -38,19 +38,19 @@ def read_fb2(data: bytes, ledger: Ledger) -> Contents:
 
 
 def _text(root: Any, ledger: Ledger) -> str:
-    def does(element: Any, name: str, inside: bool) -> Does:
+    def effect_of(element: Any, name: str, inside: bool) -> Effect:
         if name in _NOT_TEXT:
-            return Does.NOTHING
+            return Effect.OMIT
         rule = _rule(element, name)
         if rule and leave_out(element, rule, ledger):
-            return Does.NOTHING
+            return Effect.OMIT
         if name in _PARAGRAPHS:
-            return Does.PARAGRAPH
+            return Effect.PARAGRAPH
         if name in _DIVISIONS:
-            return Does.DIVISION
-        return Does.CELL if name in ("td", "th") else Does.FLOW
+            return Effect.DIVISION
+        return Effect.CELL if name in ("td", "th") else Effect.FLOW
 
-    return running_text(root, does)
+    return running_text(root, effect_of)
 
 
 def _rule(element: Any, name: str) -> str | None:

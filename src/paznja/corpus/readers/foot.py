@@ -1,4 +1,4 @@
-"""What stands on a printed page and is not the book's text: notes at its foot, and whole pages of contents."""
+"""Parts of a printed page that are not the book's text: notes at its foot, and whole pages of contents."""
 
 import re
 from collections.abc import Sequence
@@ -12,11 +12,11 @@ _LEADERS = re.compile(r"(?:[.…·•_]\s?){4,}\s*(?:\d{1,4}|[ivxlcIVXLC]{1,7})\
 _ENDS_IN_NUMBER = re.compile(r"[^\W\d_].*?\s(\d{1,4})\s*$")
 _HEADING = re.compile(r"\W*(?:садржај|sadržaj|преглед садржаја|contents|table of contents|inhalt)\W*", re.IGNORECASE)
 _FEWEST = 3
-_END = 100  # characters at the end of a line that are looked at
+_END = 100  # only this many characters at the end of a line are searched
 
 
 def notes_at_foot(rows: Sequence[Sequence[Line]], rules: Sequence[float], usual_size: float) -> int:
-    """The index of the row with which the notes begin: smaller type at the foot, below a rule or with a mark; else how many rows."""
+    """The index of the first row of notes, which are in smaller type, below a rule or with a mark; the number of rows if none."""
     start = len(rows)
     while start > 0 and all(piece.size < _SMALLER * usual_size for piece in rows[start - 1]):
         start -= 1
@@ -31,12 +31,12 @@ def notes_at_foot(rows: Sequence[Sequence[Line]], rules: Sequence[float], usual_
 
 
 def contents_lines(lines: Sequence[str]) -> set[int]:
-    """The indices of the lines of a table of contents: dotted leaders and a page number, three at least, and the heading above them."""
+    """The indices of the lines of a table of contents: at least three lines with leaders and page numbers, and their heading."""
     found = {index for index, line in enumerate(lines) if line[-1:].isalnum() and _LEADERS.search(line[-_END:])}
     if len(found) < _FEWEST:
         return set()
     for index in list(found):
-        # a long title's first line stands between two entries, without a number
+        # The first line of a long title is between two entries and has no number.
         if index - 2 in found and not lines[index - 1].rstrip().endswith((".", "!", "?")):
             found.add(index - 1)
     first = min(found)
@@ -47,6 +47,6 @@ def contents_lines(lines: Sequence[str]) -> set[int]:
 
 
 def is_contents_page(rows: Sequence[str]) -> bool:
-    """Whether nearly all lines of a page end with numbers that never get smaller."""
+    """Whether nearly all lines of a page end in numbers that never decrease."""
     numbers = [int(match[1]) for row in rows if (match := _ENDS_IN_NUMBER.search(row[-_END:]))]
     return len(numbers) >= 5 and len(numbers) >= 0.7 * len(rows) and numbers == sorted(numbers) and numbers[0] < numbers[-1]

@@ -1,15 +1,15 @@
-"""The publisher's pages of a book that does not mark them as such, known by what they say: contents, copyright, advertisements.
+"""The publisher's pages in books that do not mark them, recognised by what they say: contents, copyright, advertisements.
 
-A page is what stands between two lines of `PAGE`; a file without any is one page. Nothing is taken out for one sign alone:
+A page is what stands between two lines of `PAGE`; a file without such lines is one page. One sign alone never removes anything:
 
-- *title*: the first lines of the text, if they are the title or the author that the file names in its properties; with a few more short
+- *title*: the first lines of the text, if they are the title or the author in the file's properties; together with a few more short
   lines (the kind of book, the publisher, the year) if they have a page of their own.
-- *contents*: the word for it, then three lines or more that each stand elsewhere in the book too, as a chapter's title, or
-  end in a page's number after dots; without the word, four lines or more with dots and rising numbers.
-- *copyright*: two different signs close together (ISBN, ©, all rights reserved, library's catalogue record, ...), near the beginning or
-  the end, among short lines.
+- *contents*: the word for it, followed by at least three lines that also occur elsewhere in the book, as titles of chapters, or
+  that end in dots and a page number; without the word, at least four lines with dots and rising numbers.
+- *copyright*: two different signs close together (ISBN, ©, all rights reserved, a library's catalogue record, ...), near the beginning
+  or the end, among short lines.
 - *advertisements*: a heading that says so ("Од истог писца", "Also by") and the short lines after it on a page of its own, near
-  the beginning or the end; of running text only what says how to order.
+  the beginning or the end; longer lines only if they say how to order.
 """
 
 import re
@@ -30,7 +30,7 @@ _LEADER = re.compile(r"^(?P<title>.*?)\s*(?:\.\s?){3,}\s*(?P<page>\d{1,4})$|^(?P
 _PAGE_NUMBER = re.compile(r"[\s.…·_\t]+(?:\d{1,4}|[ivxlc]{1,7})$", re.IGNORECASE)
 _LONGEST_ENTRY = 120
 _FEWEST_ENTRIES, _FEWEST_DOTTED = 3, 4
-_MOST_OCCURRENCES = 3  # in the contents, at the chapter, and in a second table perhaps; what stands there oftener is a refrain
+_MOST_OCCURRENCES = 3  # in the contents, at the chapter, and perhaps in a second table; what occurs more often is a refrain
 
 _COPYRIGHT_SIGNS = {
     "isbn": re.compile(r"\bISBN\b[\s:(-]*(?:1[03]\b)?[^\n]{0,20}\d", re.IGNORECASE),
@@ -102,7 +102,7 @@ _SENTENCE_END = (".", "!", "?", "…", ".”", ".“", "!“", "?“")
 
 
 def without_publishers_pages(contents: Contents, ledger: Ledger) -> Contents:
-    """The contents, in their text no title at its head, no table of contents, copyright page and advertisement."""
+    """The contents, whose text is without a title at its head, tables of contents, copyright pages and advertisements."""
     lines = contents.text.split("\n")
     if ledger.applies("title-pages"):
         lines = _without(lines, _title_at_the_head(lines, contents), "title-pages", ledger)
@@ -116,7 +116,7 @@ def without_publishers_pages(contents: Contents, ledger: Ledger) -> Contents:
 
 
 def is_contents_heading(line: str) -> bool:
-    """Whether the line says "Contents", in one of many languages."""
+    """Whether the line says "Contents" in one of many languages."""
     return len(line) < 40 and line.strip(" .:—–-*\u00a0").casefold() in _CONTENTS
 
 
@@ -134,7 +134,7 @@ def _without(lines: list[str], ranges: list[range], rule: str, ledger: Ledger) -
 
 
 def _title_at_the_head(lines: list[str], contents: Contents) -> list[range]:
-    """The first lines, as far as they are the title and the author that the file names elsewhere."""
+    """The first lines, if they are the title and the author that the file names in its properties."""
     names = {_words(name) for name in (contents.title, contents.author, *contents.author.split(", "))} - {""}
     start = end = 0
     for number, line in enumerate(lines):
@@ -148,7 +148,7 @@ def _title_at_the_head(lines: list[str], contents: Contents) -> list[range]:
 
 
 def _end_of_title_page(lines: list[str], end: int) -> int:
-    """Where the page ends that the title is on, if only a few short lines that are no sentences follow there; else `end`."""
+    """The end of the title's page, if only a few short lines follow there that are not sentences; otherwise `end`."""
     page = next((page for page in _pages(lines) if end - 1 in page), range(0))
     rest = [lines[number] for number in page if number >= end and lines[number]]
     short = all(len(line) <= _LONGEST_TITLE_LINE and not _SPEECH.match(line) and not line.endswith(_SENTENCE_END) for line in rest)
@@ -163,14 +163,14 @@ def _contents(lines: list[str], are_left_out_already: bool) -> list[range]:
         occurs = Counter(_title(line) for line in lines if len(line) <= _LONGEST_ENTRY)
         for start in headings:
             end = _end_of_entries(lines, start + 1, occurs)
-            if end or are_left_out_already:  # then the heading alone is left of them
+            if end or are_left_out_already:  # if they are, the heading alone is left
                 ranges.append(range(start, end or start + 1))
     taken = {number for span in ranges for number in span}
     return sorted([*ranges, *(span for span in _dotted(lines) if taken.isdisjoint(span))], key=lambda span: span.start)
 
 
 def _end_of_entries(lines: list[str], start: int, occurs: Counter[str]) -> int | None:
-    """Where the entries that begin here end, or None if they are too few."""
+    """Where the entries that begin here end; None if there are too few."""
     seen: set[str] = set()
     entries = strangers = 0
     end = start
@@ -184,7 +184,7 @@ def _end_of_entries(lines: list[str], start: int, occurs: Counter[str]) -> int |
         without_number = _title(_PAGE_NUMBER.sub("", line))
         is_title = 1 < occurs[title] <= _MOST_OCCURRENCES
         entry = title if is_title else without_number
-        if entry in seen:  # the chapter itself, so the contents are over
+        if entry in seen:  # this is the chapter itself, so the contents are over
             break
         seen.add(entry)
         if is_title or (without_number != title and occurs[without_number]) or _LEADER.match(line):
@@ -199,7 +199,7 @@ def _end_of_entries(lines: list[str], start: int, occurs: Counter[str]) -> int |
 
 
 def _title(line: str) -> str:
-    """A line in the form in which titles are compared."""
+    """The form of a line in which titles are compared."""
     return _words(line).strip(" .:…")
 
 
@@ -208,7 +208,7 @@ def _words(line: str) -> str:
 
 
 def _dotted(lines: list[str]) -> Iterator[range]:
-    """Runs of lines that end in dots and page numbers which do not fall."""
+    """Runs of lines that end in dots and page numbers that never decrease."""
     start: int | None = None
     count = last_page = 0
     for number, line in enumerate([*lines, PAGE]):
@@ -242,7 +242,7 @@ def _signs(line: str) -> set[str]:
     if not line or line == PAGE:
         return set()
     found = {name for name, pattern in _COPYRIGHT_SIGNS.items() if pattern.search(line)}
-    # A long line is the legal paragraph about copying, or it is running text that happens to name one of these.
+    # A long line is the legal paragraph about copying, or running text that happens to mention one of these.
     return found if len(line) <= _LONGEST_COLOPHON_LINE or len(found & _STRONG) >= 2 or "rights" in found else set()
 
 
@@ -257,7 +257,7 @@ def _groups(signs: dict[int, set[str]]) -> list[list[int]]:
 
 
 def _with_colophon(lines: list[str], group: list[int], page: range) -> range:
-    """The signs' lines and those between, and the lines of a colophon (editor, translator, designer) before and after."""
+    """The lines with signs, those between them, and the lines of a colophon (editor, translator, designer) before and after."""
     first, last = group[0], group[-1]
     while first > page.start and _belongs(lines[first - 1]):
         first -= 1
@@ -288,7 +288,7 @@ def _advertisements(lines: list[str]) -> list[range]:
 
 
 def _pages(lines: list[str]) -> list[range]:
-    """The lines of each page that holds any, without the lines of `PAGE` themselves."""
+    """The lines of each page that is not empty, without the lines of `PAGE` themselves."""
     edges = [-1, *(number for number, line in enumerate(lines) if line == PAGE), len(lines)]
     pages = [range(start + 1, end) for start, end in pairwise(edges)]
     return [page for page in pages if any(lines[number] for number in page)]

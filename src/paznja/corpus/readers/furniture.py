@@ -1,6 +1,6 @@
-"""Running heads and page numbers, found by their repetition: at the top or the foot of pages the same words, or numbers that count up.
+"""Running heads and page numbers, found by repetition: the same words, or numbers that count up, at the top or the foot of pages.
 
-A page is the texts of its lines. Nothing is known of fonts; where lines are known to stand is a help, no more.
+A page is the texts of its lines. Fonts are not needed, and neither are the lines' positions, though they help.
 """
 
 import re
@@ -10,16 +10,16 @@ from typing import Literal, NamedTuple
 Kind = Literal["running-heads", "page-numbers"]
 
 DEPTH = 2
-"""How many lines at the top of a page, and as many at its foot, can be heads or numbers."""
+"""How many lines at the top of a page, and at its foot, can be running heads or page numbers."""
 
 _LONGEST_HEAD = 100
 _LONGEST_NUMBER = 30
 _FEWEST = 3
-_WINDOW = 16  # pages in which a head has to come again
-_SHARE = 0.35  # of the pages from its first to its last that have the head: every other one, and some are lost
-_NEAR = 4  # pages in which another number has to agree with this one
+_WINDOW = 16  # pages within which a head must recur
+_SHARE = 0.35  # of the pages from its first to its last that must have the head: it may be on every other page, and some are lost
+_NEAR = 4  # pages within which another number must agree with this one
 _SIMILAR = 0.6
-_PLACE = 6.0  # points by which the same head may stand higher or lower
+_PLACE = 6.0  # points by which a recurring head may be higher or lower
 _ROMAN = {"i": 1, "v": 5, "x": 10, "l": 50, "c": 100}
 _NUMBER = re.compile(
     r"[^\w\n]*(?:(?:стр|страна|страница|str|strana|stranica|page|p|seite|с|s)\b[^\w\n]*)?(?:(\d{1,4})|([ivxlc]{1,8}))[^\w\n]*",
@@ -28,7 +28,7 @@ _NUMBER = re.compile(
 _DIGITS = re.compile(r"\d{1,4}")
 _AT_AN_END = re.compile(r"^\W*(\d{1,4})\b|\b(\d{1,4})\W*$")
 _NO_LETTERS = re.compile(r"[\W\d_]+")
-# A speaker, or the middle of a sentence.
+# A line of dialogue, or the middle of a sentence.
 _IS_TEXT = re.compile(r"\s*(?:[—–―-]\s*[^\W\d]|[„“\"«»]|[a-zčćžšđа-шђјљњћџ](?![A-ZČĆŽŠĐА-ШЂЈЉЊЋЏ]))")
 _SENTENCE_END = re.compile(r"[.!?…:;][\"“”’»«')\]]*\s*$")
 
@@ -40,11 +40,11 @@ class Row(NamedTuple):
     top: float = 0.0
     size: float = 0.0
     apart: bool = True
-    """Whether it may stand apart from the text: false where it is as near to the next line as any line is, and as large."""
+    """Whether the line may be separate from the text: false if it is as close to the next line as other lines are, and as large."""
 
 
 def find_furniture(pages: Sequence[Sequence[Row]]) -> list[dict[int, Kind]]:
-    """For each page the indices of the rows that are running heads or page numbers, and which of the two."""
+    """For each page, the indices of the rows that are running heads or page numbers, with which of the two they are."""
     found: list[dict[int, Kind]] = [{} for _ in pages]
     for at_foot in (False, True):
         left = [list(range(len(page)))[:: -1 if at_foot else 1] for page in pages]
@@ -65,7 +65,7 @@ def find_furniture(pages: Sequence[Sequence[Row]]) -> list[dict[int, Kind]]:
 
 
 def _last_text(pages: Sequence[Sequence[Row]], found: Sequence[dict[int, Kind]], number: int) -> str:
-    """The last line of the page before, but for what has been found there."""
+    """The last line of the page before, without the furniture that was found there."""
     if number == 0:
         return ""
     page = pages[number - 1]
@@ -92,7 +92,7 @@ def _value(text: str, at_foot: bool) -> int | None:
     if match[1]:
         return int(match[1])
     roman = match[2]
-    if not at_foot and not roman.islower():  # I, II, III above a page are the numbers of chapters or poems
+    if not at_foot and not roman.islower():  # I, II, III at the top number chapters or poems
         return None
     values = [_ROMAN[letter] for letter in roman.lower()]
     return sum(-value if value < after else value for value, after in zip(values, [*values[1:], 0], strict=True))
@@ -108,7 +108,7 @@ def _agree(numbers: Sequence[int | None], number: int, other: int) -> bool:
 
 
 def _add_misread_numbers(rows: Sequence[Row | None], numbers: Sequence[int | None], kinds: list[Kind | None]) -> None:
-    """A few characters with a digit (l2, 1O7) between pages whose numbers are known are a number too."""
+    """Add short strings with a digit (l2, 1O7) that are between pages whose numbers are known."""
     sure = [kind is not None for kind in kinds]
     for number, row in enumerate(rows):
         if row is None or kinds[number] or not (re.search(r"\d", row.text) or numbers[number]):
@@ -118,7 +118,7 @@ def _add_misread_numbers(rows: Sequence[Row | None], numbers: Sequence[int | Non
 
 
 def _clusters(rows: Sequence[Row | None], kinds: Sequence[Kind | None]) -> list[list[int]]:
-    """Pages whose lines at this place are the same or nearly so."""
+    """Pages whose lines at this place are the same, or nearly the same."""
     clusters: list[tuple[list[int], Row, str, frozenset[str]]] = []
     complete: list[list[int]] = []
     for number, row in enumerate(rows):
@@ -145,7 +145,7 @@ def _heads(rows: Sequence[Row | None], members: list[int], before: Sequence[str]
     texts = {number: row.text for number in members if (row := rows[number])}
     values = {number: int(match[1] or match[2]) for number, text in texts.items() if (match := _AT_AN_END.search(text))}
     counted = [n for n in values if any(n != m and values[n] - values[m] == n - m for m in values)]
-    if len(counted) >= max(2, 0.5 * len(members)):  # with numbers that count up: what has none is a chapter's title, perhaps
+    if len(counted) >= max(2, 0.5 * len(members)):  # with numbers that count up; a line without one may be a chapter's title
         return [number for number in members if number in values]
     if len(members) < _FEWEST or len(members) < _SHARE * (members[-1] - members[0] + 1):
         return []

@@ -1,4 +1,4 @@
-"""HTML: one web page that holds a book, saved from the web or written by a word processor.
+"""HTML: one web page that contains a book, saved from the web or from a word processor.
 
 Source: WHATWG, "HTML Living Standard", sections 4.2 (metadata) and 13 (syntax).
 """
@@ -26,7 +26,7 @@ def read_html(data: bytes, ledger: Ledger) -> Contents:
     """A web page's text without menus, header, footer, scripts, notes, captions and contents.
 
     Raises:
-        UnreadableBook: the bytes are not text, or there is no page in them.
+        UnreadableBook: the bytes are not text, or contain no page.
     """
     root = parse_html(_DECLARATION_OF_XML.sub("", decode_html(data, ledger)).encode("utf-8", errors="replace"))
     if root is None:
@@ -43,7 +43,7 @@ def read_html(data: bytes, ledger: Ledger) -> Contents:
 
 
 def _follow(page: str, href: str) -> tuple[str, str] | None:
-    """Where a link on the page leads: its own address may stand before the #."""
+    """Where a link on the page leads; the page's own address may stand before the #."""
     before, _, identity = href.partition("#")
     return (page, unquote(identity)) if identity and "://" not in before else None
 

@@ -1,6 +1,6 @@
 """Markdown: the marks are taken out, the words stay.
 
-The parser is markdown-it-py, a port of the reference implementation of CommonMark. What it does not know is taken out before:
+The parser is markdown-it-py, a port of the reference implementation of CommonMark. What it does not understand is taken out before:
 the properties at the head of the file, notes, and Pandoc's fences and attributes.
 """
 
@@ -33,12 +33,12 @@ _LINE_BLOCK = re.compile(r"^\|[ \t]+(?=\S)(?!.*\|[ \t]*$)(.*)$", re.MULTILINE)
 _SOFT_BREAK = "\x1f"
 _FULL, _WIDEST = 0.85, 120
 _FEWEST_LINKS = 3
-_MOST_BRACKETS = 60_000  # each costs the parser 30 microseconds where it opens no link
+_MOST_BRACKETS = 60_000  # each that does not open a link costs the parser 30 microseconds
 _SAID = re.compile(r"[^\W\d_].*[.!?…][\"“”»']?$", re.DOTALL)
 
 
 def read_markdown(data: bytes, ledger: Ledger) -> Contents:
-    """Markdown as plain text: headings and paragraphs a line each, without marks, pictures, addresses of links, and notes.
+    """Markdown as plain text: each heading and paragraph is a line, without marks, pictures, addresses of links, and notes.
 
     Raises:
         UnreadableBook: the bytes are not text in a known encoding.
@@ -86,7 +86,7 @@ def _without_notes(source: str, ledger: Ledger) -> str:
 def _text(source: str, ledger: Ledger) -> str:
     from markdown_it import MarkdownIt
 
-    # Four spaces before a paragraph are how a typist began it, not a program's text; and a rule under a line is seldom a heading.
+    # Four spaces before a paragraph are a typist's indent, not a program's code; and a rule under a line is seldom a heading.
     parser = MarkdownIt("commonmark").enable("table").enable("strikethrough").disable("code")
     width = _width(source)
     lines: list[str] = []
@@ -121,13 +121,13 @@ def _text(source: str, ledger: Ledger) -> str:
 
 
 def _width(source: str) -> int:
-    """The width in characters that nearly all lines of the file keep."""
+    """The width in characters that nearly all lines of the file keep to."""
     lengths = sorted(len(line) for line in source.split("\n") if line.strip())
     return lengths[round(0.95 * (len(lengths) - 1))] if lengths else 0
 
 
 def _joined(text: str, width: int) -> str:
-    """The text with the lines joined that end where the width of a screen ended; a line that is shorter was meant to end."""
+    """The text with its soft breaks undone where a line is as wide as the file; a shorter line was meant to end."""
     if _SOFT_BREAK not in text:
         return text
     pieces = text.split(_SOFT_BREAK)
@@ -139,7 +139,7 @@ def _joined(text: str, width: int) -> str:
 
 
 def _without_contents(tokens: "list[Token]", ledger: Ledger) -> "list[Token]":
-    """The tokens without lists of nothing but links to other places of the file."""
+    """The tokens without lists that consist only of links to other places in the file."""
     if not ledger.applies("contents-pages"):
         return tokens
     kept: list[Token] = []
@@ -170,11 +170,11 @@ def _is_link(token: "Token") -> bool:
 
 
 def _with_item_mark(text: str, items: "list[Token]", ledger: Ledger) -> str:
-    """An item's text: with its number, as "1914. године" is taken for one; and with its dash if it is what somebody says."""
+    """An item's text, with its number, since "1914. године" looks like one, and with its dash if it is a line of dialogue."""
     if not items or not items[-1].markup:
         return text
     item = items[-1]
-    mark, item.markup = item.markup, ""  # only the item's first paragraph has it
+    mark, item.markup = item.markup, ""  # only the item's first paragraph has the mark
     if item.info:
         return f"{item.info}{mark} {text}"
     if mark == "-" and _SAID.match(text) and text[0].isupper():

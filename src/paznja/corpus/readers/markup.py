@@ -1,6 +1,6 @@
-"""From an XML or HTML tree to running text: one walk, which a format steers by saying what each of its elements does.
+"""From an XML or HTML tree to running text: one walk over the tree, in which each format says what its elements do.
 
-The tree is parsed without resolving entities, without a network and without a DTD. `running_text` knows nothing of TEI or EPUB.
+The tree is parsed without resolving entities, without network access and without a DTD. `running_text` knows nothing of TEI or EPUB.
 """
 
 import codecs
@@ -18,37 +18,38 @@ from paznja.corpus.ledger import Ledger
 from paznja.errors import UnreadableBook
 
 MOST_BYTES = 100 * 2**20
+"""The largest file: the tree of a larger one would take over a gigabyte of memory."""
 MOST_MARKS = 5_000_000
-"""The size of a file, and its tags and attributes: with more, its tree would take over a gigabyte of memory."""
+"""The most tags and attributes in a file, for the same reason."""
 PAGE = "\f"
-"""The line that stands where a new page begins; cleaning takes it out."""
+"""The line that marks the beginning of a new page; cleaning takes it out."""
 
 
-class Does(Enum):
+class Effect(Enum):
     """What an element does to the text around it."""
 
     FLOW = auto()
-    """Its text is part of the line it stands in."""
+    """Its text is part of the line around it."""
     PARAGRAPH = auto()
-    """Its text is a paragraph of its own."""
+    """Its text is a separate paragraph."""
     DIVISION = auto()
-    """It holds paragraphs."""
+    """It contains paragraphs."""
     VERBATIM = auto()
-    """A paragraph whose newlines are meant."""
+    """It is a paragraph whose newlines count."""
     CELL = auto()
     """Its text is part of the line, set off by a space."""
     NEWLINE = auto()
     PAGE = auto()
     """A new page begins."""
     SPACE = auto()
-    NOTHING = auto()
-    """It and all in it are left out, and a word that it stands in stays whole."""
+    OMIT = auto()
+    """It and everything in it is left out, and a word around it stays whole."""
     JOIN = auto()
-    """As NOTHING, and the two halves of a word around it are put together (a line broken inside a word)."""
+    """Like OMIT, and the two halves of the word around it are joined (a line broken inside a word)."""
 
 
-_BREAKING = frozenset({Does.PARAGRAPH, Does.DIVISION, Does.VERBATIM})
-# Characters that XML cannot hold stand for what a string of text alone cannot say, until the very end.
+_BREAKING = frozenset({Effect.PARAGRAPH, Effect.DIVISION, Effect.VERBATIM})
+# Until the very end, characters that XML cannot contain stand for what plain text cannot express.
 _BREAK, _LEFT_OUT, _JOIN, _NEW_PAGE = "\x02", "\x03", "\x04", "\x05"
 _GAP = re.compile(r"\x03[\s\x03]*")
 _CLOSES_UP = re.compile(r"[,;:!?)\]]|\.(?!\.)")
@@ -58,7 +59,7 @@ _DECLARED_ENCODING = re.compile(r"\A\s*<\?xml[^>]*\?>")
 
 
 def parse_xml(data: bytes, advice: str = "mend that line or get another copy") -> Any:
-    """The root element. HTML's named entities (&nbsp; &mdash;) are known; others are never resolved.
+    """The root element. HTML's named entities (&nbsp; &mdash;) are understood; others are never resolved.
 
     Raises:
         UnreadableBook: the data is not well-formed XML; the reason names the line and ends with the advice.
@@ -74,7 +75,7 @@ def parse_xml(data: bytes, advice: str = "mend that line or get another copy") -
 
 
 def parse_html(data: bytes) -> Any:
-    """The root element of a web page that need not be well-formed, or None if there is nothing in it."""
+    """The root element of a web page, which need not be well-formed; None if it is empty."""
     _refuse_too_large(data)
     parser = etree.HTMLParser(encoding="utf-8", no_network=True, remove_comments=True, remove_pis=True)
     try:
@@ -89,7 +90,7 @@ def local_name(element: Any) -> str:
 
 
 def leave_out(element: Any, rule: str, ledger: Ledger) -> bool:
-    """Whether the rule, which is not switched off, leaves the element out; then what is lost is noted."""
+    """Whether the rule leaves the element out, which it does if it is switched on; its text is then noted."""
     if not ledger.applies(rule):
         return False
     text = plain(element)
@@ -98,19 +99,20 @@ def leave_out(element: Any, rule: str, ledger: Ledger) -> bool:
     return True
 
 
-def running_text(root: Any, does: Callable[[Any, str, bool], Does]) -> str:
-    """The text under `root`, its paragraphs separated by newlines; still to be cleaned.
+def running_text(root: Any, effect_of: Callable[[Any, str, bool], Effect]) -> str:
+    """The text under `root`, its paragraphs separated by newlines, not yet cleaned.
 
-    `does(element, name, inside)` says what an element does; `inside` is true within a paragraph.
+    Args:
+        effect_of: `effect_of(element, name, inside)` says what an element does to the text; `inside` is true within a paragraph.
 
     Raises:
-        UnreadableBook: elements stand in each other a thousand deep.
+        UnreadableBook: elements are nested a thousand deep.
     """
     pieces: list[str] = []
     try:
-        _walk(root, does, False, pieces)
+        _walk(root, effect_of, False, pieces)
     except RecursionError:
-        raise UnreadableBook("is no book: its elements stand in each other too deep; get another copy") from None
+        raise UnreadableBook("is not a book: its elements are nested too deep; get another copy") from None
     text = "".join(pieces).replace("\n", " ").replace("\r", " ")
     if _LEFT_OUT in text:
         text = _without_gaps(text)
@@ -124,49 +126,49 @@ def plain(element: Any) -> str:
     return " ".join("".join(element.itertext()).split())
 
 
-def _walk(element: Any, does: Callable[[Any, str, bool], Does], inside: bool, pieces: list[str]) -> None:
+def _walk(element: Any, effect_of: Callable[[Any, str, bool], Effect], inside: bool, pieces: list[str]) -> None:
     if element.tag is etree.Entity:
         pieces.append(_entity(element.text))
         return
-    doing = does(element, local_name(element), inside)
-    match doing:
-        case Does.NOTHING:
+    effect = effect_of(element, local_name(element), inside)
+    match effect:
+        case Effect.OMIT:
             pieces.append(_LEFT_OUT)
             return
-        case Does.JOIN:
+        case Effect.JOIN:
             pieces.append(_JOIN)
             return
-        case Does.NEWLINE:
+        case Effect.NEWLINE:
             pieces.append(_BREAK)
             return
-        case Does.PAGE:
+        case Effect.PAGE:
             pieces.append(_BREAK + _NEW_PAGE + _BREAK)
             return
-        case Does.SPACE:
+        case Effect.SPACE:
             pieces.append(" ")
             return
-        case Does.VERBATIM:
+        case Effect.VERBATIM:
             lines: list[str] = []
-            _walk_inside(element, does, True, lines)
+            _walk_inside(element, effect_of, True, lines)
             pieces.append(_BREAK + "".join(lines).replace("\n", _BREAK) + _BREAK)
             return
-    edge = _BREAK if doing in _BREAKING else " " if doing is Does.CELL else ""
+    edge = _BREAK if effect in _BREAKING else " " if effect is Effect.CELL else ""
     pieces.append(edge)
-    _walk_inside(element, does, inside if doing in (Does.FLOW, Does.CELL) else doing is Does.PARAGRAPH, pieces)
+    _walk_inside(element, effect_of, inside if effect in (Effect.FLOW, Effect.CELL) else effect is Effect.PARAGRAPH, pieces)
     pieces.append(edge)
 
 
-def _walk_inside(element: Any, does: Callable[[Any, str, bool], Does], inside: bool, pieces: list[str]) -> None:
+def _walk_inside(element: Any, effect_of: Callable[[Any, str, bool], Effect], inside: bool, pieces: list[str]) -> None:
     if element.text:
         pieces.append(element.text)
     for child in element:
-        _walk(child, does, inside, pieces)
+        _walk(child, effect_of, inside, pieces)
         if child.tail:
             pieces.append(child.tail)
 
 
 def _without_gaps(text: str) -> str:
-    """The text without what stands for things left out: no space is left before a comma, no empty brackets."""
+    """The text without the marks of what was left out, and without the empty brackets and the spaces before commas that this leaves."""
     pieces: list[str] = []
     end = 0
     for gap in _GAP.finditer(text):
@@ -181,7 +183,7 @@ def _without_gaps(text: str) -> str:
 
 
 def _lines(pieces: list[str]) -> list[str]:
-    """The pieces that hold something, a quotation mark or a stop that was left alone (before or after verse) joined to its line."""
+    """The lines that are not empty; a mark that is alone on a line, around verse, is joined to the next or previous line."""
     lines: list[str] = []
     opening = ""
     for piece in pieces:
@@ -216,7 +218,7 @@ def _refuse_too_large(data: bytes) -> None:
 
 
 def _entity(reference: str) -> str:
-    # An entity of the file's own could hold another file or a million copies of itself: it is left out.
+    # An entity that the file itself defines could contain another file or a million copies of itself, so it is left out.
     character = html.unescape(reference)
     return "" if character == reference else character
 
@@ -226,7 +228,7 @@ def _xml_parser() -> Any:
 
 
 def _with_numeric_entities(data: bytes) -> bytes:
-    # A file without a DTD has only XML's five names, and the HTML ones are all that books use: write them as numbers.
+    # A file without a DTD has only XML's five names. Books use HTML's names too, which are written as numbers here.
     if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
         data = _DECLARED_ENCODING.sub("", data.decode("utf-16", errors="replace")).encode("utf-8")
     return _NAMED_ENTITY.sub(_number, data)

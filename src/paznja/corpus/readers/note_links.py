@@ -1,5 +1,5 @@
-"""Notes that nobody marked as notes, told by their links: a number in the text leads to a paragraph that begins with the same number,
-or that leads back to where the number stands. So it is in most EPUBs that were converted from something else.
+"""Notes that nobody marked as notes, recognised by their links: a number in the text leads to a paragraph that begins with the same
+number, or that leads back to it. Most EPUBs that were converted from another format are like this.
 """
 
 import re
@@ -15,7 +15,7 @@ _BEGINNING = re.compile(rf"{_MARK.pattern}(?![^\W_])")
 _BLOCKS = words("p li dd dt div td tr section aside blockquote body html")
 _HEADINGS = words("h1 h2 h3 h4 h5 h6")
 _LONGEST_NOTE = 5_000
-_MOST_STEPS = 200  # elements that are looked at around one link
+_MOST_STEPS = 200  # elements that are inspected around one link
 _TITLES = words(
     "белешке beleške beleske биљешке bilješke напомене napomene напомена napomena фусноте fusnote примедбе primedbe примједбе primjedbe "
     "објашњења objašnjenja тумачења tumačenja коментари komentari opaske bilješka notes footnotes endnotes anmerkungen fußnoten notas "
@@ -25,25 +25,25 @@ _TITLES = words(
 Place = tuple[str, str]
 """A page's path, and the id of an element on it."""
 Follow = Callable[[str, str], Place | None]
-"""From a page's path and an address on it to where that leads; None if it leads out of the book."""
+"""Gives the place that a page's path and an address on that page lead to; None if it is outside the book."""
 
 
 class _Mark(NamedTuple):
-    """A number in the text that leads somewhere."""
+    """A number in the text that is a link."""
 
     link: Place
-    """Its page, and its address as it is written there."""
+    """Its page, and the address that it leads to, as it is written there."""
     text: str
     to: Place
     places: frozenset[Place]
-    """Where something may lead back to it."""
+    """The places whose links lead back to it."""
 
 
 class NoteLinks(NamedTuple):
-    """Which links of a book are the marks of notes, and which elements are the notes."""
+    """Which of a book's links are the marks of notes, and which of its elements are the notes."""
 
     marks: frozenset[Place] = frozenset()
-    """A page's path, and the link's address as it is written there."""
+    """For each mark, its page's path and the link's address as it is written there."""
     notes: frozenset[Place] = frozenset()
 
     def is_mark(self, page: str, link: Any) -> bool:
@@ -51,7 +51,7 @@ class NoteLinks(NamedTuple):
         return (page, link.get("href", "")) in self.marks
 
     def elements(self, page: str, root: Any) -> frozenset[Any]:
-        """The notes on this page, what goes on with them, and the heading above them."""
+        """The notes on this page, the paragraphs that continue them, and the heading above them."""
         wanted = {identity for path, identity in self.notes if path == page}
         if not wanted:
             return frozenset()
@@ -59,11 +59,11 @@ class NoteLinks(NamedTuple):
         notes.pop(None, None)
         found = set(notes)
         for note in notes:
-            found.update(self._going_on(page, note, notes))
+            found.update(self._continuation(page, note, notes))
         return frozenset([*found, *_heading_above(next(iter(notes), None))])
 
-    def _going_on(self, page: str, note: Any, notes: dict[Any, None]) -> list[Any]:
-        """The paragraphs after a note that are a part of it: what a term is followed by, and what stands between it and the next."""
+    def _continuation(self, page: str, note: Any, notes: dict[Any, None]) -> list[Any]:
+        """The paragraphs after a note that belong to it: a term's definitions, or everything up to the next note."""
         if local_name(note) == "dt":
             return list(takewhile(lambda it: local_name(it) == "dd", note.itersiblings("{*}*")))
         passed: list[Any] = []
@@ -77,7 +77,7 @@ class NoteLinks(NamedTuple):
 
 
 def find_note_links(pages: Iterable[tuple[str, Any]], follow: Follow) -> NoteLinks:
-    """Those of a whole book. Its pages, each as path and root, are looked at once."""
+    """The links to notes of a whole book, whose pages are given as path and root; each is used once."""
     marks: list[_Mark] = []
     begins: dict[Place, str] = {}
     leads_to: dict[Place, frozenset[Place]] = {}
@@ -96,7 +96,7 @@ def find_note_links(pages: Iterable[tuple[str, Any]], follow: Follow) -> NoteLin
 
 
 def _marks(page: str, root: Any, follow: Follow) -> Iterator[_Mark]:
-    """The links that may be marks of notes: short, and after running text in their paragraph."""
+    """The links that may be marks of notes: short ones that follow running text in their paragraph."""
     for link in root.iter("{*}a"):
         href = link.get("href", "")
         match = _MARK.fullmatch(plain(link)) if "#" in href else None
@@ -108,7 +108,7 @@ def _marks(page: str, root: Any, follow: Follow) -> Iterator[_Mark]:
 
 
 def _heading_above(note: Any | None) -> list[Any]:
-    """What says that notes begin here, right before the first of them or before the list that they stand in."""
+    """The heading that says that notes begin here, just before the first note or the list that contains it; empty if none."""
     while note is not None and local_name(note) not in ("body", "html"):
         for before in note.itersiblings("{*}*", preceding=True):
             if local_name(before) != "hr":
@@ -118,7 +118,7 @@ def _heading_above(note: Any | None) -> list[Any]:
 
 
 def _block(element: Any) -> Any | None:
-    """The paragraph or division that an element with an id is or begins, if that may be a note: it has words, and no heading."""
+    """The paragraph or division that an element with an id is, or begins, if it may be a note: it has words, and no heading."""
     block = next((it for it in (element, *element.iterancestors()) if local_name(it) in _BLOCKS), None)
     if block is None or local_name(block) in ("body", "html"):
         return None
@@ -132,7 +132,7 @@ def _block(element: Any) -> Any | None:
 
 
 def _texts_before(element: Any) -> Iterator[str | None]:
-    """What stands before the element in its paragraph, from back to front."""
+    """The texts before the element in its paragraph, last to first."""
     while local_name(element) not in _BLOCKS | _HEADINGS:
         for sibling in element.itersiblings(preceding=True):
             yield sibling.tail
@@ -148,5 +148,5 @@ def _has_letter(text: str | None) -> bool:
 
 
 def _identity(element: Any) -> str:
-    """Its id, or the name of an old anchor; empty if it has none."""
+    """The element's id, or the name of an old anchor; empty if it has neither."""
     return element.get("id") or (element.get("name", "") if local_name(element) == "a" else "")

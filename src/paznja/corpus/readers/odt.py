@@ -9,7 +9,7 @@ from paznja.corpus.ledger import Ledger
 from paznja.corpus.pieces import words
 from paznja.corpus.readers.contents import Contents
 from paznja.corpus.readers.front_matter import without_publishers_pages
-from paznja.corpus.readers.markup import Does, leave_out, local_name, plain, running_text
+from paznja.corpus.readers.markup import Effect, leave_out, local_name, plain, running_text
 from paznja.corpus.readers.office import move_behind_paragraph, real_author, real_title
 from paznja.corpus.readers.zipped import Zipped
 from paznja.errors import UnreadableBook
@@ -36,7 +36,7 @@ _LEFT_OUT = {
     }.items()
     for name in words(names)
 }
-# The names that LibreOffice gives whatever language it speaks, and Pandoc's; without spaces and digits, in small letters.
+# The names that LibreOffice gives in the file, whatever its user's language, and Pandoc's; in lower case, without spaces and digits.
 _CAPTIONS = words("caption illustration figure table drawing imagecaption tablecaption figurecaption")
 
 
@@ -67,7 +67,7 @@ def read_odt(data: bytes, ledger: Ledger) -> Contents:
 
 
 class _Styles:
-    """What the paragraphs' styles say: their ancestors' names, and which begin a page."""
+    """What the paragraphs' styles say: the names of the styles they inherit from, and which of them begin a page."""
 
     def __init__(self, parts: list[Any]) -> None:
         self._parents: dict[str, str] = {}
@@ -83,7 +83,7 @@ class _Styles:
                     self.beginning_a_page.add(name)
 
     def names(self, element: Any) -> frozenset[str]:
-        """The names of the element's style and of those it is made from, as `_CAPTIONS` has them."""
+        """The names of the element's style and of its ancestors, in the form of `_CAPTIONS`."""
         name = element.get(_TEXT + "style-name", "")
         if name not in self._names:
             found: list[str] = []
@@ -102,32 +102,32 @@ def _text(body: Any, styles: _Styles, ledger: Ledger) -> str:
         if element.get(_TEXT + "style-name") in styles.beginning_a_page:
             element.addprevious(element.makeelement("page"))
 
-    def does(element: Any, name: str, inside: bool) -> Does:
+    def effect_of(element: Any, name: str, inside: bool) -> Effect:
         if name in _NOT_TEXT or element.tag == _SVG_TITLE:
-            return Does.NOTHING
+            return Effect.OMIT
         rule = _LEFT_OUT.get(name)
         if name in _PARAGRAPHS:
             rule = None if styles.names(element).isdisjoint(_CAPTIONS) else "captions"
         elif name == "section" and element.get(_TEXT + "display") == "none":
             rule = "apparatus"
         if rule and leave_out(element, rule, ledger):
-            return Does.NOTHING
+            return Effect.OMIT
         match name:
             case "p" | "h":
-                return Does.CELL if _is_alone_in_its_cell(element) else Does.PARAGRAPH
+                return Effect.CELL if _is_alone_in_its_cell(element) else Effect.PARAGRAPH
             case "table-row":
-                return Does.PARAGRAPH
+                return Effect.PARAGRAPH
             case "table-cell" | "covered-table-cell":
-                return Does.CELL
+                return Effect.CELL
             case "line-break":
-                return Does.NEWLINE
+                return Effect.NEWLINE
             case "s" | "tab":
-                return Does.SPACE
+                return Effect.SPACE
             case "page":
-                return Does.PAGE
-        return Does.DIVISION if name in _DIVISIONS else Does.FLOW
+                return Effect.PAGE
+        return Effect.DIVISION if name in _DIVISIONS else Effect.FLOW
 
-    return running_text(body, does)
+    return running_text(body, effect_of)
 
 
 def _is_alone_in_its_cell(paragraph: Any) -> bool:

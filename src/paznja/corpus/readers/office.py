@@ -1,4 +1,4 @@
-"""What Word's and LibreOffice's documents have in common: properties that nobody filled in, and frames that stand beside the text."""
+"""What the documents of Word and LibreOffice have in common: properties that nobody filled in, and frames beside the text."""
 
 import re
 from typing import Any
@@ -6,7 +6,7 @@ from typing import Any
 from paznja.corpus.readers.markup import local_name
 
 PAGE_FIELD = re.compile(r"\s*(?:PAGE|NUMPAGES|SECTIONPAGES|PAGEREF)\b")
-"""The instruction of a field that is a page's number, in Word's documents and in RTF."""
+"""The beginning of a field's instruction if the field is a page number, in Word's documents and in RTF."""
 
 _NO_TITLE = re.compile(
     r"Microsoft Word\b.*|.*\.(?:docx?|odt|rtf|txt)|(?:Untitled|Document|Dokument|Документ|Naslov|Наслов|Без имена|Bez imena)[\s_-]*\d*"
@@ -21,7 +21,7 @@ _NO_AUTHOR = re.compile(
 
 
 def real_title(title: str) -> str:
-    """The title that a document's properties give, or an empty string if a program gave it."""
+    """The title in a document's properties; empty if a program put it there."""
     return "" if _NO_TITLE.fullmatch(title.strip()) else title.strip()
 
 
@@ -31,7 +31,7 @@ def real_author(author: str) -> str:
 
 
 def move_behind_paragraph(frame: Any, paragraphs: frozenset[str]) -> None:
-    """Moves a frame with text of its own behind the outermost paragraph that it hangs on, which so stays in one piece."""
+    """Move a frame that has its own text behind the outermost paragraph that it is attached to, so that the paragraph stays whole."""
     holder = next((it for it in reversed(list(frame.iterancestors())) if local_name(it) in paragraphs), None)
     if holder is not None:
         tail, frame.tail = frame.tail, None

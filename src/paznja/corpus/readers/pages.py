@@ -1,6 +1,6 @@
-"""A printed page: from pieces of text with their places to lines in reading order, column after column.
+"""A printed page: from pieces of text with their positions to lines in reading order, column by column.
 
-Lengths are in points, or in characters and lines for plain text; what is further down the page has the larger `top`.
+Lengths are in points, or in characters and lines for plain text; `top` and `bottom` grow down the page.
 """
 
 from collections.abc import Iterable, Sequence
@@ -10,12 +10,12 @@ from typing import NamedTuple
 
 import numpy as np
 
-_MOST_IN_COLUMNS = 3_000  # pieces of a page; a drawing that is made of letters has more
+_MOST_IN_COLUMNS = 3_000  # pieces on a page; a drawing made of letters has more
 _MOST_DROP_CAPS = 5
 
 
 class Line(NamedTuple):
-    """A line of text, or a piece of one, and where it stands."""
+    """A line of text, or a piece of one, and its position."""
 
     text: str
     left: float
@@ -26,15 +26,15 @@ class Line(NamedTuple):
 
 
 def columns(pieces: Sequence[Line]) -> list[list[Line]]:
-    """A page's lines in the order in which they are read: the lines of a column, then those of the next.
+    """A page's lines in reading order: those of one column, then those of the next.
 
-    What runs over all the columns (a title) divides the page: first all above it is read, then it, then all below.
+    A line that extends over all columns (a title) divides the page: what is above it is read first, then the line, then what is below.
     """
     return [lines for column in _columns(pieces, 3) if (lines := _with_drop_caps(column))]
 
 
 def rows(pieces: Iterable[Line]) -> list[list[Line]]:
-    """The pieces that stand side by side, from the top of the page to its foot, each row from the left to the right."""
+    """The pieces in rows, from the top of the page to its foot, each row from left to right."""
     found: list[list[Line]] = []
     for piece in sorted(pieces, key=lambda piece: (piece.top + piece.bottom, piece.left)):
         middle = (piece.top + piece.bottom) / 2
@@ -48,7 +48,7 @@ def rows(pieces: Iterable[Line]) -> list[list[Line]]:
 
 
 def joined(row: Sequence[Line]) -> Line:
-    """A row as one line, with the size that most of it has."""
+    """A row as one line, with the font size of its longest piece."""
     text = row[0].text
     for before, piece in pairwise(row):
         text += piece.text if piece.left - before.right < 0.1 * piece.size else " " + piece.text
@@ -82,7 +82,7 @@ def _columns(pieces: Sequence[Line], depth: int) -> list[list[Line]]:
 
 
 def _gutter(pieces: Sequence[Line]) -> float | None:
-    """The middle of the empty strip between two columns, or None: both sides need lines of some length, side by side."""
+    """The middle of the empty strip between two columns, or None; both sides need fairly long lines, side by side."""
     if len(pieces) < 12:
         return None
     left, right = min(piece.left for piece in pieces), max(piece.right for piece in pieces)
@@ -121,7 +121,7 @@ def _are_columns(pieces: Sequence[Line], gutter: float) -> bool:
 
 
 def _with_drop_caps(pieces: Sequence[Line]) -> list[Line]:
-    """The lines; a first letter that is as high as two or three of them is put before the first."""
+    """The lines; an initial that is as high as two or three lines is put before the first of them."""
     usual = median(piece.size for piece in pieces)
     large = [piece for piece in pieces if piece.size > 1.7 * usual and len(piece.text.strip('„“"«»')) == 1 and piece.text[-1].isalpha()]
     if len(large) > _MOST_DROP_CAPS:

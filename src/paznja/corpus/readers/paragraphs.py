@@ -1,7 +1,7 @@
-"""Lines of printed pages to paragraphs, joined over the ends of lines, columns and pages.
+"""From the lines of printed pages to paragraphs, across the ends of lines, columns and pages.
 
-A line goes on with the next one when it is full (the next word would not have fitted), and the next is neither indented further,
-nor set in another size, nor further down than lines usually are, nor the dash of a new speaker after the end of a sentence.
+A paragraph continues on the next line if its line is full (the next word would not have fitted), and the next line is not indented
+further, not in another size, not further down than usual, and not the dash of a new speaker after the end of a sentence.
 """
 
 import re
@@ -16,18 +16,18 @@ from paznja.corpus.cleaning.divided import JOIN
 from paznja.corpus.readers.pages import Line
 
 SPEECH = re.compile(r"(?:—|–|―|--|-)\s*\S")
-"""How what somebody says begins, at the start of a line."""
+"""How a line of dialogue begins."""
 SENTENCE_END = re.compile(r"[.!?…:;][\"“”’»«')\]]*$")
 
 _DIVIDED = re.compile(r"[\w][-‐¬\u00ad]$")
 _SAME_SIZE = 0.08
 _WIDER_GAP = 1.35
 _INDENT = 0.5  # in font sizes
-_FEW = 4  # lines from which a column's own margins can be told
+_FEW = 4  # a column of fewer lines does not show its own margins
 
 
 class Paragraph(NamedTuple):
-    """The text of a paragraph, its divided words with a `JOIN` in them, and the font size of its first line."""
+    """A paragraph's text, with a `JOIN` in its divided words, and the font size of its first line."""
 
     text: str
     size: float
@@ -50,7 +50,7 @@ def paragraphs_of(pages: Sequence[Sequence[Sequence[Line]]]) -> list[Paragraph]:
     before: tuple[Line, _Margins] | None = None
     for place, column in setting.columns:
         for number, line in enumerate(column):
-            if before is not None and setting.goes_on(before, (line, place), number > 0):
+            if before is not None and setting.continues(before, (line, place), number > 0):
                 pieces.append(JOIN if _DIVIDED.search(before[0].text) else " ")
             elif pieces:
                 paragraphs.append(Paragraph("".join(pieces), size))
@@ -67,7 +67,7 @@ class _Margins(NamedTuple):
 
 
 class _Setting:
-    """How the book is set: its margins, the distance of its lines, whether its lines are justified and its paragraphs indented."""
+    """How the book is set: its margins, the distance between lines, whether lines are justified and paragraphs indented."""
 
     def __init__(self, pages: Sequence[Sequence[Sequence[Line]]]) -> None:
         lines = [line for page in pages for column in page for line in column]
@@ -89,12 +89,12 @@ class _Setting:
                 indented += _INDENT * self._size < line.left - margins.left < 5 * self._size
                 at_margin += abs(line.left - margins.left) < 0.3 * self._size
                 justified += abs(line.right - margins.right) < 0.3 * self._size
-        # Where paragraphs are set off otherwise, neither a short line nor a dash has to do it.
+        # If paragraphs are set off in another way, a short line or a dash need not show that one begins.
         self._sets_off = indented >= 0.05 * max(at_margin, 1) or gaps >= 0.05 * max(len(steps), 1)
         self._justifies = justified >= 0.3 * max(len(usual), 1)
 
-    def goes_on(self, before: tuple[Line, _Margins], after: tuple[Line, _Margins], in_one_column: bool) -> bool:
-        """Whether a line's paragraph goes on with the next line."""
+    def continues(self, before: tuple[Line, _Margins], after: tuple[Line, _Margins], in_one_column: bool) -> bool:
+        """Whether the paragraph of line `before` continues on line `after`."""
         (line, margins), (following, its_margins) = before, after
         if abs(line.size - following.size) > _SAME_SIZE * max(line.size, following.size):
             return False
@@ -111,7 +111,7 @@ class _Setting:
             return False
         ended = SENTENCE_END.search(line.text) is not None
         speaks = SPEECH.match(following.text) is not None
-        if its_indent > _INDENT * line.size:  # two lines that are both indented: a block, or two short paragraphs
+        if its_indent > _INDENT * line.size:  # both lines are indented: a block, or two short paragraphs
             return not (ended and (speaks or following.text[0].isupper() or following.text[0] in '„«»"“'))
         return not (ended and speaks and not self._sets_off)
 
@@ -124,7 +124,7 @@ class _Setting:
         return line.right + _first_word_width(following) + (1.5 if self._sets_off else 0.5) * line.size > margins.right
 
     def _with_margins(self, pages: Sequence[Sequence[Sequence[Line]]]) -> list[tuple[_Margins, Sequence[Line]]]:
-        """Every column with its margins: its own left one, else that of its like, and the right one of all its like."""
+        """Every column with its margins: the left is its own, or else that of similar columns; the right is that of similar columns."""
         placed: list[tuple[tuple[int, int, int], float | None, Sequence[Line]]] = []
         for number, page in enumerate(pages):
             long = [column for column in page if len(column) >= _FEW]
@@ -159,7 +159,7 @@ class _Setting:
 
 
 def _first_word_width(line: Line) -> float:
-    """How wide its first word is, and a space before it."""
+    """The width of the line's first word and of a space."""
     word = line.text.split(maxsplit=1)[0]
     return (line.right - line.left) * (len(word) + 1) / max(len(line.text), 1)
 

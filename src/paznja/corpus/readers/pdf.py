@@ -1,6 +1,6 @@
-"""PDF with a text layer: the text of its pages in reading order, as paragraphs, without what is the printer's.
+"""PDF with a text layer: the text of its pages in reading order, as paragraphs, without what the printer added.
 
-PDFium takes the pieces of lines out of the file, in a process of its own (`pdf_child.py`); all that is known of pages is known here and in
+PDFium extracts pieces of lines from the file in a separate process (`pdf_child.py`). What makes pages of them is here, and in
 `pages`, `furniture`, `foot` and `paragraphs`.
 
 Source: ISO 32000-1, "Portable document format", 2008, chapters 9 and 14.
@@ -35,11 +35,11 @@ MOST_PAGES = 10_000
 MOST_CHARACTERS = 20_000_000
 MOST_PIECES = 1_500_000
 MOST_SECONDS_A_PAGE = 8.0
-"""Of computing, after which reading is given up; a page usually takes 0.005."""
+"""Seconds of computing on one page after which reading is given up; a page usually takes 0.005."""
 MOST_SECONDS = 100.0
-"""And for the whole book."""
+"""Seconds of computing on the whole book after which reading is given up."""
 MOST_SECONDS_OF_SILENCE = 100.0
-"""By the clock, for a process that computes nothing; long, because a busy machine may let it wait."""
+"""Seconds without a line from a process that does not compute; many, because a busy machine may make it wait."""
 
 _CHILD = Path(__file__).with_name("pdf_child.py")
 _DAMAGED = "is damaged or cut short (it cannot be read as a PDF); copy or download it again"
@@ -76,7 +76,7 @@ class _File(NamedTuple):
     author: str
     pages: list[_Page]
     num_pictures: int
-    """Pages that hold a picture and no text."""
+    """How many pages have a picture and no text."""
     num_damaged: int
 
 
@@ -84,7 +84,7 @@ def read_pdf(data: bytes, ledger: Ledger) -> Contents:
     """A PDF's paragraphs, without running heads, page numbers, notes, captions and pages of contents.
 
     Raises:
-        UnreadableBook: the file is damaged, protected, not a PDF, holds pictures of pages only, or is more than a book can be.
+        UnreadableBook: the file is damaged, protected, not a PDF, has only pictures of pages, or is larger than a book can be.
     """
     if b"%PDF-" not in data[:1024]:
         raise UnreadableBook("is not a PDF, whatever its name says")
@@ -99,7 +99,11 @@ def read_pdf(data: bytes, ledger: Ledger) -> Contents:
 
 
 def _extract(data: bytes) -> _File:
-    """What PDFium finds in the file; raises UnreadableBook."""
+    """What PDFium finds in the file.
+
+    Raises:
+        UnreadableBook: the file cannot be read, or has far more text than a book.
+    """
     lines = _lines_of_child(data)
     about = next(lines, None)
     if about is None:
@@ -108,7 +112,7 @@ def _extract(data: bytes) -> _File:
     pages: list[_Page] = []
     characters = num_pieces = num_pictures = num_damaged = 0
     for page in lines:
-        # To PDFium two wide spaces are a word; what reads lines counts on there being one.
+        # PDFium takes two wide spaces for a word; what follows expects at least one real word in every line.
         pieces = [Line(text.replace("\x02", "-"), *place) for text, *place in page.get("pieces", []) if text.strip()]
         pages.append(_Page(pieces, page.get("rules", [])))
         num_pictures += page.get("picture", False)
@@ -133,7 +137,7 @@ def _refuse(about: dict[str, Any]) -> None:
 
 
 def _lines_of_child(data: bytes) -> Iterator[dict[str, Any]]:
-    """What the child prints, line by line, as long as it shows signs of life."""
+    """The lines that the child prints, parsed, as long as it shows signs of life."""
     command = [sys.executable, "-P", str(_CHILD), str(os.getpid())]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as child:
         printed: queue.SimpleQueue[bytes] = queue.SimpleQueue()
@@ -158,9 +162,7 @@ def _parsed(printed: queue.SimpleQueue[bytes], child: subprocess.Popen[bytes]) -
     while left != 0:
         line = watch.next(printed)
         if line is None:
-            raise UnreadableBook(
-                f"cannot be read: at its page {max(done, 1):,} the reading does not come to an end; open it and print it to a new PDF"
-            )
+            raise UnreadableBook(f"cannot be read: reading its page {max(done, 1):,} never ends; open it and print it to a new PDF")
         if not line.endswith(b"\n"):
             _explain_end(child, done)
         value = json.loads(line)
@@ -170,7 +172,7 @@ def _parsed(printed: queue.SimpleQueue[bytes], child: subprocess.Popen[bytes]) -
 
 
 class _Watch:
-    """Looks at how long the child computes."""
+    """Watches how long the child computes."""
 
     def __init__(self, pid: int) -> None:
         import psutil
@@ -180,7 +182,7 @@ class _Watch:
         self._num_lines = 0
 
     def next(self, printed: queue.SimpleQueue[bytes]) -> bytes | None:
-        """The next line, or None if it takes too long."""
+        """The next line; None if it takes too long."""
         started, used_before = time.monotonic(), None
         while True:
             try:
@@ -206,12 +208,13 @@ def _explain_end(child: subprocess.Popen[bytes], done: int) -> None:
     code = child.wait()
     if done == 0:
         raise UnreadableBook(_DAMAGED)
-    broke = "PDFium broke down" if code < 0 else "it needs over 1 GB of memory"
+    # An error in the child's Python, where memory is what runs out, ends it with 1; a crash ends it otherwise on every system.
+    broke = "it needs over 1 GB of memory" if code == 1 else "PDFium broke down"
     raise UnreadableBook(f"is damaged at its page {done:,} ({broke}); open it and print it to a new PDF")
 
 
 def _feed(pipe: IO[bytes], data: bytes) -> None:
-    with contextlib.suppress(OSError), pipe:  # the child may have gone
+    with contextlib.suppress(OSError), pipe:  # the child may be gone
         pipe.write(data)
 
 
@@ -231,7 +234,7 @@ def _refuse_without_text(file: _File, ledger: Ledger) -> None:
     if not text:
         raise UnreadableBook("is a PDF without any text")
     if len(_UNMAPPED.findall(text)) > len(text) / 4:
-        raise UnreadableBook(f"does not say which letters its signs are, so its text cannot be read; {_OCR} --force-ocr")
+        raise UnreadableBook(f"does not say which letters its signs stand for, so its text cannot be read; {_OCR} --force-ocr")
     if file.num_pictures:
         ledger.say(
             f"{file.num_pictures:,} of its {num_pages:,} pages are pictures without text; text recognition (OCRmyPDF) would add them."
@@ -305,6 +308,6 @@ def _without_marks(text: str, ledger: Ledger) -> str:
 
 def _sensible(said: str, nonsense: re.Pattern[str]) -> str:
     said = " ".join(said.split())
-    # Letters of an old code page that were taken for West European ones (Íà Äðèíè) are worse than nothing.
+    # Letters of an old code page that were taken for Western European ones (Íà Äðèíè) are worse than nothing.
     strange = sum("\x80" <= character <= "\xff" for character in said)
     return "" if nonsense.fullmatch(said) or 3 * strange > len(said) or "\ufffd" in said else said

@@ -1,11 +1,11 @@
-"""What runs in a process of its own for each PDF: every page's pieces of lines, where they stand and how large they are.
+"""The process that reads one PDF: it prints every page's pieces of lines, with their positions and sizes.
 
     python pdf_child.py PARENT < book.pdf
 
-PDFium is written in C++ and reads what anybody may have damaged: should it break down, run without end or ask for all memory,
-only this process goes. It prints a line of JSON for the whole book (pages, title, author, or error) and then one for each page.
-When the process with the number PARENT is gone, it ends too, whatever PDFium is at.
-It knows nothing of paznja, whose modules it would take time to import.
+PDFium is written in C++ and reads files that may be damaged in any way. If it crashes, never ends or takes all memory, only this
+process is lost. It prints a line of JSON for the whole book (pages, title, author, or error) and then one for each page.
+It ends when the process with the number PARENT is gone, whatever PDFium is doing.
+It does not import paznja, which would take time.
 """
 
 import ctypes
@@ -23,24 +23,23 @@ from typing import Any
 
 MOST_BYTES_OF_MEMORY = 2**30
 MARK_BEGINS, MARK_ENDS = "\x0e", "\x0f"
-"""Around a number or a star that is smaller than the word it stands at: the mark of a note, in all likelihood."""
+"""Put around a number or a star that is smaller than the word beside it, and so is most likely the mark of a note."""
 
 _SECONDS_BETWEEN_LOOKS = 0.5
-_SYNCHRONIZE, _FOREVER = 0x00100000, 0xFFFFFFFF  # as Windows calls them
-_GAP = 1.0  # in font sizes: what is wider may be the space between two columns
+_SYNCHRONIZE, _FOREVER = 0x00100000, 0xFFFFFFFF  # Windows' SYNCHRONIZE and INFINITE
+_GAP = 1.0  # in font sizes; a wider gap may be the space between two columns
 _SMALLER = 0.93
 _MOST_OBJECTS = 3_000
-_HYPHEN = 2  # what PDFium makes of a hyphen at the end of a line
 _WORD = re.compile(r"[^ \x00\r\n\xa0\t]+")
-_LINE = re.compile(r"[^\r\n\x02]+\x02?|\x02")
+_LINE = re.compile(r"[^\r\n\x02]+\x02?|\x02")  # PDFium gives \x02 for a hyphen at the end of a line
 _MAY_BE_MARK = re.compile(r"[\d*†‡§]+")
 
 Piece = tuple[str, float, float, float, float, float]
-"""Text, left, right, top, bottom, font size; in points, the further down the page the larger."""
+"""Text, left, right, top, bottom, font size; lengths in points; top and bottom grow down the page."""
 
 
 def main() -> None:
-    """Standard input to standard output."""
+    """Read standard input and write to standard output."""
     threading.Thread(target=_end_with, args=(int(sys.argv[1]),), daemon=True).start()
     _limit_resources()
     import pypdfium2
@@ -84,7 +83,7 @@ def _print(value: dict[str, Any]) -> None:
 def _limit_resources() -> None:
     try:
         import resource
-    except ImportError:  # Windows has no such limits: there only the parent's clock stands guard
+    except ImportError:  # Windows has no such limits, only the parent's clock
         return
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     if sys.platform == "linux":
@@ -129,7 +128,7 @@ def _pieces(pdfium: Any, page: Any, textpage: Any) -> Iterator[Piece]:
 
 
 class _Measure:
-    """Where a character stands and how large it is."""
+    """The positions and sizes of characters."""
 
     def __init__(self, pdfium: Any, page: Any, textpage: Any) -> None:
         self._pdfium, self._textpage = pdfium, textpage
@@ -138,7 +137,7 @@ class _Measure:
         self._rect_pointer, self._matrix_pointer = ctypes.byref(self._rect), ctypes.byref(self._matrix)
 
     def box(self, index: int) -> tuple[float, float, float, float]:
-        """Left, right, top, bottom, as the page is turned when it is shown."""
+        """Left, right, top and bottom, with the page turned as it is shown."""
         rect = self._rect
         self._pdfium.FPDFText_GetLooseCharBox(self._textpage, index, self._rect_pointer)
         left, right, top, bottom = rect.left, rect.right, -rect.top, -rect.bottom
@@ -152,14 +151,14 @@ class _Measure:
         return round(left, 2), round(right, 2), round(top, 2), round(bottom, 2)
 
     def size(self, index: int) -> float:
-        """The font's size, in points."""
+        """The font's size in points."""
         self._pdfium.FPDFText_GetMatrix(self._textpage, index, self._matrix_pointer)
         scale = math.hypot(self._matrix.c, self._matrix.d) or 1.0
         return round(self._pdfium.FPDFText_GetFontSize(self._textpage, index) * scale, 2)
 
 
 def _words(text: str, line: re.Match[str], measure: _Measure) -> Iterator[tuple[int, int]]:
-    """Where the words of a line begin and end; on pages that lie on their side PDFium may not have seen that another line begins."""
+    """Where the words of a line begin and end; on rotated pages PDFium may have missed that a new line begins."""
     for word in _WORD.finditer(text, line.start(), line.end()):
         start, end = word.span()
         tops = measure.box(start)[2], measure.box(end - 1)[2]
@@ -204,7 +203,7 @@ def _has_small_foot(pieces: list[Piece]) -> bool:
 
 
 def _rules(pdfium: Any, page: Any) -> list[float]:
-    """How far down the page thin horizontal lines are drawn."""
+    """The positions of thin horizontal lines, as distances down the page."""
     if pdfium.FPDFPage_GetRotation(page):
         return []
     found: list[float] = []

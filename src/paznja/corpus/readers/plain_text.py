@@ -1,19 +1,19 @@
-"""Plain text, and the question that every plain text file raises: is a line a paragraph, or only as wide as a screen was?
+"""Plain text, and the question that every plain text file raises: is a line a paragraph, or is it only as wide as a screen was?
 
-The rule, in two steps. A file is *wrapped* when all of this holds:
+The rule has two steps. A file is *wrapped* when all of this holds:
 
 - it has empty lines between paragraphs, or indented first lines, and paragraphs of more than one line;
 - nearly all its lines (95 in 100) fit a width of 45 to 120 characters;
-- three in four of the lines that another one follows within a paragraph are *full*: the next line's first word
+- three in four of the lines that are followed by another line of their paragraph are *full*: the next line's first word
   would not have fitted. Wrapped prose is full nearly everywhere; verse, dialogue and lists are ragged;
-- fewer than six in ten of those following lines begin with a capital: verse often gives every line one.
+- fewer than six in ten of those following lines begin with a capital; in verse, every line often does.
 
-In a wrapped file a line is joined with the next, by a space, when it is full and the next one does not look like a new
-paragraph: indented further, or a dash of dialogue after the end of a sentence (unless the file indents most of its dialogue).
-A word divided by a hyphen at the end of the line is put together. So a poem inside a wrapped novel keeps its lines. In any other
-file every line is kept as it is.
+In a wrapped file, a line that is full is joined with the next one, by a space, unless the next line looks like a new paragraph:
+it is indented further, or it is a dash of dialogue after the end of a sentence (unless the file indents most of its dialogue).
+A word that is divided by a hyphen at the end of a line is joined. A poem inside a wrapped novel thus keeps its lines. In any other
+file, every line is kept as it is.
 
-Before that, what is left of printed pages is taken out (`printed.py`).
+Before that, the remains of printed pages are taken out (`printed.py`).
 """
 
 import re
@@ -36,7 +36,7 @@ _DIVIDED_WORD = re.compile(r"[^\W_][-‐¬\u00ad]$")
 
 
 def read_plain_text(data: bytes, ledger: Ledger) -> Contents:
-    """Plain text as paragraphs, one a line (the module's docstring has the rule).
+    """Plain text as paragraphs, one on each line; the module's docstring gives the rule.
 
     Raises:
         UnreadableBook: the bytes are not text in a known encoding.
@@ -45,9 +45,9 @@ def read_plain_text(data: bytes, ledger: Ledger) -> Contents:
 
 
 def join_wrapped_lines(text: str, ledger: Ledger | None = None) -> str:
-    """The text with the lines of its hard-wrapped paragraphs joined, if it is hard-wrapped; else the text as it is.
+    """The text with the lines of its wrapped paragraphs joined, or the text as it is if it is not wrapped.
 
-    What is left of printed pages (running heads, page numbers, tables of contents) is taken out in either case.
+    The remains of printed pages (running heads, page numbers, tables of contents) are taken out in either case.
     """
     ledger = ledger or Ledger()
     if "\r" in text:
@@ -77,7 +77,7 @@ def _indents_speeches(lines: list[str], margin: int) -> bool:
 
 
 def _wrap_width(lines: list[str]) -> int | None:
-    """The width in characters at which the file was wrapped, or None if it was not."""
+    """The width in characters at which the file was wrapped; None if it was not."""
     filled = [line for line in lines if line.strip()]
     if len(filled) < 2:
         return None
@@ -86,7 +86,7 @@ def _wrap_width(lines: list[str]) -> int | None:
     has_gaps = any(not line.strip() for line in lines[first_filled:last_filled])
     if not has_gaps and _margin(filled) is None:
         return None
-    # Without empty lines between them, an indented line begins a paragraph, and its end may be as short as it likes.
+    # Without empty lines between paragraphs, an indented line begins one, and the line before may be as short as it likes.
     inner = [
         (line, following)
         for line, following in pairwise(lines)
@@ -102,7 +102,7 @@ def _wrap_width(lines: list[str]) -> int | None:
 
 
 def _margin(filled: list[str]) -> int | None:
-    """How far the lines are indented, but for first lines of paragraphs; None if those are not indented further."""
+    """How far the lines are indented, other than first lines of paragraphs; None if those are not indented further."""
     margin = min(_indent(line) for line in filled)
     indented = sum(margin < _indent(line) <= margin + _DEEPEST_INDENT for line in filled)
     return margin if _LEAST_INDENTED * len(filled) <= indented <= _MOST_INDENTED * len(filled) else None
@@ -121,6 +121,6 @@ def _is_continued(line: str, following: str, width: int, margin: int | None, *, 
         return False
     if not SENTENCE_END.search(line):
         return True
-    if margin is not None and _indent(following) > margin:  # both are first lines, or lines of a passage that is set off
+    if margin is not None and _indent(following) > margin:  # both are first lines, or both are in an indented passage
         return following.lstrip()[0].islower()
     return speeches_indented or SPEECH.match(following.lstrip()) is None

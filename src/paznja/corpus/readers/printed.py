@@ -1,7 +1,7 @@
-"""What is left of printed pages in a text of lines: running heads, page numbers, tables of contents.
+"""The remains of printed pages in plain text: running heads, page numbers, tables of contents.
 
-Pages end at form feeds. Where there are none, they end at lines that are numbers and count up at the distance of pages and in the
-middle of sentences, as no chapter's number does.
+Pages end at form feeds. Where there are none, they end at lines that are numbers: these count up, at the distance of pages and in the
+middle of sentences, which the numbers of chapters do not.
 """
 
 import re
@@ -14,18 +14,18 @@ from paznja.corpus.readers.foot import contents_lines
 from paznja.corpus.readers.furniture import Row, find_furniture
 
 _FEWEST_PAGES = 5
-_SHORTEST_PAGE, _LONGEST_PAGE = 300, 8_000  # characters, the median
+_SHORTEST_PAGE, _LONGEST_PAGE = 300, 8_000  # characters, of the median page
 _IN_SENTENCES = 0.3
 _MOST_PAGES = 20_000
-_MOST_NUMBERS = 20_000  # lines with a number at one end; more than that are a table
+_MOST_NUMBERS = 20_000  # lines with a number at one end; a text with more is a table
 _NUMBER_LINE = re.compile(r"[^\w\n]{0,6}(\d{1,4})[^\w\n]{0,6}")
 _NUMBERED_HEAD = re.compile(r"\W*(\d{1,4})\s+(\D{3,60})|(\D{3,60}?)\s+(\d{1,4})\W*")
-_ANY_NUMBER_LINE = re.compile(r"\n[^\w\n]{0,6}\d{1,4}[^\w\n]{0,6}(?=\n)")  # the literal makes it quick
+_ANY_NUMBER_LINE = re.compile(r"\n[^\w\n]{0,6}\d{1,4}[^\w\n]{0,6}(?=\n)")  # beginning with a literal makes it fast
 _SENTENCE_END = re.compile(r"[.!?…:;*][\"“”’»«')\]]*$")
 
 
 def without_pages(lines: Sequence[str], ledger: Ledger) -> list[str]:
-    """The lines without running heads, page numbers and tables of contents; what a page break divided stands together again."""
+    """The lines without running heads, page numbers and tables of contents, with sentences that a page break divided rejoined."""
     lines = _without_contents(lines, ledger)
     pages = _pages(lines)
     if len(pages) < 2:
@@ -43,7 +43,7 @@ def without_pages(lines: Sequence[str], ledger: Ledger) -> list[str]:
 
 
 def without_left_numbers(text: str, ledger: Ledger) -> str:
-    """A text whose paragraphs are lines, without page numbers that were left as paragraphs, what they divided joined again."""
+    """A text with one paragraph on each line, without page numbers among the paragraphs, and with what they divided rejoined."""
     if len(_ANY_NUMBER_LINE.findall(text)) < _FEWEST_PAGES or not ledger.applies("page-numbers"):
         return text
     lines = text.split("\n")
@@ -68,7 +68,7 @@ def without_left_numbers(text: str, ledger: Ledger) -> str:
 
 
 def _append_page(result: list[str], page: list[str], had_furniture: bool) -> None:
-    """Adds a page, without empty lines between it and the one before: whether a paragraph goes on, the lines themselves say."""
+    """Add a page, without empty lines between it and the page before; the lines themselves show whether a paragraph continues."""
     first = next((index for index, line in enumerate(page) if line.strip()), None)
     if first is None:
         return
@@ -80,7 +80,7 @@ def _append_page(result: list[str], page: list[str], had_furniture: bool) -> Non
     result += page[first:]
 
 
-_LONGEST_LINE = 120  # a longer one is a paragraph
+_LONGEST_LINE = 120  # anything longer is a paragraph
 
 
 def _pages(lines: Sequence[str]) -> list[list[str]]:
@@ -95,8 +95,8 @@ def _pages(lines: Sequence[str]) -> list[list[str]]:
 
 
 def _breaks(lines: Sequence[str]) -> list[tuple[int, bool]]:
-    """The lines at which pages end, as far as numbers tell; and whether the number stands with a running head."""
-    numbered: list[tuple[int, int, str]] = []  # line, number, what stands beside it
+    """The lines at which pages end, judging by numbers, each with whether its number is beside a running head."""
+    numbered: list[tuple[int, int, str]] = []  # line, number, text beside it
     for place, line in enumerate(lines):
         if len(line) > 90 or not (line[:12] + line[-12:]).strip() or not any(map(str.isdigit, line.strip()[:6] + line.strip()[-6:])):
             continue
@@ -114,7 +114,7 @@ def _breaks(lines: Sequence[str]) -> list[tuple[int, bool]]:
 
 
 def _longest_chain(lines: Sequence[str], numbered: Sequence[tuple[int, int, str]]) -> list[tuple[int, int, str]]:
-    """Those of the numbers that count up by one or a few at the distance of pages, and mostly fall into sentences."""
+    """The numbers that count up by one or a few at the distance of pages, and are mostly in the middle of sentences."""
     if not _FEWEST_PAGES <= len(numbered) <= _MOST_NUMBERS:
         return []
     ends = [0]

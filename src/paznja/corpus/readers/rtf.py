@@ -1,4 +1,4 @@
-"""Rich Text Format (RTF), which Word and WordPad have written since 1987.
+"""Rich Text Format (RTF), written by Word and WordPad since 1987.
 
 Source: Microsoft, "Word 2007: Rich Text Format (RTF) Specification, version 1.9.1", 2008.
 """
@@ -15,7 +15,7 @@ from paznja.corpus.readers.markup import PAGE
 from paznja.corpus.readers.office import PAGE_FIELD, real_author, real_title
 from paznja.errors import UnreadableBook
 
-# A run of characters outside ASCII is one token, so that a book in Cyrillic is not read a letter at a time.
+# A run of characters outside ASCII is one token, so that a book in Cyrillic is not read letter by letter.
 _TOKEN = re.compile(
     rb"(?P<unicode>(?:\\u-?\d{1,6} ?(?:\\'[0-9a-fA-F]{2}|\?))+)"
     rb"|(?P<hex>(?:\\'[0-9a-fA-F]{2})+)"
@@ -61,7 +61,7 @@ _RULES = {
     }.items()
     for word in words(those)
 }
-# Those that do not follow "\\*", which says so itself.
+# Destinations that may occur without "\\*", which would say itself that they are not text.
 _NOT_TEXT = words(
     "colortbl pict object objdata listtable listoverridetable revtbl filetbl nonshppict shprslt bkmkstart bkmkend pntext sp "
     "pntxta pntxtb panose falt userprops listtext fontemb comment"
@@ -92,7 +92,7 @@ _DEEPEST = 10_000
 
 
 class _Sink:
-    """Where text goes: the book, its title, or something that a rule leaves out."""
+    """A destination for text: the book, its title, or something that a rule leaves out."""
 
     def __init__(self, rule: str | None = None, *, of_the_book: bool = False) -> None:
         self.pieces: list[str] = []
@@ -105,17 +105,17 @@ class _Sink:
 
 @dataclass
 class _State:
-    """What a group takes over from the group around it."""
+    """What a group inherits from the group around it."""
 
     sink: _Sink
     codec: str
     skipped: int = 1
-    """How many characters after \\u stand there for older programs."""
+    """How many characters follow \\u as a replacement for older programs."""
     style: int = 0
     hidden: bool = False
     deleted: bool = False
     begins: bool = False
-    """Nothing but the opening brace of the group, or "\\*", has been read."""
+    """Whether only the group's opening brace, or "\\*", has been read so far."""
     starred: bool = False
     first_is_for_older_programs: bool = False
 
@@ -124,7 +124,7 @@ def read_rtf(data: bytes, ledger: Ledger) -> Contents:
     """An RTF document's text without notes, comments, deleted and hidden text, captions, contents, headers and footers.
 
     Raises:
-        UnreadableBook: the data is not RTF, or its groups stand in each other ten thousand deep.
+        UnreadableBook: the data is not RTF, or its groups are nested ten thousand deep.
     """
     data = data.removeprefix(codecs.BOM_UTF8).lstrip()
     if not data.startswith(b"{\\rtf"):
@@ -138,7 +138,7 @@ def read_rtf(data: bytes, ledger: Ledger) -> Contents:
 
 
 class _Reader:
-    """One pass over the tokens, with the state of every open group on a stack."""
+    """One pass over the tokens, with a stack of the states of all open groups."""
 
     def __init__(self, ledger: Ledger) -> None:
         self.ledger = ledger
@@ -147,9 +147,9 @@ class _Reader:
         self.nowhere, self.font_table, self.style_sheet = _Sink(), _Sink(), _Sink()
         self.instruction = _Sink()
         self.aside = _Sink()
-        """Hidden text, or a paragraph whose style is left out, while it lasts."""
+        """Receives hidden text, and paragraphs whose style is left out."""
         self.boxes: list[_Sink] = []
-        """Text boxes that wait for the end of the paragraph that they hang on."""
+        """Text boxes that wait for the end of the paragraph that they are attached to."""
         self.default_codec = "cp1252"
         self.default_font = self.font = 0
         self.fonts: dict[int, str] = {}
@@ -190,7 +190,7 @@ class _Reader:
 
     def _open(self) -> None:
         if len(self.stack) >= _DEEPEST:
-            raise UnreadableBook("is no book: its groups stand in each other too deep; get another copy")
+            raise UnreadableBook("is not a book: its groups are nested too deep; get another copy")
         self.stack.append(self.state)
         self.state = replace(self.state, begins=True, starred=False, first_is_for_older_programs=False)
         if self.stack[-1].first_is_for_older_programs:
@@ -232,7 +232,7 @@ class _Reader:
         self.boxes = []
 
     def _unicode(self, data: bytes, start: int) -> int:
-        """A character by its number, and the characters for older programs after it passed over; returns where reading goes on."""
+        """Read a character given by its number, and skip its replacements for older programs; returns where reading continues."""
         match = _TOKEN_OF_UNICODE.match(data, start)
         assert match is not None
         self._put(chr(int(match[1]) & 0xFFFF))
@@ -251,7 +251,7 @@ class _Reader:
             self._put(_SYMBOLS[symbol])
 
     def _word(self, word: str, number: int | None, data: bytes, match: re.Match[bytes]) -> int:
-        """What a control word does; returns where reading goes on."""
+        """Do what a control word says; returns where reading continues."""
         state = self.state
         begins, state.begins = state.begins, False
         match word:
@@ -293,7 +293,7 @@ class _Reader:
         return match.end()
 
     def _destination(self, word: str) -> None:
-        """What the first word of a group says of all that is in it."""
+        """Do what the first word of a group says about everything in the group."""
         state = self.state
         match word:
             case "fonttbl":

@@ -9,7 +9,7 @@ from typing import Any
 from paznja.corpus.ledger import Ledger
 from paznja.corpus.pieces import words
 from paznja.corpus.readers.contents import Contents
-from paznja.corpus.readers.markup import Does, leave_out, local_name, parse_xml, plain, running_text
+from paznja.corpus.readers.markup import Effect, leave_out, local_name, parse_xml, plain, running_text
 from paznja.errors import UnreadableBook
 
 _XML = "{http://www.w3.org/XML/1998/namespace}"
@@ -23,10 +23,10 @@ _PARAGRAPHS = words(
     "p ab l head trailer signed salute dateline byline item row speaker castItem addrLine docAuthor docDate docTitle imprimatur"
 )
 _MILESTONES = words("pb cb gb lb milestone")
-# Within a paragraph these are a part of it; between paragraphs they are one.
+# Within a paragraph these are part of it; between paragraphs each is a paragraph.
 _EITHER = words("quote q said cit stage title bibl label")
 _NOT_TEXT = words("teiHeader facsimile standOff sourceDoc gap graphic index certainty respons space anchor ptr")
-# The editors' and the printer's, not the author's.
+# These are the editors' or the printer's, not the author's.
 _LEFT_OUT = {
     name: rule
     for rule, names in {
@@ -64,10 +64,10 @@ _IN_BRACKETS = re.compile(r"(?:\s*[(\[][^)\]]*[\])])+\s*$")  # years of birth an
 def read_tei(data: bytes, ledger: Ledger) -> Contents:
     """A TEI book without its header, title page, notes, page breaks, gaps and editors' remarks.
 
-    A paragraph, a heading and a line of verse are each a line of text.
+    Each paragraph, heading and line of verse is one line of text.
 
     Raises:
-        UnreadableBook: the data is not well-formed XML, or XML of another kind.
+        UnreadableBook: the data is not well-formed XML, or is XML of another kind.
     """
     root = parse_xml(data)
     if local_name(root) not in _ROOTS:
@@ -80,27 +80,27 @@ def _text(root: Any, ledger: Ledger) -> str:
     note_ids = set(root.xpath("//*[local-name()='note']/@xml:id"))
     other_ids = set(root.xpath("//@xml:id")) - note_ids
 
-    def does(element: Any, name: str, inside: bool) -> Does:
+    def effect_of(element: Any, name: str, inside: bool) -> Effect:
         if name in _PARAGRAPHS:
-            return Does.PARAGRAPH
+            return Effect.PARAGRAPH
         if name in _MILESTONES and element.get("break") == "no":
-            return Does.JOIN
+            return Effect.JOIN
         if name == "lb":
-            return Does.NEWLINE if _is_in_verse(element) else Does.SPACE
+            return Effect.NEWLINE if _is_in_verse(element) else Effect.SPACE
         if name in _NOT_TEXT or name in _MILESTONES or (name in _WORSE_OF_TWO and local_name(element.getparent()) == "choice"):
-            return Does.NOTHING
+            return Effect.OMIT
         if name in _LEFT_OUT:
-            return Does.NOTHING if leave_out(element, _LEFT_OUT[name], ledger) else Does.FLOW if inside else Does.PARAGRAPH
+            return Effect.OMIT if leave_out(element, _LEFT_OUT[name], ledger) else Effect.FLOW if inside else Effect.PARAGRAPH
         if name in _DIVISIONS:
             rule = _LEFT_OUT_DIVISIONS.get(element.get("type", "").lower()) if name.startswith("div") else None
-            return Does.NOTHING if rule and leave_out(element, rule, ledger) else Does.DIVISION
+            return Effect.OMIT if rule and leave_out(element, rule, ledger) else Effect.DIVISION
         if name in _EITHER:
-            return Does.FLOW if inside else Does.PARAGRAPH
+            return Effect.FLOW if inside else Effect.PARAGRAPH
         if name == "ref" and _is_footnote_mark(element, note_ids, other_ids) and leave_out(element, "notes", ledger):
-            return Does.NOTHING
-        return Does.CELL if name == "cell" else Does.FLOW
+            return Effect.OMIT
+        return Effect.CELL if name == "cell" else Effect.FLOW
 
-    return running_text(root, does)
+    return running_text(root, effect_of)
 
 
 def _is_footnote_mark(ref: Any, note_ids: set[str], other_ids: set[str]) -> bool:

@@ -1,7 +1,7 @@
-"""What the elements of a web page do to its text: pages in an EPUB, and pages saved from the web or from a word processor.
+"""What the elements of a web page do to its text: for pages of an EPUB, and for pages saved from the web or a word processor.
 
-What is not the author's is known by HTML's own elements, by the roles of EPUB and ARIA, and by the names of classes that
-Word, LibreOffice, Pandoc, Calibre, MediaWiki and Project Gutenberg give.
+What is not the author's is recognised by HTML's own elements, by the roles of EPUB and ARIA, and by the class names of
+Word, LibreOffice, Pandoc, Calibre, MediaWiki and Project Gutenberg.
 """
 
 import re
@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 from paznja.corpus.ledger import Ledger
 from paznja.corpus.pieces import words
 from paznja.corpus.readers.front_matter import is_contents_heading
-from paznja.corpus.readers.markup import Does, leave_out, local_name, plain, running_text
+from paznja.corpus.readers.markup import Effect, leave_out, local_name, plain, running_text
 from paznja.corpus.readers.note_links import NoteLinks
 
 _OPS_TYPE = "{http://www.idpf.org/2007/ops}type"
@@ -71,10 +71,12 @@ _NO_LETTER = re.compile(r"[\W\d_]+")
 
 
 def page_text(root: Any, ledger: Ledger, links: NoteLinks, path: str = "", *, of_the_web: bool = False) -> str:
-    """The running text of a page, `PAGE` where a style says that a new one begins.
+    """The running text of a page, with `PAGE` where a style says that a new page begins.
 
-    `links`: the notes of the whole book, in which the page is known as `path`. `of_the_web`: it may have menus and a frame around the
-    text, which are left out too.
+    Args:
+        links: the notes of the whole book.
+        path: the page's path in `links`.
+        of_the_web: whether the page may have menus and a frame around the text, which are then left out too.
     """
     notes = links.elements(path, root) if ledger.applies("notes") else frozenset()
     contents = _lists_of_links(root, of_the_web) if ledger.applies("contents-pages") else frozenset()
@@ -82,31 +84,31 @@ def page_text(root: Any, ledger: Ledger, links: NoteLinks, path: str = "", *, of
         if _PAGE_BREAK.search(element.get("style")) and element.getparent() is not None:
             element.addprevious(element.makeelement("page"))
 
-    def does(element: Any, name: str, inside: bool) -> Does:
+    def effect_of(element: Any, name: str, inside: bool) -> Effect:
         if name in _NOT_TEXT or element.get("hidden") is not None:
-            return Does.NOTHING
+            return Effect.OMIT
         rule = "contents-pages" if element in contents else _rule(element, name, of_the_web)
         if rule is None and (element in notes or (name == "a" and links.is_mark(path, element))):
             rule = "notes"
         if rule and leave_out(element, rule, ledger):
-            return Does.NOTHING
+            return Effect.OMIT
         if name in _PARAGRAPHS:
-            return Does.PARAGRAPH
+            return Effect.PARAGRAPH
         if name in _DIVISIONS:
-            return Does.DIVISION
+            return Effect.DIVISION
         if name == "br":
-            return Does.NEWLINE
+            return Effect.NEWLINE
         if name == "pre":
-            return Does.VERBATIM
+            return Effect.VERBATIM
         if name == "page":
-            return Does.PAGE
-        return Does.CELL if name in ("td", "th") else Does.FLOW
+            return Effect.PAGE
+        return Effect.CELL if name in ("td", "th") else Effect.FLOW
 
-    return running_text(root, does)
+    return running_text(root, effect_of)
 
 
 def _rule(element: Any, name: str, of_the_web: bool) -> str | None:
-    """The rule that leaves the element out, if one does."""
+    """The rule that leaves the element out, or None."""
     if name == "a" and "#" in element.get("href", "") and _is_footnote_mark(element):
         return "notes"
     if element.attrib:
@@ -144,7 +146,7 @@ def _rule_by_class(element: Any) -> str | None:
 
 
 def _frames_the_page(element: Any, name: str) -> bool:
-    """Whether the element is the page's own head or foot, a sidebar, or is not shown; a chapter has a header too."""
+    """Whether the element is the page's own header or footer (a chapter may have them too), a sidebar, or hidden."""
     if name in ("header", "footer"):
         return not any(local_name(ancestor) in ("article", "section", "main") for ancestor in element.iterancestors())
     return name == "aside" or "display:none" in element.get("style", "").replace(" ", "")
@@ -157,7 +159,7 @@ def _is_footnote_mark(link: Any) -> bool:
 
 
 def _lists_of_links(root: Any, of_the_web: bool) -> frozenset[Any]:
-    """The elements whose text is nearly all links to other places of the book: contents that nobody marked; and their headings."""
+    """The elements whose text consists almost only of links within the book, which are unmarked contents, and their headings."""
     linked: dict[Any, list[int]] = {}
     for link in root.iter("{*}a"):
         text = _NO_LETTER.sub("", plain(link))

@@ -1,6 +1,6 @@
 """A file that is a zip inside (EPUB, DOCX, ODT, FB2.ZIP, an archive of books), opened so that it can do no harm.
 
-Nothing is written to the disk, and nothing is unpacked before the sizes that the archive declares have been looked at.
+Nothing is written to the disk, and nothing is unpacked before the sizes that the archive declares have been checked.
 """
 
 import io
@@ -14,11 +14,11 @@ from paznja.corpus.readers.markup import parse_xml
 from paznja.errors import UnreadableBook
 
 MOST_UNPACKED_BYTES = 2**30
-"""What the whole archive may unpack to, pictures included."""
+"""The largest size that the whole archive may unpack to, pictures included."""
 MOST_TEXT_BYTES = 100 * 2**20
-"""What the members that are read as text may unpack to, together: a hundred thick novels."""
+"""The largest size that the members that are read as text may unpack to together: a hundred thick novels."""
 MOST_RATIO = 200
-"""How many times larger than the file its contents may be, once they exceed `FREE_BYTES`; text is seldom over 10."""
+"""How many times larger than the file its contents may be once they exceed `FREE_BYTES`; for text it is seldom over 10."""
 FREE_BYTES = 8 * 2**20
 
 _DAMAGES = (zipfile.BadZipFile, zlib.error, struct.error, EOFError, OSError, ValueError, IndexError, MemoryError)
@@ -29,13 +29,13 @@ class Zipped:
     """An open zip archive; every failure is an `UnreadableBook` with a reason."""
 
     def __init__(self, data: bytes, kind: str) -> None:
-        """Looks at the list of members and unpacks nothing yet.
+        """Check the list of members, without unpacking anything.
 
         Args:
-            kind: what the file should be, with its article, for the reasons: "an EPUB".
+            kind: what the file should be, with its article, for error messages: "an EPUB".
 
         Raises:
-            UnreadableBook: the data is no zip archive, is damaged, or would unpack to far more than a book.
+            UnreadableBook: the data is not a zip archive, is damaged, or would unpack to far more than a book.
         """
         if not is_zip(data):
             raise UnreadableBook(f"is not {kind} (it is not a zip file), whatever its name says")
@@ -56,7 +56,11 @@ class Zipped:
         return name in self.names and bool(self._archive.getinfo(name).flag_bits & 1)
 
     def refuse_too_much_text(self, names: Iterable[str]) -> None:
-        """Raises `UnreadableBook` if these members together unpack to more than `MOST_TEXT_BYTES`."""
+        """Refuse text that is larger than a book can be.
+
+        Raises:
+            UnreadableBook: these members together unpack to more than `MOST_TEXT_BYTES`.
+        """
         if sum(self._archive.getinfo(name).file_size for name in names if name in self.names) > MOST_TEXT_BYTES:
             raise UnreadableBook(f"is too large: its pages unpack to over {MOST_TEXT_BYTES // 2**20} MB of text")
 

@@ -1,4 +1,4 @@
-"""Letters out of use and accent marks, as today's spelling has them, so that врѣме and ка̑д are the words време and кад."""
+"""Obsolete letters and accent marks replaced as in today's spelling, so that врѣме and ка̑д are the words време and кад."""
 
 import re
 from bisect import bisect
@@ -11,26 +11,26 @@ from paznja.corpus.scripts.language import is_serbian_cyrillic
 _MODERN = "абвгдђежзијклљмнњопрстћуфхцчџш"
 _OLD_WORD = re.compile(rf"(?<!\w)[{_MODERN}{_MODERN.upper()}]*[ѣъьѢЪЬ][{_MODERN}{_MODERN.upper()}ѣъьѢЪЬ]*(?!\w)")
 _OTHER_LANGUAGE = re.compile("[ыэщяюйёѡѵѧѫ]", re.IGNORECASE)
-# In a word: ль and нь before a vowel or at the end; ъ and ь at the end, and where they say that a р is a syllable (умрьо, заьрђао).
+# In a word: ль and нь before a vowel or at the end; ъ and ь at the end, or where they show that a р is a syllable (умрьо, заьрђао).
 _OLD_LETTER = re.compile("[лнЛН]ь(?=[аеиоу]|$)|ЛЬ|НЬ|(?<=...)[ъьЪЬ]$|(?<=р)[ъь](?=[аеиоу])|[ъь](?=р)|[ѣѢ]")
 _TODAY = {"ль": "љ", "нь": "њ", "Ль": "Љ", "Нь": "Њ", "ЛЬ": "Љ", "НЬ": "Њ", "ѣ": "е", "Ѣ": "Е"}
 _SIGN = re.compile("[ъьЪЬ]")
 
-# On a vowel or р; a comma above is how some books were given an apostrophe.
+# On a vowel or р; some books have a comma above as an apostrophe.
 _MARK = re.compile("(?<=[аеиоурaeiourАЕИОУРAEIOUR])[\u0300-\u0302\u0304\u030f\u0311]+|\u0313|[ѐѝЀЍȁȃȅȇȉȋȍȏȑȓȕȗ]")
 _WITHOUT_MARK = str.maketrans("ѐѝЀЍȁȃȅȇȉȋȍȏȑȓȕȗ", "еиЕИaaeeiioorruu", "\u0300\u0301\u0302\u0304\u030f\u0311") | {0x313: "’"}
 _CIRCUMFLEX = re.compile(r"[^\W\d_]*[âêîôûÂÊÎÔÛ][^\W\d_]*")
 _WITHOUT_CIRCUMFLEX = str.maketrans("âêîôûÂÊÎÔÛ", "aeiouAEIOU")
 _LINE = 400
 _FOREIGN = 6
-"""Bits of evidence, of which the accent gives six, beyond which a word is foreign."""
+"""Bits of evidence above which a word is foreign; the accent itself counts for six."""
 
 
 def modernise(text: str, ledger: Ledger) -> str:
-    """A Serbian text without accent marks (rule "accents") and without ѣ, ъ and ь (rule "archaic"); any other text as it is.
+    """A Serbian text without accent marks (rule "accents") and without ѣ, ъ and ь (rule "archaic"); any other text is unchanged.
 
-    ѣ becomes е, ль and нь become љ and њ, ъ and ь fall away at a word's end and beside р (умрьо). Words in which they stand for a
-    vowel (дьнь), words with letters such as ы or я, and lines with several of these, are of another age or language and stay.
+    ѣ becomes е, ль and нь become љ and њ, ъ and ь are dropped at the end of a word and beside р (умрьо). Words in which they stand for a
+    vowel (дьнь), words with letters such as ы or я, and lines with several such letters, are from another age or language and stay.
     """
     if not is_serbian_cyrillic(text):
         return text

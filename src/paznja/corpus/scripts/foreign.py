@@ -1,7 +1,7 @@
-"""What stays in Latin script when Serbian becomes Cyrillic: passages in other languages, Roman numerals, units, addresses on the net.
+"""What stays in Latin script when Serbian becomes Cyrillic: passages in other languages, Roman numerals, units, internet addresses.
 
-Foreign words are told by how their letters follow one another, weighed over whole passages: a rare pair of letters in the midst of
-Serbian words leaves nothing alone, the same pair in a line of German does.
+Foreign words are recognised by which letters follow each other, weighed over whole passages: a rare pair of letters among Serbian words
+is not enough, while the same pair in a line of German is.
 """
 
 import re
@@ -21,7 +21,7 @@ _PIECE = re.compile(r"[^\W\d_]+|[^\w\s'’-]|[-–—](?=\s)")
 _SERBIAN_LETTERS = frozenset("abcčćdđefghijklmnoprsštuvzž")
 _NEVER_SERBIAN = re.compile("[qwxyæœßøłþðıåãõñçäëïöüÿőűřůťďňľĺąęśźżń]|^à$")
 
-# Common words of English, German, French, Italian and Latin that are no words of Serbian, whatever the case or person.
+# Common words of English, German, French, Italian and Latin that are not words of Serbian in any case or person.
 _FOREIGN = words(
     """
     the and of that this with for from have has had was were are you your they their there what when which would could should will not
@@ -37,7 +37,7 @@ _FOREIGN = words(
     fugit verba volant manent dixit errare humanum caesar morituri salutant memento rerum novarum urbi orbi
     """
 )
-# Common words of Serbian without a letter of its own: no sign of a foreign passage, whatever letters they have.
+# Common words of Serbian without č, ć, đ, š or ž: they are no sign of a foreign passage, whatever their letters.
 _SERBIAN = words(
     """
     od za na iz kao sam nije nisam bio bila bilo ali ili kad kako koji koja koje sve samo onda tako ovo ono ovaj onaj ona oni mu joj nam
@@ -48,33 +48,33 @@ _SERBIAN = words(
     reče rekao rekla veli kaže kazao dobro zar evo eto gle dakle naš naša moj moja moje svoj svoje čovek bog boga bože madmoazel
     """
 )
-# Short words of Serbian that other languages have too: they may stand within a foreign passage, but neither begin nor end one.
+# Short words of Serbian that other languages have too: they may be inside a foreign passage, but not at its beginning or end.
 _AT_HOME_IN_BOTH = words("a i u o e s da se je na no to on jer sad si pa te ti mi vi ni ne li su sa po do me mu ga bi il al")
-# Letters that follow one another in no word of Serbian, but in many of other languages.
+# Letters that never follow each other in Serbian, but often do in other languages.
 _NEVER_TOGETHER = re.compile(r"^(?=.*[aeiou]).*(?:ck(?!i)|ch|th|ph|gh|ss|ff|tt|nn|mm|pp|cc|oo(?=.)|eau|ieu|oui)")
 _DRAWN_OUT = re.compile(r"(.)\1\1")
 _NUMERAL = re.compile("[IVXLCDM]+")
 
 _AT_AN_EDGE = 4
-"""Bits of evidence that it takes to begin or end a foreign passage at a stop, a bracket, a quotation mark or a line's end."""
+"""Bits of evidence that are needed to begin or end a foreign passage at a stop, a bracket, a quotation mark or the end of a line."""
 _AMONG_WORDS = 8
-"""The same between two words."""
+"""Bits of evidence that are needed to begin or end a foreign passage between two words."""
 _ACROSS_AN_EDGE = 2
-"""Bits that it takes to go on with a passage beyond a stop."""
+"""Bits of evidence that are needed to continue a passage beyond a stop."""
 _SUSPICIOUS = 6
-"""A word with so many bits of evidence makes its line worth a closer look."""
+"""A word with at least this many bits of evidence makes its line worth a closer look."""
 _STRONGEST, _WEAKEST = 14, -10
 _CERTAIN = 9
-"""A word with so many bits of evidence is foreign even among Serbian words, if it has letters together that never are in Serbian."""
+"""A word with at least this many bits of evidence is foreign even among Serbian words, if it has letters that are never together there."""
 _LONGEST_LINE = 10_000
 
 
 def foreign_spans(text: str) -> list[Span]:
     """The passages and words of a Serbian text in Latin script that are in other languages, in order.
 
-    A passage is a run of words in one line; its evidence is the sum of its words' (`foreignness`), has to outweigh what it costs to
-    begin and to end one, and has to hold a word that no Serbian word can be. A letter that Serbian has not, such as w, is enough by
-    itself.
+    A passage is a run of words in one line. Its evidence is the sum of its words' (`foreignness`); it must outweigh the cost of
+    beginning and ending a passage, and the passage must contain a word that cannot be Serbian. A letter that Serbian does not have,
+    such as w, is enough by itself.
     """
     suspicious = {word for word in different_words(_WORD, text) if foreignness(word) >= _SUSPICIOUS}
     if not suspicious:
@@ -90,7 +90,7 @@ def foreign_spans(text: str) -> list[Span]:
 
 
 def merged(spans: Iterable[Span]) -> list[Span]:
-    """The spans in order, those that touch or overlap put together."""
+    """The spans in order, with those merged that touch or overlap."""
     apart: list[Span] = []
     for start, end in sorted(spans):
         if apart and start <= apart[-1][1]:
@@ -105,7 +105,7 @@ def _base(letter: str) -> str:
 
 
 def _line_around(text: str, first: int, last: int, earliest: int) -> Span:
-    """The line that text[first:last] stands in, or of a very long one a part that begins and ends at a space."""
+    """The line that contains text[first:last]; of a very long line, a part that begins and ends at a space."""
     start = max(text.rfind("\n", earliest, first) + 1, earliest)
     if first - start > _LONGEST_LINE:
         start = text.rfind(" ", first - _LONGEST_LINE, first) + 1 or first
@@ -124,7 +124,7 @@ def _unlikeness() -> dict[str, int]:
 
 @lru_cache(maxsize=100_000)
 def foreignness(word: str) -> int:
-    """How much likelier a word in Latin script is in another language than in Serbian: a binary logarithm, between -10 and 14."""
+    """How much likelier a Latin word is in another language than in Serbian: a binary logarithm, from -10 to 14."""
     if _NUMERAL.fullmatch(word):
         return 0
     word = word.lower().replace("ě", "e")  # ѣ in Latin script
@@ -144,7 +144,7 @@ def foreignness(word: str) -> int:
 
 
 def _passages(line: str) -> Iterable[Span]:
-    """The foreign passages of one line: the division into Serbian and foreign words with the most evidence for it."""
+    """The foreign passages of one line: the division into Serbian and foreign words that has the most evidence."""
     words: list[re.Match[str]] = []
     costs: list[int] = []
     edge = _AT_AN_EDGE
@@ -156,7 +156,7 @@ def _passages(line: str) -> Iterable[Span]:
         else:
             edge = _AT_AN_EDGE
     costs.append(_AT_AN_EDGE)
-    # Two sums, as if the last word were Serbian and as if it were foreign, and from where the foreign run of each goes.
+    # Two running sums, one as if the last word were Serbian, one as if it were foreign; `entered` and `left` say where each came from.
     serbian, foreign = 0, -(10**6)
     entered: list[bool] = []
     left: list[bool] = []
@@ -176,7 +176,7 @@ def _passages(line: str) -> Iterable[Span]:
 
 
 def _certain(words: list[re.Match[str]]) -> Iterable[Span]:
-    """The words as one passage without what is more likely Serbian at its ends, if there is something in it that cannot be Serbian."""
+    """The words as one passage, without words at its ends that are more likely Serbian, if any of them cannot be Serbian."""
     while words and _may_be_at_home(words[-1][0]):
         words = words[:-1]
     while words and _may_be_at_home(words[0][0]) and not (len(words) > 1 and _hangs_on(words[0], words[1])):
@@ -194,7 +194,7 @@ def _certain(words: list[re.Match[str]]) -> Iterable[Span]:
         return
     if any(word in _FOREIGN for word in lower):
         yield words[0].start(), words[-1].end()
-    else:  # names, it may be, with Serbian between them: New York i Washington
+    else:  # these may be names with Serbian between them: New York i Washington
         yield from (word.span() for word in words if word[0].lower() not in _AT_HOME_IN_BOTH)
 
 
@@ -203,7 +203,7 @@ def _may_be_at_home(word: str) -> bool:
 
 
 def _hangs_on(word: re.Match[str], following: re.Match[str]) -> bool:
-    """Whether the word is a letter that belongs to a foreign word after it: c'est, e-mail."""
+    """Whether the word is a letter that belongs to the foreign word after it: c'est, e-mail."""
     between = word.string[word.end() : following.start()]
     return len(word[0]) == 1 and between in ("'", "’", "-") and not _may_be_at_home(following[0])
 

@@ -1,4 +1,4 @@
-"""Letters of the other script that look the same (a Latin a in a Cyrillic word), put right."""
+"""Letters of the other script that look the same (a Latin a in a Cyrillic word), replaced by the right ones."""
 
 import re
 
@@ -22,10 +22,10 @@ _OF_OLD = re.compile("[ѣъьыэщяюй]")
 
 
 def mend_homoglyphs(text: str, ledger: Ledger) -> str:
-    """The text with every word in one script that was in two only because some of its letters look the same in both (rule "homoglyphs").
+    """The text with words brought into one script that are in two only because some letters look the same (rule "homoglyphs").
 
-    A word changes only if all its letters of one script have a likeness in the other. A whole word in the wrong script (Latin a, or
-    a Roman numeral in Cyrillic letters) is never touched: nothing shows that it is wrong.
+    A word changes only if all its letters of one script have a lookalike in the other. A word that is wholly in the wrong script (a Latin
+    a, or a Roman numeral in Cyrillic letters) is never changed, since nothing shows that it is wrong.
     """
     if not ledger.applies("homoglyphs"):
         return text
@@ -56,7 +56,7 @@ def _beginning(text: str, position: int, earliest: int) -> int:
 
 
 def _mended(word: str, mostly_cyrillic: bool) -> str | None:
-    """The word in one script, or None if it is better left as it is."""
+    """The word in one script; None if it is better left as it is."""
     latin = set("".join(_LATIN_RUN.findall(word)))
     cyrillic = set("".join(_CYRILLIC_RUN.findall(word)))
     if not latin or not cyrillic:
@@ -64,9 +64,9 @@ def _mended(word: str, mostly_cyrillic: bool) -> str | None:
     as_latin = "".join(_TO_LATIN.get(letter, letter) for letter in word) if cyrillic <= _TO_LATIN.keys() else None
     if as_latin and _NUMERAL.fullmatch(as_latin):
         return as_latin
-    # і and ѕ are no letters of today's Serbian, and a capital after a small letter is another word's (ГлаваX).
+    # і and ѕ are not letters of today's Serbian, and a capital after a small letter begins another word (ГлаваX).
     may_be_cyrillic = latin <= _TO_CYRILLIC.keys() and not _RUN_TOGETHER.search(word) and (not latin & set("isIS") or _OF_OLD.search(word))
     as_cyrillic = "".join(_TO_CYRILLIC.get(letter, letter) for letter in word) if may_be_cyrillic else None
     first, second, letters = (as_cyrillic, as_latin, _LATIN_RUN) if mostly_cyrillic else (as_latin, as_cyrillic, _CYRILLIC_RUN)
-    # A word in the script of the lesser part of the book has to be in it for the most part.
+    # A word in the script of the smaller part of the book must be mostly in that script already.
     return first or (second if len("".join(letters.findall(word))) >= max(3, len(word) / 2) else None)

@@ -24,9 +24,9 @@ def is_serbian(text: str) -> bool:
 
 
 def is_serbian_cyrillic(text: str) -> bool:
-    """Whether the Cyrillic in a text can be Serbian: more letters that only Serbian has than letters that only others have.
+    """Whether the Cyrillic in a text can be Serbian: it has more letters that only Serbian has than letters that only others have.
 
-    A text without any of either is taken for Serbian. Macedonian, which shares most of our letters, has ѓ and ќ where we have ђ and ћ.
+    A text without either is taken for Serbian. Macedonian, which shares most of Serbian's letters, has ѓ and ќ in the place of ђ and ћ.
     """
     text = text[:_ENOUGH]
     ours = sum(map(text.count, _CYRILLIC_OF_OURS))
@@ -35,7 +35,7 @@ def is_serbian_cyrillic(text: str) -> bool:
 
 
 def is_serbian_latin(text: str) -> bool:
-    """Whether a text in Latin script is Serbian: by how letters follow one another, and by its common words."""
+    """Whether a text in Latin script is Serbian, judging by which letters follow each other and by its common words."""
     counts = Counter(_WORD.findall(text[:_ENOUGH]))
     evidence = sum(foreignness(word) * count for word, count in counts.items())
     ours = sum(counts[word] for word in _LATIN_OF_OURS)

@@ -1,4 +1,4 @@
-"""Serbian's two scripts: which one a text is in."""
+"""Which of Serbian's two scripts a text is in."""
 
 import unicodedata
 from typing import Literal
@@ -11,9 +11,9 @@ _LETTERS_LOOKED_AT = 1_000_000
 
 
 def script_of(text: str) -> Script:
-    """The script that most of the text's letters are in; "other" when they are in a third one, or when there are none.
+    """The script of most of the text's letters; "other" if that is a third script, or if there are no letters.
 
-    Of a text longer than a million characters about a million are looked at, evenly spaced.
+    In a text of more than a million characters, about a million are inspected, evenly spaced.
     """
     letters = _letters(text)
     if letters["cyrillic"] > max(letters["latin"], letters["other"]):
@@ -22,7 +22,7 @@ def script_of(text: str) -> Script:
 
 
 def cyrillic_share(text: str) -> float:
-    """How much of the text's Latin and Cyrillic letters is Cyrillic, of a long text as above; 0 where there are none."""
+    """The share of Cyrillic among the text's Latin and Cyrillic letters, inspected as in `script_of`; 0 if there are none."""
     letters = _letters(text)
     return letters["cyrillic"] / max(1, letters["cyrillic"] + letters["latin"])
 

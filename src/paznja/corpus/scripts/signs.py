@@ -1,14 +1,15 @@
-"""Signs that are the same in both scripts: Roman numerals, units of measure, chemical formulas, addresses on the net, file names."""
+"""Signs that are the same in both scripts: Roman numerals, units of measure, chemical formulas, internet addresses, file names."""
 
 import re
 
-from paznja.corpus.scripts.foreign import Span, words
+from paznja.corpus.pieces import words
+from paznja.corpus.scripts.foreign import Span
 
 _NUMERAL = re.compile(r"(?<![\w'’])(?=[IVXLCDM])M{0,3}(?:C[MD]|D?C{0,3})(?:X[CL]|L?X{0,3})(?:I[XV]|V?I{0,3})(?![\w'’])")
 _WORDS = words("C D L M MI DI DIV MD MDI CD DC MM CI DL CL MC CV DV MV LV MIX")
-"""Numerals that no book has many of; initials, words and abbreviations."""
+"""Numerals that no book has many of, but that are also initials, words or abbreviations."""
 _AMBIGUOUS = words("I V VI LI LIV")
-"""Numerals that are as often a word or an initial."""
+"""Numerals that are just as often a word or an initial."""
 _THING = "glava|deo|dio|knjiga|sveska|poglavlje|čin|pojava|pevanje|pjevanje|slika|odeljak|odjeljak"
 _THING_BEFORE = re.compile(rf"\b(?:{_THING}|broj) $", re.IGNORECASE)
 _THING_AFTER = re.compile(rf"\.? (?:(?:{_THING})[.:]?$|razred|sv(?:j?et)sk\w+ rat)", re.IGNORECASE)
@@ -18,7 +19,7 @@ _CAPITALS = re.compile(r"(?<![^\W\d_])[^\W\d_a-zčćšžđ]{2,}(?![^\W\d_])")
 _LAST_WORD = re.compile(r"([^\W\d_]+) $")
 
 _ENDING = "com|org|net|rs|hr|txt|pdf|docx?|odt|rtf|epub|html?|xml|zip|exe|jpe?g|png|gif|mp3|mp4"
-# Each with what is looked for first, because it is found quickly or, in most books, found missing.
+# Each with a pattern to look for first, because it is found quickly, or is missing from most books.
 _SIGNS = [
     (re.compile("://|www"), re.compile(r"""(?:https?://|www\.)[^\s„“”»«<>"]+""")),
     (re.compile("@"), re.compile(r"(?<![\w.+-])[\w.+-]{1,64}@[\w-]{1,63}(?:\.[\w-]{1,63}){1,5}")),
@@ -27,11 +28,11 @@ _SIGNS = [
     (re.compile(r"[A-Z][a-z]?\d"), re.compile(r"(?<!\w)(?:[A-Z][a-z]?\d{0,2}){1,8}(?<=\d)(?:[A-Z][a-z]?){0,3}(?!\w)")),
     (re.compile("[A-Z]{3}"), re.compile(r"(?<!\w)(?:USA|BBC|CNN|IBM|PDF|HTML|HTTP|URL|USB|GPS|DVD)(?!\w)")),
 ]
-"""Addresses of pages and people, names of files, units after a number, chemical formulas, foreign abbreviations."""
+"""Internet and e-mail addresses, file names, units after a number, chemical formulas, foreign abbreviations."""
 
 
 def sign_spans(text: str) -> list[Span]:
-    """Where such signs stand in a Serbian text in Latin script, from one character to before another, in order."""
+    """Where a Serbian text in Latin script has such signs, as (start, end), in order."""
     spans = [sign.span(sign.lastindex or 0) for first, signs in _SIGNS if first.search(text) for sign in signs.finditer(text)]
     spans += (numeral.span() for numeral in _NUMERAL.finditer(text) if _is_numeral(numeral))
     return sorted(spans)

@@ -1,7 +1,7 @@
 """Serbian from one script to the other: whole books, quickly.
 
 `to_latin` changes every Cyrillic letter. `to_cyrillic` leaves alone what is not Serbian, and knows the words in which nj, lj and dž
-are two letters (two_letters.txt); `as_cyrillic` takes every word for Serbian.
+are two letters (two_letters.txt). `as_cyrillic` takes every word for Serbian.
 """
 
 import re
@@ -18,7 +18,7 @@ _CYRILLIC = "абвгдђежзијклмнопрстћуфхцчш"
 _LATIN = "abvgdđežzijklmnoprstćufhcčš"
 _DIGRAPHS = {"љ": "lj", "њ": "nj", "џ": "dž"}
 _LIGATURES = {"ǉ": "љ", "ǈ": "Љ", "Ǉ": "Љ", "ǌ": "њ", "ǋ": "Њ", "Ǌ": "Њ", "ǆ": "џ", "ǅ": "Џ", "Ǆ": "Џ"}
-# What Cyrillic letters out of use, and those of other languages in a Serbian word, were to a reader of the time.
+# How readers of the time pronounced obsolete Cyrillic letters, and those of other languages in a Serbian word.
 _OLD = {"ѣ": "ě", "ъ": "", "ь": "", "ы": "y", "э": "e", "й": "j", "я": "ja", "ю": "ju", "щ": "št", "і": "i", "ї": "i", "є": "je"}
 _OLD |= {"ѕ": "z", "ѡ": "o", "ѵ": "i", "ѳ": "t", "ѫ": "u", "ѧ": "e", "ё": "jo"}
 
@@ -41,24 +41,27 @@ _NAME_WITH_DJ = re.compile(r"\bD[jJ](?=[oO][rRkK]|[uU][rRkK]|[eE][rR]|[iI][nN])"
 
 
 def to_latin(text: str) -> str:
-    """Every Cyrillic letter as a Latin one: љ as lj, Љ as LJ among capitals and Lj elsewhere. All else stays as it is."""
+    """Every Cyrillic letter as a Latin one, љ as lj, Љ as LJ among capitals and Lj elsewhere; everything else is unchanged."""
     text = _NUMERAL_IN_CYRILLIC.sub(lambda numeral: numeral[0].translate(_NUMERAL_LETTERS), text)
     return _CAPITAL_DIGRAPH.sub(_capital_digraph, text).translate(_TO_LATIN)
 
 
 def to_cyrillic(text: str, *, dj: bool = False) -> str:
-    """Serbian words in Latin script in Cyrillic; what `spans_to_leave` finds stays. Text in Cyrillic is not changed.
+    """Serbian words in Latin script as Cyrillic; what `spans_to_leave` finds stays, and Cyrillic text is unchanged.
 
-    `dj`: the text writes đ as dj (medju, gospodja). It undoes `to_latin` in every text of the modern alphabet but for words that
-    in Latin script look foreign or like a Roman numeral, and лј, нј and дж in words that two_letters.txt does not have.
+    It undoes `to_latin` for every text of the modern alphabet, except for words that look foreign or like a Roman numeral in
+    Latin script, and for лј, нј and дж in words that two_letters.txt does not have.
+
+    Args:
+        dj: whether the text writes đ as dj (medju, gospodja).
     """
     text = compose(text)
     return "".join(piece if left_alone else as_cyrillic(piece, dj=dj) for piece, left_alone in divided(text, spans_to_leave(text)))
 
 
 def as_cyrillic(text: str, *, dj: bool = False) -> str:
-    """`to_cyrillic` without leaving anything alone but letters that Serbian does not have, such as w."""
-    text = _part(compose(text), dj)
+    """`to_cyrillic`, leaving nothing alone but letters that Serbian does not have, such as w."""
+    text = _separate(compose(text), dj)
     text = _NAME_WITH_DJ.sub("Đ", text)
     if dj:
         text = text.replace("dj", "đ").replace("Dj", "Đ").replace("DJ", "Đ")
@@ -70,12 +73,12 @@ def as_cyrillic(text: str, *, dj: bool = False) -> str:
 
 
 def spans_to_leave(text: str) -> list[Span]:
-    """The parts of a Serbian text in Latin script that are not Serbian words, in order and apart from one another."""
+    """The parts of a Serbian text in Latin script that are not Serbian words, in order and without overlap."""
     return merged(foreign_spans(text) + sign_spans(text))
 
 
 def divided(text: str, spans: Iterable[Span]) -> Iterable[tuple[str, bool]]:
-    """The text in pieces, each with whether it is one of the spans (which are in order and apart)."""
+    """The text in pieces, each with whether it is one of the spans, which are in order and do not overlap."""
     end = 0
     for span in spans:
         yield text[end : span[0]], False
@@ -91,15 +94,15 @@ def _capital_digraph(match: re.Match[str]) -> str:
         capitals = after.isupper()
     elif before.isalpha():
         capitals = before.isupper()
-    else:  # a letter by itself, as in Љ. Ненадовић: as the next longer word
+    else:  # a letter by itself, as in Љ. Ненадовић, follows the next longer word
         following = _NEXT_WORD.match(text, end)
         capitals = following is not None and following[1].isupper()
     digraph = _DIGRAPHS[match[0].lower()]
     return digraph.upper() if capitals else digraph.capitalize()
 
 
-def _part(text: str, dj: bool) -> str:
-    """The text with the first of two letters that are no digraph in Cyrillic, in the words of two_letters.txt."""
+def _separate(text: str, dj: bool) -> str:
+    """The text with the first of two letters that are not a digraph in Cyrillic, in the words of two_letters.txt."""
     words = {word for word in different_words(_WORD, text) if _DIGRAPH.search(word.lower())}
     parted = {word: new for word in words if (new := _parted(word, dj)) != word}
     if not parted:
@@ -120,7 +123,7 @@ def _parted(word: str, dj: bool) -> str:
 
 @cache
 def _two_letters(digraphs: str) -> tuple[re.Pattern[str], ...]:
-    """Expressions that match a word in small letters up to between the two letters."""
+    """Patterns that match a lower-case word up to the place between the two letters."""
     lines = resources.files("paznja.corpus.scripts").joinpath("two_letters.txt").read_text(encoding="utf-8").splitlines()
     beginning: list[str] = []
     anywhere: list[str] = []

@@ -1,4 +1,4 @@
-"""The stories that come with the program: 35 short stories in Serbian, written for it, CC0 (see LICENSE beside them)."""
+"""The 35 short stories in Serbian that come with the program, written for it and dedicated to the public domain (CC0; see LICENSE)."""
 
 from __future__ import annotations
 
@@ -8,5 +8,5 @@ from pathlib import Path
 
 
 def folder() -> AbstractContextManager[Path]:
-    """The folder with the stories, for as long as the context lasts."""
+    """A context manager that gives the folder with the stories; it need not exist outside the `with` block."""
     return importlib.resources.as_file(importlib.resources.files(__name__))

@@ -1,4 +1,4 @@
-"""What a file is, its bytes say: wrong endings are no hindrance, and what is no book is refused with what to do."""
+"""A file's bytes tell its format: a wrong suffix does no harm, and what is not a book is refused with advice."""
 
 from pathlib import Path
 
@@ -6,7 +6,7 @@ import pytest
 from tests.corpus.readers.made import docx, fb2, odt, p, zipped
 
 from paznja.corpus.formats import read_book
-from paznja.corpus.readers.kinds import kind_of
+from paznja.corpus.readers.sniffing import kind_of
 from paznja.errors import UnreadableBook
 
 TEXT = "Ово је мост преко реке.\n"
@@ -43,7 +43,7 @@ def test_a_wrong_ending_is_no_hindrance(tmp_path: Path, name: str, data: bytes, 
 @pytest.mark.parametrize(
     ("name", "data", "reason"),
     [
-        ("a.txt", b"MZ\x90\0" + bytes(100), r"^is a program; it is no book, whatever its name says$"),
+        ("a.txt", b"MZ\x90\0" + bytes(100), r"^is a program; it is not a book, whatever its name says$"),
         ("a.txt", b"\x7fELF\x02\x01\x01\0" + bytes(100), r"^is a program"),
         ("a.doc", OLD_OFFICE + "WordDocument".encode("utf-16-le"), r"^is an old Word document \(\.doc\); open it in LibreOffice or Word"),
         ("a.docx", OLD_OFFICE + "EncryptedPackage".encode("utf-16-le"), r"^is protected by a password; open it in Word or LibreOffice"),

@@ -1,4 +1,4 @@
-"""What kind of file the bytes are, whatever the file's name says: the suffix that it should have, or why it cannot be a book."""
+"""The format of a file, recognised by its bytes whatever its name says: as the suffix that it should have, or why it is not a book."""
 
 import re
 
@@ -36,13 +36,13 @@ _REFUSED = (
     (b"II*\x00", "is a picture (TIFF)", _OCR),
     (b"MM\x00*", "is a picture (TIFF)", _OCR),
     (b"%!PS", "is a PostScript file", "convert it to PDF (ps2pdf) and give that"),
-    (b"\x7fELF", "is a program", "it is no book, whatever its name says"),
-    (b"\xfe\xed\xfa", "is a program", "it is no book, whatever its name says"),
-    (b"\xcf\xfa\xed\xfe", "is a program", "it is no book, whatever its name says"),
-    (b"\xca\xfe\xba\xbe", "is a program", "it is no book, whatever its name says"),
-    (b"SQLite format 3\x00", "is a database", "it is no book, whatever its name says"),
-    (b"ID3", "is a sound recording", "it is no book that can be read"),
-    (b"OggS", "is a sound recording", "it is no book that can be read"),
+    (b"\x7fELF", "is a program", "it is not a book, whatever its name says"),
+    (b"\xfe\xed\xfa", "is a program", "it is not a book, whatever its name says"),
+    (b"\xcf\xfa\xed\xfe", "is a program", "it is not a book, whatever its name says"),
+    (b"\xca\xfe\xba\xbe", "is a program", "it is not a book, whatever its name says"),
+    (b"SQLite format 3\x00", "is a database", "it is not a book, whatever its name says"),
+    (b"ID3", "is a sound recording", "it cannot be read as a book"),
+    (b"OggS", "is a sound recording", "it cannot be read as a book"),
 )
 _OLD_OFFICE = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
 _ENCRYPTED_PACKAGE = "EncryptedPackage".encode("utf-16-le")
@@ -55,10 +55,10 @@ _OTHER_ZIPS = {
 
 
 def kind_of(data: bytes) -> str | None:
-    """The suffix of the format that the bytes are in (".epub", ".pdf", ".zip", ...), or None where they do not say: plain text, say.
+    """The suffix of the format that the bytes are in (".epub", ".pdf", ".zip", ...); None if they do not show it, as in plain text.
 
     Raises:
-        UnreadableBook: they are of a format that is no book or cannot be read; the reason says what to do.
+        UnreadableBook: the format is not that of a book, or cannot be read; the reason says what to do.
     """
     if is_zip(data):
         kind = kind_of_zip(data)
@@ -84,13 +84,13 @@ def _refuse_known(data: bytes) -> None:
     if data[60:68] in (b"BOOKMOBI", b"TEXtREAd"):
         raise UnreadableBook(f"is a Kindle book (MOBI or AZW); {_CALIBRE}")
     if data.startswith(b"MZ") and b"\0" in data[:_LOOKED_AT]:
-        raise UnreadableBook("is a program; it is no book, whatever its name says")
+        raise UnreadableBook("is a program; it is not a book, whatever its name says")
     for beginning, what, advice in _REFUSED:
-        # Few bytes can begin a text too, so that what follows must not be one.
+        # A text can begin with such a few bytes too, so what follows must not be text.
         if data.startswith(beginning) and (len(beginning) > 5 or not _is_text(data[:_LOOKED_AT])):
             raise UnreadableBook(f"{what}; {advice}")
 
 
 def _is_text(data: bytes) -> bool:
-    """Whether the bytes have none of the control characters that every binary file has."""
+    """Whether the bytes have no control characters, which every binary file has."""
     return not data.translate(None, bytes(range(32, 256)) + b"\t\n\v\f\r\x1a\x1b")
