@@ -1,7 +1,7 @@
 """What to do when a reader fails unexpectedly: one sentence for the user, and the traceback in a log for whoever fixes paznja.
 
-The log is `reading-errors.log` in the cache, or in the user's folder for logs if nothing is cached. A training that must leave nothing behind has
-none.
+The log is `reading-errors.log` in the cache, or in the user's folder for logs if nothing is cached. A training that must leave nothing
+behind has none.
 """
 
 import importlib.metadata
