@@ -17,6 +17,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from paznja.config import ModelConfig
+from paznja.model import names
+from paznja.model.names import LayerNames
 from paznja.model.ngrams import rows_of_ngrams
 
 if TYPE_CHECKING:
@@ -52,14 +54,14 @@ class Decoder:
         """`state`: float32 arrays (the memory's table may be float16); KeyError for a missing one. `memory`: where one was counted."""
         self.config, self._memory = config, memory
         self._root = math.sqrt(config.width)
-        self._embedding = np.ascontiguousarray(state["model.embed_tokens.weight"])
-        head = self._embedding if config.tied_head else state["lm_head.weight"]
-        self._head = np.ascontiguousarray((head * (self._root * state["model.norm.weight"])).T)
+        self._embedding = np.ascontiguousarray(state[names.EMBEDDING])
+        head = self._embedding if config.tied_head else state[names.HEAD]
+        self._head = np.ascontiguousarray((head * (self._root * state[names.NORM])).T)
         self._orders = config.memory_order - 1 if config.memory == "learned" else 0
         if self._orders:
-            self._table, self._pieces = state["memory.table"], config.width // config.memory_width
+            self._table, self._pieces = state[names.TABLE], config.width // config.memory_width
         self._weighing = Weighing(state) if config.memory == "counted" else None
-        self._layers = [self._layer(state, f"model.layers.{i}.") for i in range(config.layers)]
+        self._layers = [self._layer(state, names.layer(i)) for i in range(config.layers)]
         frequencies = 1.0 / config.rope_theta ** (np.arange(0, config.head_width, 2) / config.head_width)
         angles = np.outer(np.arange(config.context), frequencies)
         # A pair of dimensions as a complex number: one product turns it.
@@ -67,27 +69,24 @@ class Decoder:
         self._width_epsilon = config.width * config.norm_epsilon
         self._head_epsilon = config.head_width * config.norm_epsilon
 
-    def _layer(self, state: Mapping[str, Array], prefix: str) -> _Layer:
+    def _layer(self, state: Mapping[str, Array], of: LayerNames) -> _Layer:
         c = self.config
         pairs = np.arange(c.head_width).reshape(2, -1).T.ravel()
 
-        def weight(name: str) -> Array:
-            return state[f"{prefix}{name}.weight"]
-
         def normed_columns(norm: str, matrices: list[Array]) -> Array:
-            return np.ascontiguousarray((np.concatenate(matrices) * (self._root * weight(norm))).T)
+            return np.ascontiguousarray((np.concatenate(matrices) * (self._root * state[norm])).T)
 
         def paired(matrix: Array) -> Array:
             return matrix.reshape(c.heads, c.head_width, c.width)[:, pairs].reshape(c.width, c.width)
 
-        queries_keys = [paired(weight("self_attn.q_proj")), paired(weight("self_attn.k_proj"))]
+        queries_keys = [paired(state[of.query]), paired(state[of.key])]
         # For queries the root of D from the norm and the attention's scale cancel out.
-        head_weights = np.stack([weight("self_attn.q_norm")[pairs], weight("self_attn.k_norm")[pairs] * math.sqrt(c.head_width)])
+        head_weights = np.stack([state[of.query_norm][pairs], state[of.key_norm][pairs] * math.sqrt(c.head_width)])
         return _Layer(
-            qkv=normed_columns("input_layernorm", [*queries_keys, weight("self_attn.v_proj")]),
-            out=np.ascontiguousarray(weight("self_attn.o_proj").T),
-            gate_up=normed_columns("post_attention_layernorm", [weight("mlp.gate_proj") * np.float32(0.5), weight("mlp.up_proj")]),
-            down=np.ascontiguousarray(weight("mlp.down_proj").T),
+            qkv=normed_columns(of.attention_norm, [*queries_keys, state[of.value]]),
+            out=np.ascontiguousarray(state[of.out].T),
+            gate_up=normed_columns(of.feed_forward_norm, [state[of.gate] * np.float32(0.5), state[of.up]]),
+            down=np.ascontiguousarray(state[of.down].T),
             head_weights=head_weights[:, None].astype(np.float32),
         )
 
@@ -205,9 +204,9 @@ class Weighing:
 
     def __init__(self, state: Mapping[str, Array]) -> None:
         self._features, self._prior, self._gates = (
-            np.ascontiguousarray(state[f"memory.{name}"].T) for name in ("features", "prior", "gates")
+            np.ascontiguousarray(state[names.WEIGHING + name].T) for name in ("features", "prior", "gates")
         )
-        self._trust, self._base = state["memory.trust"], state["memory.base"]
+        self._trust, self._base = state[names.WEIGHING + "trust"], state[names.WEIGHING + "base"]
         self._kinds = np.arange(len(self._trust))
 
     def read(self, evidence: Evidence) -> Array:

@@ -18,7 +18,9 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from paznja.config import ModelConfig
+from paznja.model import names
 from paznja.model.fused import normalise, normalise_and_rotate, swiglu
+from paznja.model.names import LayerNames
 from paznja.model.ngram_memory import NgramMemory
 
 if TYPE_CHECKING:
@@ -116,17 +118,17 @@ class Transformer(nn.Module):
         A learned memory, which Qwen3 has no place for, is there besides: `memory.table`, in 16 bits where it is to be `small`.
         So is what weighs a counted one, `memory.features` and more.
         """
-        state = {"model.embed_tokens.weight": self.embedding.detach(), "model.norm.weight": self.norm.detach()}
+        state = {names.EMBEDDING: self.embedding.detach(), names.NORM: self.norm.detach()}
         if self.head is not None:
-            state["lm_head.weight"] = self.head.detach()
+            state[names.HEAD] = self.head.detach()
         if self.memory is not None:
             table_RW = self.memory.table.detach()
-            state["memory.table"] = table_RW.half() if small else table_RW
+            state[names.TABLE] = table_RW.half() if small else table_RW
         if self.weighing is not None:
             state |= self.weighing.state_for_export()
         for i, block in enumerate(self.blocks):
             assert isinstance(block, Block)
-            state |= {f"model.layers.{i}.{name}": tensor.detach() for name, tensor in block.named_for_export().items()}
+            state |= {name: tensor.detach() for name, tensor in block.named_for_export(names.layer(i)).items()}
         return state
 
     @torch.no_grad()
@@ -172,22 +174,22 @@ class Block(nn.Module):
         gate_up_BTF = F.linear(normalise(x_BTC, epsilon), self.gate_up * self.feed_forward_norm)
         return x_BTC + F.linear(swiglu(gate_up_BTF), self.down)
 
-    def named_for_export(self) -> dict[str, Tensor]:
-        """This layer's weights as Qwen3 names them; views of the fused matrices."""
+    def named_for_export(self, names: LayerNames) -> dict[str, Tensor]:
+        """This layer's weights by these names; views of the fused matrices."""
         q, k, v = self.qkv.chunk(3)
         gate, up = self.gate_up.chunk(2)
         return {
-            "input_layernorm.weight": self.attention_norm,
-            "self_attn.q_proj.weight": q,
-            "self_attn.k_proj.weight": k,
-            "self_attn.v_proj.weight": v,
-            "self_attn.q_norm.weight": self.query_norm,
-            "self_attn.k_norm.weight": self.key_norm,
-            "self_attn.o_proj.weight": self.out,
-            "post_attention_layernorm.weight": self.feed_forward_norm,
-            "mlp.gate_proj.weight": gate,
-            "mlp.up_proj.weight": up,
-            "mlp.down_proj.weight": self.down,
+            names.attention_norm: self.attention_norm,
+            names.query: q,
+            names.key: k,
+            names.value: v,
+            names.query_norm: self.query_norm,
+            names.key_norm: self.key_norm,
+            names.out: self.out,
+            names.feed_forward_norm: self.feed_forward_norm,
+            names.gate: gate,
+            names.up: up,
+            names.down: self.down,
         }
 
 

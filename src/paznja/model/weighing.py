@@ -18,6 +18,7 @@ from torch import Tensor, nn
 from paznja.config import ModelConfig
 from paznja.memory.evidence import Evidence, add_weighed, weights_gradient
 from paznja.memory.kinds import BUCKETS, FEATURES, NUM_KINDS
+from paznja.model.names import WEIGHING
 
 
 class Weighing(nn.Module):
@@ -53,7 +54,7 @@ class Weighing(nn.Module):
     def state_for_export(self) -> dict[str, Tensor]:
         """What is to be stored, by name."""
         tensors = {name: parameter.detach() for name, parameter in self.named_parameters()}
-        return {f"memory.{name}": tensor for name, tensor in {**tensors, "base": self.get_buffer("base")}.items()}
+        return {WEIGHING + name: tensor for name, tensor in {**tensors, "base": self.get_buffer("base")}.items()}
 
 
 class _AddWeighed(torch.autograd.Function):
