@@ -82,13 +82,13 @@ class Training:
         measured: dict[str, list[float]] = {name: [] for name in ("whole", *PARTS, "characters", *products, "peer")}
         seconds = self.iterate()["whole"]  # the first one allocates what the later ones find
         if self.peer is not None:
-            self.peer.iterate(*self.batches.next())
+            self.peer.iterate(*self.batches.next()[:2])
         before = {name: self.product(*shape, seconds / 10) for name, shape in products.items()}
         for _ in range(iterations):
             for name, value in self.iterate().items():
                 measured[name].append(value)
             if self.peer is not None:
-                batch = self.batches.next()
+                batch = self.batches.next()[:2]
                 start = self.now()
                 self.peer.iterate(*batch)
                 measured["peer"].append(self.now() - start)
@@ -113,7 +113,7 @@ class Training:
 
         device, precision = self.training.device, PRECISIONS[self.training.precision]
         moments = [self.now()]
-        ids_BT, next_ids_BT = self.batches.next()
+        ids_BT, next_ids_BT, _ = self.batches.next()
         moments.append(self.now())
         with torch.autocast(device, precision, enabled=precision != torch.float32):
             loss = self.model(ids_BT.to(device), next_ids_BT.to(device))

@@ -21,7 +21,7 @@ def draw(batches: Batches, windows: int) -> list[list[int]]:
     """So many windows (or a few more, to fill the last batch), each with its last next id."""
     drawn: list[list[int]] = []
     while len(drawn) < windows:
-        ids_BT, next_ids_BT = batches.next()
+        ids_BT, next_ids_BT, _ = batches.next()
         drawn += torch.cat((ids_BT, next_ids_BT[:, -1:]), dim=1).tolist()
     return drawn
 
@@ -30,7 +30,7 @@ def draw(batches: Batches, windows: int) -> list[list[int]]:
 def test_the_next_ids_are_the_ids_one_further_in_the_books(length, context, batch, seed):
     batches = Batches(numbered(length + 2 * context), context, batch, seed)
     for _ in range(5):
-        ids_BT, next_ids_BT = batches.next()
+        ids_BT, next_ids_BT, _ = batches.next()
         assert ids_BT.shape == next_ids_BT.shape == (batch, context)
         assert ids_BT.dtype == next_ids_BT.dtype == torch.int64
         assert torch.equal(next_ids_BT, ids_BT + 1)

@@ -70,9 +70,9 @@ def test_every_group_has_its_turn_and_every_window_of_it_comes_once(turns):
             if len(texts) <= GROUPS:
                 assert len(set(seen)) == len(seen)
             seen = []
-        lesson = turns.next()
-        assert (lesson.ids[:, 1:] == lesson.next_ids[:, :-1]).all()
-        seen += [row.numpy().tobytes() for row in lesson.ids]
+        batch = turns.next()
+        assert (batch.ids[:, 1:] == batch.next_ids[:, :-1]).all()
+        seen += [row.numpy().tobytes() for row in batch.ids]
     assert len(set(texts[:GROUPS])) == GROUPS
     assert texts[GROUPS] == texts[0]
 
@@ -81,27 +81,27 @@ def test_it_goes_on_wherever_it_was_left(turns):
     drawn = [turns.next() for _ in range(30)]
     again = Turns(turns._ids, [100] * 20, LETTERING, 8, 4, 1, threads=2)
     again.windows_drawn = 4 * 17
-    for lesson in drawn[17:]:
+    for batch in drawn[17:]:
         same = again.next()
-        assert torch.equal(same.ids, lesson.ids)
-        assert lesson.evidence is not None
+        assert torch.equal(same.ids, batch.ids)
+        assert batch.evidence is not None
         assert same.evidence is not None
-        np.testing.assert_array_equal(same.evidence.prior, lesson.evidence.prior)
+        np.testing.assert_array_equal(same.evidence.prior, batch.evidence.prior)
 
 
 def test_the_evidence_is_as_if_the_books_set_aside_had_not_been_counted(turns):
-    lesson = turns.next()
+    batch = turns.next()
     text = turns.set_aside.ids
     kept = np.array([i for i in range(0, 2000, 100) if turns._ids[i : i + 100].tobytes() not in text.tobytes()])
     others = np.concatenate([turns._ids[i : i + 100] for i in kept])
     without = CountedMemory.count(others, LETTERING)
-    start = next(i for i in range(len(text)) if (text[i : i + 8] == lesson.ids[0].numpy()).all())
+    start = next(i for i in range(len(text)) if (text[i : i + 8] == batch.ids[0].numpy()).all())
     alone = without.look_up([Row(turns.set_aside, start + 1, start + 9)], 8)
-    assert lesson.evidence is not None
+    assert batch.evidence is not None
     # Contexts across the seams between books, and the discounts, are a little different.
-    assert np.abs(alone.prior - lesson.evidence.prior[:8]).mean() < 0.03
+    assert np.abs(alone.prior - batch.evidence.prior[:8]).mean() < 0.03
     with_all = turns.memory.look_up([Row(turns.set_aside, start + 1, start + 9)], 8)
-    likely = [(e.prior[range(8), lesson.next_ids[0]] ** 2).mean() for e in (with_all, lesson.evidence)]
+    likely = [(e.prior[range(8), batch.next_ids[0]] ** 2).mean() for e in (with_all, batch.evidence)]
     assert likely[0] > 2 * likely[1]
 
 

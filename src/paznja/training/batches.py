@@ -5,12 +5,28 @@ Knows nothing of text or models. The position is one number, so a resumed run dr
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING, NamedTuple
+
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
 from paznja.errors import NoBooks
+
+if TYPE_CHECKING:
+    from paznja.memory.evidence import Evidence
+
+
+class Batch(NamedTuple):
+    """What the network reads in one iteration, and what it should have expected: B windows of T positions."""
+
+    ids: Tensor
+    """(B, T), int64, on the CPU."""
+    next_ids: Tensor
+    """(B, T), int64, on the CPU."""
+    evidence: Evidence | None = None
+    """What a counted memory says of every next token."""
 
 
 class Batches:
@@ -26,8 +42,8 @@ class Batches:
         self._epoch = -1
         self._starts: NDArray[np.int64] = np.empty(0, dtype=np.int64)
 
-    def next(self) -> tuple[Tensor, Tensor]:
-        """ids_BT and next_ids_BT (int64, on the CPU) of the next batch."""
+    def next(self) -> Batch:
+        """The next batch."""
         return self.windows(self.starts())
 
     def starts(self) -> NDArray[np.int64]:
@@ -42,10 +58,10 @@ class Batches:
             self.windows_drawn += len(in_epoch)
         return starts
 
-    def windows(self, starts: NDArray[np.int64]) -> tuple[Tensor, Tensor]:
-        """ids_BT and next_ids_BT (int64, on the CPU) of the windows that begin there."""
+    def windows(self, starts: NDArray[np.int64]) -> Batch:
+        """The windows that begin there."""
         windows = torch.from_numpy(self.ids[starts[:, None] + np.arange(self.context + 1)].astype(np.int64))
-        return windows[:, :-1], windows[:, 1:]
+        return Batch(windows[:, :-1], windows[:, 1:])
 
     def _starts_of(self, epoch: int) -> NDArray[np.int64]:
         """Where the windows of this epoch begin, in the order in which they are drawn."""

@@ -16,8 +16,7 @@ from paznja.memory.contexts import Lettering
 from paznja.memory.counted import CountedMemory, Row
 from paznja.memory.evidence import Evidence
 from paznja.memory.recall import Text
-from paznja.training.batches import Batches
-from paznja.training.material import Lesson
+from paznja.training.batches import Batch, Batches
 
 GROUPS = 8
 """How many groups there are: each is an eighth of the books, so that the memory is hardly weaker for it."""
@@ -103,21 +102,21 @@ class Turns:
         self._turn, self._drawn_before = turn, drawn_before
         return True
 
-    def next(self) -> Lesson:
+    def next(self) -> Batch:
         """The next batch, with its evidence as if its books had not been counted."""
         self.prepare()
         epoch = self._turn // len(self._groups)
         self._batches.windows_drawn = epoch * self._windows_in(self._turn) + self.windows_drawn - self._drawn_before
         starts = self._batches.starts()
-        ids_BT, next_ids_BT = self._batches.windows(starts)
+        windows = self._batches.windows(starts)
         self.windows_drawn += self._batch
-        return Lesson(ids_BT, next_ids_BT, self._evidence(starts))
+        return windows._replace(evidence=self._evidence(starts))
 
-    def at_random(self, seed: int) -> Lesson:
+    def at_random(self, seed: int) -> Batch:
         """A batch of windows anywhere in what is set aside, which counts for nothing."""
         self.prepare()
         starts = np.random.default_rng([self._seed, seed]).integers(0, self._text.length - self._context, self._batch)
-        return Lesson(*self._batches.windows(starts), self._evidence(starts))
+        return self._batches.windows(starts)._replace(evidence=self._evidence(starts))
 
     def _evidence(self, starts: NDArray[np.int64]) -> Evidence:
         rows = [Row(self._text, start + 1, start + 1 + self._context, learning=True) for start in starts.tolist()]

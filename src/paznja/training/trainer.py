@@ -147,17 +147,17 @@ class Trainer:
         yield from self._end()
 
     def _iterate(self, factor: float) -> None:
-        lesson = self.material.next()
+        batch = self.material.next()
         with torch.autocast(self.device.type, self._precision, enabled=self._precision != torch.float32):
-            loss = self._network(lesson.ids.to(self.device), lesson.next_ids.to(self.device), lesson.evidence)
+            loss = self._network(batch.ids.to(self.device), batch.next_ids.to(self.device), batch.evidence)
         loss.backward()
         norm = self.optimizers.step(factor)
         nats = float(loss.detach())
         position = self.position
         if not (math.isfinite(nats) and math.isfinite(norm)):
             raise self._failure(position.iteration + 1)
-        characters = self.tokenizer.count_characters(lesson.next_ids.numpy())
-        bits = nats / math.log(2) * lesson.next_ids.numel() / max(1, characters)
+        characters = self.tokenizer.count_characters(batch.next_ids.numpy())
+        bits = nats / math.log(2) * batch.next_ids.numel() / max(1, characters)
         position.training_bits = bits if position.training_bits is None else 0.95 * position.training_bits + 0.05 * bits
         position.characters_seen += characters
         position.windows_drawn = self.material.windows_drawn

@@ -20,11 +20,11 @@ def fit_trust(weighing: Weighing, turns: Turns) -> None:
     optimizer = AdamW([([weighing.trust], 0.0)])
     width = weighing.gates.shape[1]
     for i in range(ITERATIONS):
-        lesson = turns.at_random(i)
-        next_ids_N = lesson.next_ids.flatten()
+        batch = turns.at_random(i)
+        next_ids_N = batch.next_ids.flatten()
         blank_NV = torch.zeros(len(next_ids_N), len(weighing.get_buffer("base")))
-        assert lesson.evidence is not None
-        logits_NV = weighing.weigh(blank_NV, torch.zeros(len(next_ids_N), width), lesson.evidence)
+        assert batch.evidence is not None
+        logits_NV = weighing.weigh(blank_NV, torch.zeros(len(next_ids_N), width), batch.evidence)
         F.cross_entropy(logits_NV, next_ids_N).backward()
         optimizer.step(_LEARNING_RATE * (1 - i / ITERATIONS))
         for parameter in weighing.parameters():

@@ -1,0 +1,86 @@
+"""What a trainer learns from and is scored on beside a counted memory: the books are set aside in turn (`set_aside.py`)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+import torch
+
+from paznja.config import Settings
+from paznja.evaluation.bits_per_character import Piece, places_spread
+from paznja.memory.contexts import Lettering
+from paznja.memory.counted import CountedMemory
+from paznja.memory.remembered import Remembered
+from paznja.memory.storing import to_bytes
+from paznja.model.transformer import Transformer
+from paznja.run import MEMORY, Run
+from paznja.tokenizers import Tokenizer
+from paznja.training.batches import Batch
+from paznja.training.events import Counting
+from paznja.training.material import TRAINING_SHARE
+from paznja.training.set_aside import Turns
+from paznja.training.trusting import fit_trust
+
+
+class CountedMaterial:
+    """For a network with a counted memory."""
+
+    memory: CountedMemory | None = None
+    training_part: list[Piece]
+
+    def __init__(self, run: Run, settings: Settings, tokenizer: Tokenizer) -> None:
+        model, training = settings.model, settings.training
+        self._run, self._newline, self._threads = run, tokenizer.newline, training.threads
+        self._scored_tokens = training.scored_tokens
+        self.held_out = run.held_out_ids()
+        self._places = places_spread([len(book) for book in self.held_out], training.scored_tokens)
+        self.held_out_part = [self.held_out[book][start:stop] for book, start, stop in self._places]
+        lengths = [book.tokens for book in run.books() if not book.held_out]
+        lettering = Lettering.of(tokenizer)
+        self._turns = Turns(run.training_ids(), lengths, lettering, model.context, training.batch, training.seed, threads=training.threads)
+        self._remembered: Remembered | None = None
+
+    @property
+    def windows_drawn(self) -> int:
+        return self._turns.windows_drawn
+
+    @windows_drawn.setter
+    def windows_drawn(self, number: int) -> None:
+        self._turns.windows_drawn = number
+
+    def begin(self, model: Transformer, *, new: bool) -> Iterator[Counting]:
+        """Count; for a new run fit how far to trust what was counted, and write the memory into the run's folder."""
+        yield Counting()
+        self._count()
+        assert self.memory is not None
+        assert model.weighing is not None
+        if not (self._run.path / MEMORY).is_file():
+            self._run.write_file(MEMORY, to_bytes(self.memory))
+        if new:
+            model.weighing.get_buffer("base").copy_(torch.from_numpy(np.log(self.memory.base)))
+            fit_trust(model.weighing, self._turns)
+
+    def next(self) -> Batch:
+        self._count()
+        return self._turns.next()
+
+    def remembered(self, *, whole: bool) -> Remembered:
+        assert self.memory is not None
+        if whole:
+            return Remembered(self.memory, self._newline, self.held_out, threads=self._threads)
+        if self._remembered is None:
+            books = len(self.held_out)
+            texts, learning = [*self.held_out, self._training_text], [False] * books + [True]
+            places = [*self._places, *((books, start, stop) for _, start, stop in self._training_places)]
+            self._remembered = Remembered(self.memory, self._newline, texts, places, learning=learning, threads=self._threads)
+        return self._remembered
+
+    def _count(self) -> None:
+        """Where another turn has come, what is set aside is other books: the training part is a part of those."""
+        if self._turns.prepare():
+            self.memory = self._turns.memory
+            self._training_text = self._turns.set_aside.ids
+            self._training_places = places_spread([len(self._training_text)], self._scored_tokens // TRAINING_SHARE)
+            self.training_part = [self._training_text[start:stop] for _, start, stop in self._training_places]
+            self._remembered = None
