@@ -9,7 +9,7 @@ from pathlib import Path
 
 import click
 
-from paznja.cli import WELCOME, commands
+from paznja.cli.group import WELCOME, commands
 from paznja.config import PRESETS, Settings
 from paznja.training.dial import SHAPES
 

@@ -1,0 +1,107 @@
+"""The commands that deal with books alone: books, books fetch."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from paznja.cli.group import commands
+from paznja.cli.options import (
+    PLACE,
+    SOME_UNREADABLE,
+    cache_option,
+    held_out_option,
+    quiet_option,
+    script_option,
+    strict_option,
+    without_option,
+)
+from paznja.completion import files_or_fetch, shelf_names
+from paznja.table import counted
+
+
+class WithDefault(click.Group):
+    """A group whose first word may be left out: what is none of its commands goes to the one without a name."""
+
+    default = ""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        if not args or (args[0] not in self.commands and args[0] not in ctx.help_option_names):
+            args = [self.default, *args]
+        elif args[0] in ctx.help_option_names:
+            args = [self.default, args[0]]
+        return super().parse_args(ctx, args)
+
+
+class Nameless(click.Command):
+    """The command of a `WithDefault` that is meant where none is named."""
+
+    def format_usage(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        formatter.write_usage(ctx.command_path.strip(), " ".join(self.collect_usage_pieces(ctx)))
+
+
+@commands.group(name="books", cls=WithDefault)
+def books_group() -> None:
+    """Show what paznja makes of BOOKS, or fetch some (paznja books fetch)."""
+
+
+@books_group.command(name="", cls=Nameless, hidden=True)
+@click.argument("books", nargs=-1, required=True, type=PLACE, shell_complete=files_or_fetch)
+@click.option("--out", type=PLACE, help="Write the text into this new folder, a file a book, exactly as training sees it.")
+@click.option("--show", metavar="TITLE", help="One book: what was left out or mended in it and why, with examples.")
+@click.option("--json", "as_json", is_flag=True, help="Print everything as JSON instead of a table.")
+@held_out_option
+@script_option
+@without_option
+@strict_option
+@cache_option
+def books(books: tuple[Path, ...], out: Path | None, show: str | None, as_json: bool, held_out: tuple[Path, ...], **options: Any) -> int:
+    """Show what paznja makes of BOOKS: files and folders, read with all that is in them.
+
+    A line a book: title, author, format, script, characters, whether it is learnt from or held out to measure on, and what you should know
+    of it; then what was left out, and whether it is enough. Nothing is learnt, and your files are only read.
+    """
+    from paznja import api, books_table, terminal
+    from paznja.corpus.finding import passed_over
+    from paznja.preparing import remarks_on, using
+
+    options["script"] = options["script"] or "auto"
+    with using(options["cache"]):  # the books' texts stay in the cache until they are printed and written
+        with terminal.reading_bar(shown=not as_json) as on_read:
+            corpus = api.read_shelf(list(books), held_out=list(held_out) or None, on_read=on_read, **options)
+        terminal.print_unreadable(corpus.unreadable)
+        if show is not None:
+            books_table.print_book(corpus.find(show))
+        else:
+            books_table.print_books(corpus, [*passed_over(books), *remarks_on(corpus)], as_json=as_json)
+        if out is not None:
+            written = api.write_texts(corpus, out)
+            click.echo(f"{counted(written, 'file')} written to {out}.", err=as_json)
+    return SOME_UNREADABLE if corpus.unreadable else 0
+
+
+@books_group.command()
+@click.argument("shelf", required=False, shell_complete=shelf_names)
+@click.option("--from", "base", metavar="ADDRESS", envvar="PAZNJA_FETCH_FROM", show_envvar=True, help="Another address to fetch from.")
+@click.option("--into", "folder", type=PLACE, help="The folder for the books; the user's data folder otherwise.")
+@quiet_option
+def fetch(shelf: str | None, base: str | None, folder: Path | None, quiet: bool) -> None:
+    """Download the free books called SHELF, verify every file, and go on where the last time stopped.
+
+    Without SHELF, list what can be fetched. What was fetched is trained on by its name: paznja train eltec-srp.
+    """
+    from paznja import terminal
+    from paznja.corpus import fetching
+
+    if shelf is None:
+        for known in map(fetching.known_shelf, fetching.known_shelves()):
+            click.echo(f"{known.name}: {known.title}; {len(known.sha256)} books, {known.licence}")
+        return
+    known = fetching.known_shelf(shelf)
+    with terminal.fetching_bar(shown=not quiet) as on_progress:
+        place = fetching.fetch(shelf, base=base, folder=folder, on_progress=on_progress)
+    if not quiet:
+        click.echo(f"{known.title}: {len(known.sha256)} books in {place}, every one verified. {known.licence}. {known.citation}")
+        click.echo(f"Try next: {terminal.program()} train {shelf if folder is None else terminal.quoted(str(place))}")
