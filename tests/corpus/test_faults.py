@@ -1,4 +1,4 @@
-"""Readers that fail by a fault of paznja: the file is named, the rest is read, and the traceback is in the log."""
+"""Readers that fail because of a fault in paznja: the file is named, the rest is read, and the traceback is in the log."""
 
 from __future__ import annotations
 
@@ -82,7 +82,7 @@ def test_a_file_that_a_reader_fails_on_is_named_the_rest_is_read_and_the_log_tel
     corpus = read_corpus([folder], store=store, workers=processes)
     assert {book.file for book in corpus.books} == {"0.txt", "2.txt"}
     (bad,) = corpus.unreadable
-    assert (bad.path, bad.reason) == (folder / "1.txt", f"could not be read, by a fault of paznja; the details are in {log}")
+    assert (bad.path, bad.reason) == (folder / "1.txt", f"could not be read, because of a fault in paznja; the details are in {log}")
     story = log.read_text(encoding="utf-8")
     assert str(folder / "1.txt") in story
     assert "paznja 0." in story
@@ -93,7 +93,7 @@ def test_a_file_that_a_reader_fails_on_is_named_the_rest_is_read_and_the_log_tel
 
 
 def test_strict_stops_at_a_fault(folder: Path, store: Store, log: Path) -> None:
-    with pytest.raises(NoBooks, match=r"1\.txt could not be read, by a fault of paznja; .*--strict"):
+    with pytest.raises(NoBooks, match=r"1\.txt could not be read, because of a fault in paznja; .*--strict"):
         read_corpus([folder], store=store, strict=True)
     assert log.is_file()
 
@@ -105,7 +105,7 @@ def test_a_member_that_a_reader_fails_on_costs_no_other_and_is_tried_again_the_n
     archive.write_bytes(zipped({f"{number}.txt": (folder / f"{number}.txt").read_bytes() for number in range(3)}))
     books, (bad,) = read_books([archive], store=store)
     assert [book.member for book in books] == ["0.txt", "2.txt"]
-    assert (bad.path, bad.reason[:40]) == (archive / "1.txt", "could not be read, by a fault of paznja;")
+    assert (bad.path, bad.reason[:48]) == (archive / "1.txt", "could not be read, because of a fault in paznja;")
     monkeypatch.undo()  # a later version of paznja, which can read it
     books, unreadable = read_books([archive], store=store)
     assert len(books) == 3
@@ -122,7 +122,7 @@ def test_without_a_store_the_log_is_the_users(folder: Path, tmp_path: Path, monk
 def test_a_log_that_cannot_be_written_is_said_so(folder: Path, store: Store, log: Path) -> None:
     log.mkdir()
     (bad,) = read_corpus([folder], store=store).unreadable
-    assert "by a fault of paznja; the details could not be written to" in bad.reason
+    assert "because of a fault in paznja; the details could not be written to" in bad.reason
 
 
 def test_a_training_that_is_to_leave_nothing_behind_names_no_log(folder: Path, cache_of_one_training: Path) -> None:
@@ -155,10 +155,10 @@ def test_a_book_that_cannot_be_converted_is_named_and_the_rest_is_there(
     corpus = read_corpus([shelf_of_three], config=config, store=store)
     assert {book.script for book in corpus.books} == {"latin"}
     assert [it.path.name for it in corpus.unreadable] == ["Друга.txt"]
-    assert corpus.unreadable[0].reason == f"could not be brought to Latin, by a fault of paznja; the details are in {log}"
+    assert corpus.unreadable[0].reason == f"could not be converted to Latin, because of a fault in paznja; the details are in {log}"
     assert "KeyError: 'missing'" in log.read_text(encoding="utf-8")
     assert len(read_books([shelf_of_three], config=config, store=store)[0]) == 2
-    with pytest.raises(NoBooks, match="could not be brought to Latin"):
+    with pytest.raises(NoBooks, match="could not be converted to Latin"):
         read_corpus([shelf_of_three], config=config, store=store, strict=True)
     with pytest.raises(NoBooks, match="none of the held-out files could be read"):
         read_corpus([shelf_of_three], config=config, store=store, held_out=[shelf_of_three / "Друга.txt"])
@@ -175,6 +175,6 @@ def test_what_is_no_fault_passes(folder: Path, monkeypatch: pytest.MonkeyPatch, 
 
 
 def test_one_file_alone_gives_the_error_behind_its_reason(folder: Path, faulty: str) -> None:
-    with pytest.raises(UnreadableBook, match=r"^could not be read, by a fault of paznja$") as caught:
+    with pytest.raises(UnreadableBook, match=r"^could not be read, because of a fault in paznja$") as caught:
         books_in(folder / "1.txt")
     assert type(caught.value.__cause__).__name__ == faulty

@@ -205,7 +205,7 @@ def _convert(
     ledger = Ledger(off)
     text = book.text
     try:
-        with faults_as(f"could not be brought to {script.capitalize()}, by a fault of paznja"):
+        with faults_as(f"could not be converted to {script.capitalize()}, because of a fault in paznja"):
             text = convert(text, script, ledger)
     except UnreadableBook as error:
         return logged(unreadable(book.path / book.member, error), log)

@@ -76,7 +76,7 @@ ADVICE = {
 }
 """Formats that books come in but that are not read, and what to do with them."""
 
-_FAULT = "could not be read, by a fault of paznja"
+_FAULT = "could not be read, because of a fault in paznja"
 
 
 def read_book(path: Path, off: Iterable[str] = ()) -> Book:

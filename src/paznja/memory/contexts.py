@@ -9,7 +9,7 @@ Shapes: n tokens, K kinds of contexts, V tokens in the vocabulary.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from numba import njit
@@ -26,8 +26,7 @@ _SALT = np.uint64(0xD6E8FEB86659FD93)
 _LAST_MIX = np.uint64(0xBF58476D1CE4E5B9)
 
 
-@dataclass(frozen=True)
-class Lettering:
+class Lettering(NamedTuple):
     """What the contexts need to know about the tokens."""
 
     is_letter: NDArray[np.bool_]

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import cached_property
 from typing import NamedTuple
 
 import numpy as np
@@ -15,11 +16,11 @@ from numpy.typing import NDArray
 
 from paznja.memory.contexts import Lettering
 from paznja.memory.counting import BUCKET_BITS, COUNTS, Table, count, token_bits
-from paznja.memory.evidence import Evidence, gather
-from paznja.memory.kinds import KINDS, NUM_KINDS, RECALLED_KINDS
+from paznja.memory.evidence import Evidence, Tables, gather
+from paznja.memory.kinds import KINDS, NUM_KINDS
 from paznja.memory.recall import Text
 
-_KINDS, _RECALLED_KINDS = np.array(KINDS, np.int64), np.array(RECALLED_KINDS, np.int64)
+_KINDS = np.array(KINDS, np.int64)
 
 _SMALL = 5_000_000
 """From this many tokens on, contexts that were hardly ever seen are left out, to keep the file small."""
@@ -112,16 +113,15 @@ class CountedMemory:
         """How many tokens there are."""
         return len(self.base)
 
-    def tables(self) -> list[Table]:
+    def separate_tables(self) -> list[Table]:
         """The tables, separated again."""
-        top = BUCKET_BITS
-        tables: list[Table] = []
+        separate: list[Table] = []
         for k, (offset, bits) in enumerate(zip(self.slot_offsets, self.slot_bits, strict=True)):
-            starts = self.slots[offset : offset + (1 << bits) + 1 : 1 << (bits - top)].astype(np.int64)
+            starts = self.slots[offset : offset + (1 << bits) + 1 : 1 << (bits - BUCKET_BITS)].astype(np.int64)
             entries = slice(int(starts[0]), int(starts[-1]))
             parts = (self.keys[entries], self.counts[entries], self.set_aside[entries])
-            tables.append(Table(*parts, starts - starts[0], self.discounts[k]))
-        return tables
+            separate.append(Table(*parts, starts - starts[0], self.discounts[k]))
+        return separate
 
     def look_up(self, rows: Sequence[Row], length: int, *, threads: int = 1) -> Evidence:
         """The evidence for every row's positions; each row takes up `length` positions of it, of which the last may stay empty."""
@@ -129,12 +129,7 @@ class CountedMemory:
 
         def look_up_row(i: int) -> None:
             text, start, stop, learning = rows[i]
-            gather(
-                text.ids, text.links, text.first(start), start, stop, i * length, _KINDS, _RECALLED_KINDS,
-                self.lettering.is_letter, self.lettering.folded, token_bits(self.vocabulary), self.keys, self.counts, self.set_aside,
-                learning, COUNTS, self.discounts, self.least, self.slots, self.slot_offsets, self.slot_bits, self.base, evidence.starts,
-                evidence.tokens, evidence.gains, evidence.features, evidence.buckets, evidence.prior,
-            )  # fmt: skip
+            gather(text.ids, text.links, text.first(start), start, stop, learning, self.lettering, self._tables, evidence, i * length)
 
         if threads == 1 or len(rows) == 1:
             for i in range(len(rows)):
@@ -143,3 +138,20 @@ class CountedMemory:
             with ThreadPoolExecutor(threads) as workers:
                 list(workers.map(look_up_row, range(len(rows))))
         return evidence
+
+    @cached_property
+    def _tables(self) -> Tables:
+        return Tables(
+            kinds=_KINDS,
+            keys=self.keys,
+            counts=self.counts,
+            set_aside=self.set_aside,
+            slots=self.slots,
+            slot_offsets=self.slot_offsets,
+            slot_bits=self.slot_bits,
+            discounts=self.discounts,
+            least=self.least,
+            base=self.base,
+            values=COUNTS,
+            token_bits=token_bits(self.vocabulary),
+        )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 ORDERS = (2, 3, 4, 5, 6, 8)
-"""Contexts that are the last so many tokens."""
+"""Contexts made of the last tokens, by how many tokens they have."""
 
 WORDS = ("pair", "skip", "ending")
 """Contexts that are made of words; their numbers start at `FIRST_WORD_KIND`."""

@@ -27,7 +27,7 @@ VERSION = 1
 def to_bytes(memory: CountedMemory) -> bytes:
     """The whole memory as the contents of a file."""
     streams: list[NDArray[np.uint8]] = []
-    for table in memory.tables():
+    for table in memory.separate_tables():
         stream = np.empty(10 * len(table.keys), np.uint8)
         streams.append(stream[: _write_differences(table.keys, table.bucket_starts, stream)])
     arrays: dict[str, NDArray[np.generic]] = {
@@ -36,7 +36,7 @@ def to_bytes(memory: CountedMemory) -> bytes:
         "folded": memory.lettering.folded,
         "differences": np.concatenate(streams),
         "stream_sizes": np.array([len(stream) for stream in streams], np.int64),
-        "table_sizes": np.array([len(table.keys) for table in memory.tables()], np.int64),
+        "table_sizes": np.array([len(table.keys) for table in memory.separate_tables()], np.int64),
         "counts": np.frombuffer(zlib.compress(memory.counts.tobytes(), 1), np.uint8),
         "discounts": memory.discounts,
         "least": memory.least,
