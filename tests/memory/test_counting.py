@@ -59,11 +59,11 @@ def test_counts_are_those_of_plain_counting(ids, lettering, counts_of, least, th
         assert (found - expected).total() + (expected - found).total() <= (0 if kind < 32 else 40)
 
 
-def test_entries_of_a_bucket_ascend_and_every_bucket_is_where_it_says(ids, lettering):
+def test_entries_of_a_partition_ascend_and_every_partition_is_where_it_says(ids, lettering):
     for table in count(ids, np.empty((0, 2), np.int64), lettering, np.ones(len(KINDS), np.int64), 1):
-        assert table.bucket_starts[0] == 0
-        assert table.bucket_starts[-1] == len(table.keys)
-        for start, stop in zip(table.bucket_starts[:-1], table.bucket_starts[1:], strict=True):
+        assert table.partition_starts[0] == 0
+        assert table.partition_starts[-1] == len(table.keys)
+        for start, stop in zip(table.partition_starts[:-1], table.partition_starts[1:], strict=True):
             assert (np.diff(table.keys[start:stop].astype(np.int64)) > 0).all()
 
 

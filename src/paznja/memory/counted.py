@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from paznja.memory.contexts import Lettering
-from paznja.memory.counting import BUCKET_BITS, COUNTS, Table, count, token_bits
+from paznja.memory.counting import COUNTS, PARTITION_BITS, Table, count, token_bits
 from paznja.memory.evidence import Evidence, Tables, gather
 from paznja.memory.kinds import KINDS, NUM_KINDS
 from paznja.memory.recall import Text
@@ -84,9 +84,9 @@ class CountedMemory:
         slot_bits: list[int] = []
         num_entries = 0
         for table in tables:
-            chosen = min(BUCKET_BITS + 31 - bits, max(BUCKET_BITS, len(table.keys).bit_length() - 2))
-            sizes = np.diff(table.bucket_starts)
-            deeper = chosen - BUCKET_BITS
+            chosen = min(PARTITION_BITS + 31 - bits, max(PARTITION_BITS, len(table.keys).bit_length() - 2))
+            sizes = np.diff(table.partition_starts)
+            deeper = chosen - PARTITION_BITS
             within = table.keys >> np.uint32(31 - deeper) if deeper else np.zeros(len(table.keys), np.uint32)
             place = (np.repeat(np.arange(len(sizes), dtype=np.uint32), sizes) << np.uint32(deeper)) | within
             starts = np.zeros((1 << chosen) + 1, np.int64)
@@ -117,7 +117,7 @@ class CountedMemory:
         """The tables, separated again."""
         separate: list[Table] = []
         for k, (offset, bits) in enumerate(zip(self.slot_offsets, self.slot_bits, strict=True)):
-            starts = self.slots[offset : offset + (1 << bits) + 1 : 1 << (bits - BUCKET_BITS)].astype(np.int64)
+            starts = self.slots[offset : offset + (1 << bits) + 1 : 1 << (bits - PARTITION_BITS)].astype(np.int64)
             entries = slice(int(starts[0]), int(starts[-1]))
             parts = (self.keys[entries], self.counts[entries], self.set_aside[entries])
             separate.append(Table(*parts, starts - starts[0], self.discounts[k]))

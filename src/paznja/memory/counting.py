@@ -1,6 +1,6 @@
 """Counting what follows every context in the books.
 
-Contexts are dealt into buckets by their hashes, and each bucket is sorted in the processor's cache, which is faster than a hash table
+Contexts are dealt into partitions by their hashes, and each partition is sorted in the processor's cache, which is faster than a hash table
 in memory. A table holds entries (context, token, count) ordered by the context's hash, so everything that followed a context lies
 together. An entry takes at most eight bytes: one 32-bit key of the hash's lower bits and the token, and two counts of a byte each, on a
 scale that is exact below 128: in all the books, and in the part of them that is set aside to learn how far to trust the memory.
@@ -20,8 +20,8 @@ from numpy.typing import NDArray
 from paznja.memory.contexts import Lettering, hash_contexts, roll_orders
 from paznja.memory.kinds import FIRST_WORD_KIND, KINDS
 
-BUCKET_BITS = 11
-"""How many of the hash's highest bits choose the bucket; with this many, a bucket fits into the processor's cache."""
+PARTITION_BITS = 11
+"""How many of the hash's highest bits choose the partition; with this many, a partition fits into the processor's cache."""
 
 _CHUNK = 1 << 15
 _EXACT = 128
@@ -42,13 +42,13 @@ class Table:
     """What followed every context of one kind."""
 
     keys: NDArray[np.uint32]
-    """(E,): the bits of the context's hash below those of its bucket, then the token; ascending within a bucket."""
+    """(E,): the bits of the context's hash below those of its partition, then the token; ascending within a partition."""
     counts: NDArray[np.uint8]
     """(E,): the code of the count."""
     set_aside: NDArray[np.uint8]
     """(E,): the code of the count in the part that is set aside."""
-    bucket_starts: NDArray[np.int64]
-    """(2^BUCKET_BITS + 1,): where each bucket's entries begin."""
+    partition_starts: NDArray[np.int64]
+    """(2^PARTITION_BITS + 1,): where each partition's entries begin."""
     discounts: NDArray[np.float32]
     """(4,): how much is taken off counts of 0, 1, 2, and 3 or more, in favour of unseen tokens (Chen and Goodman, 1998)."""
 
@@ -96,12 +96,12 @@ def _discounts(num_seen: NDArray[np.int64]) -> NDArray[np.float32]:
 
 @njit(cache=True, nogil=True)
 def _partition(ids, edges, kinds, is_letter, folded, bits):
-    """The keys in their buckets, each with a last bit that says whether it is set aside; and where the buckets begin."""
+    """The keys in their partitions, each with a last bit that says whether it is set aside; and where the partitions begin."""
     n = len(ids)
-    buckets = 1 << BUCKET_BITS
-    starts = np.zeros(buckets + 1, np.int64)
+    num_partitions = 1 << PARTITION_BITS
+    starts = np.zeros(num_partitions + 1, np.int64)
     hashes = np.empty((_CHUNK, 1), np.uint64)
-    shift = np.uint64(64 - BUCKET_BITS)
+    shift = np.uint64(64 - PARTITION_BITS)
     for chunk in range(0, n, _CHUNK):
         stop = min(n, chunk + _CHUNK)
         _hash_chunk(ids, chunk, stop, kinds, is_letter, folded, hashes)
@@ -109,11 +109,11 @@ def _partition(ids, edges, kinds, is_letter, folded, bits):
             h = hashes[i, 0]
             if h != 0:
                 starts[(h >> shift) + np.uint64(1)] += 1
-    for i in range(buckets):
+    for i in range(num_partitions):
         starts[i + 1] += starts[i]
     next_in = starts.copy()
-    keys = np.empty(starts[buckets], np.uint32)
-    low = np.uint64(64 - BUCKET_BITS - (31 - bits))
+    keys = np.empty(starts[num_partitions], np.uint32)
+    low = np.uint64(64 - PARTITION_BITS - (31 - bits))
     mask = np.uint64((1 << (31 - bits)) - 1)
     edge = 0
     for chunk in range(0, n, _CHUNK):
@@ -173,23 +173,23 @@ def _code(x):
 
 @njit(cache=True, nogil=True)
 def _sort_and_count(keys, starts, bits, least, num_seen, counts, set_aside):
-    """Sort each bucket and write its distinct keys, without their last bit, to the front of `keys`, and their codes beside them.
+    """Sort each partition and write its distinct keys, without their last bit, to the front of `keys`, and their codes beside them.
 
-    Changes `starts` to the buckets' new places, and counts in `num_seen` how many entries were seen 1, 2, 3 and 4 times.
+    Changes `starts` to the partitions' new places, and counts in `num_seen` how many entries were seen 1, 2, 3 and 4 times.
 
     Returns:
         The number of distinct keys.
     """
-    buckets = len(starts) - 1
+    num_partitions = len(starts) - 1
     longest = 0
-    for b in range(buckets):
+    for b in range(num_partitions):
         longest = max(longest, starts[b + 1] - starts[b])
     work, spare = np.empty(longest, np.uint32), np.empty(longest, np.uint32)
     histogram = np.empty(2048, np.int32)
     token_shift = np.uint32(bits)
     m = 0
     begin = 0
-    for b in range(buckets):
+    for b in range(num_partitions):
         end = starts[b + 1]
         n = end - begin
         a = work[:n]
@@ -219,5 +219,5 @@ def _sort_and_count(keys, starts, bits, least, num_seen, counts, set_aside):
                     counts[m] = _code(total)
                     set_aside[m] = _code(apart)
                     m += 1
-    starts[buckets] = m
+    starts[num_partitions] = m
     return m

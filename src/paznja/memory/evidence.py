@@ -17,7 +17,7 @@ from numba import njit
 from numpy.typing import NDArray
 
 from paznja.memory.contexts import hash_contexts
-from paznja.memory.counting import BUCKET_BITS
+from paznja.memory.counting import PARTITION_BITS
 from paznja.memory.kinds import FEATURES
 
 BUCKETS_PER_SHARE = 8
@@ -157,7 +157,7 @@ def gather(ids, links, first, start, stop, learning, lettering, tables, evidence
 def _find(hashes, i, slots, slot_offsets, slot_bits, keys, bits, begins_K, ends_K, checks_K):
     """Where each kind's entries for the context hashes[i] begin, where its slot ends, and what the entries' keys begin with."""
     check_bits = 31 - bits
-    low = np.uint64(64 - BUCKET_BITS - check_bits)
+    low = np.uint64(64 - PARTITION_BITS - check_bits)
     mask = np.uint64((1 << check_bits) - 1)
     # The tables are far larger than the cache: all kinds' look-ups are started before any is waited for.
     for k in range(len(begins_K)):

@@ -18,7 +18,7 @@ from safetensors.numpy import load, save
 
 from paznja.memory.contexts import Lettering
 from paznja.memory.counted import CountedMemory
-from paznja.memory.counting import BUCKET_BITS, Table, token_bits
+from paznja.memory.counting import PARTITION_BITS, Table, token_bits
 
 VERSION = 1
 """The version of the contexts and of the file's layout; a file of any other version is refused."""
@@ -29,7 +29,7 @@ def to_bytes(memory: CountedMemory) -> bytes:
     streams: list[NDArray[np.uint8]] = []
     for table in memory.separate_tables():
         stream = np.empty(10 * len(table.keys), np.uint8)
-        streams.append(stream[: _write_differences(table.keys, table.bucket_starts, stream)])
+        streams.append(stream[: _write_differences(table.keys, table.partition_starts, stream)])
     arrays: dict[str, NDArray[np.generic]] = {
         "version": np.array([VERSION], np.int64),
         "is_letter": memory.lettering.is_letter,
@@ -62,7 +62,7 @@ def from_bytes(content: bytes) -> CountedMemory:
         tables: list[Table] = []
         for k, of_table in enumerate(np.split(counts, np.cumsum(sizes)[:-1])):
             keys = np.empty(len(of_table), np.uint32)
-            starts = np.zeros((1 << BUCKET_BITS) + 1, np.int64)
+            starts = np.zeros((1 << PARTITION_BITS) + 1, np.int64)
             if not _read_differences(streams[k], keys, starts):
                 raise ValueError("its tables are cut short")
             tables.append(Table(keys, of_table, np.zeros(len(keys), np.uint8), starts, arrays["discounts"][k]))
@@ -76,12 +76,12 @@ def from_bytes(content: bytes) -> CountedMemory:
 
 @njit(cache=True, nogil=True)
 def _write_differences(keys, starts, out):
-    """Write each bucket and key as one ascending number: its difference to the last, seven bits a byte. Returns the number of bytes."""
+    """Write each partition and key as one ascending number: its difference to the last, seven bits a byte. Returns the number of bytes."""
     m = 0
     before = np.uint64(0)
-    for bucket in range(len(starts) - 1):
-        for e in range(starts[bucket], starts[bucket + 1]):
-            whole = (np.uint64(bucket) << np.uint64(31)) | np.uint64(keys[e])
+    for partition in range(len(starts) - 1):
+        for e in range(starts[partition], starts[partition + 1]):
+            whole = (np.uint64(partition) << np.uint64(31)) | np.uint64(keys[e])
             difference = whole - before
             before = whole
             while difference >= np.uint64(128):
@@ -98,7 +98,7 @@ def _read_differences(stream, keys, starts):
     """Undo `_write_differences`. Returns whether the stream held exactly as many keys as `keys` has room for."""
     m = 0
     whole = np.uint64(0)
-    bucket = np.uint64(0)
+    partition = np.uint64(0)
     for e in range(len(keys)):
         shift = np.uint64(0)
         while True:
@@ -112,11 +112,11 @@ def _read_differences(stream, keys, starts):
                 break
         if (whole >> np.uint64(31)) >= np.uint64(len(starts) - 1):
             return False
-        while bucket < whole >> np.uint64(31):
-            bucket += np.uint64(1)
-            starts[bucket] = e
+        while partition < whole >> np.uint64(31):
+            partition += np.uint64(1)
+            starts[partition] = e
         keys[e] = np.uint32(whole & np.uint64(0x7FFFFFFF))
-    while bucket < np.uint64(len(starts) - 1):
-        bucket += np.uint64(1)
-        starts[bucket] = len(keys)
+    while partition < np.uint64(len(starts) - 1):
+        partition += np.uint64(1)
+        starts[partition] = len(keys)
     return m == len(stream)
