@@ -127,7 +127,7 @@ def test_a_log_that_cannot_be_written_is_said_so(folder: Path, store: Store, log
 
 def test_a_training_that_is_to_leave_nothing_behind_names_no_log(folder: Path, cache_of_one_training: Path) -> None:
     (bad,) = prepare([folder], cache=cache_of_one_training).unreadable
-    assert bad.reason == "could not be read, by a fault of paznja"
+    assert bad.reason == "could not be read, because of a fault in paznja"
     assert not list(cache_of_one_training.rglob(faults.LOG))
 
 

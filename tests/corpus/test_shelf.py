@@ -17,6 +17,11 @@ import pytest
 SECONDS_TO_END = 4.0  # twice what is promised: the machine may be busy
 SIGNALS = ["SIGTERM", "SIGHUP", "SIGKILL"]
 
+HEARD = """
+import signal
+if hasattr(signal, "SIGHUP"):  # nohup has its children ignore it
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
+"""
 SLOW_SHELF = """
 import os, sys, time
 from pathlib import Path
@@ -50,7 +55,7 @@ def start(tmp_path: Path) -> Iterator[Callable[..., subprocess.Popen[str]]]:
     started: list[subprocess.Popen[str]] = []
 
     def start(source: str, *arguments: object) -> subprocess.Popen[str]:
-        (tmp_path / "script.py").write_text(source)
+        (tmp_path / "script.py").write_text(HEARD + source)
         command = [sys.executable, str(tmp_path / "script.py"), *map(str, arguments)]
         started.append(subprocess.Popen(command, stdout=subprocess.PIPE, text=True))
         return started[-1]
