@@ -22,10 +22,10 @@ USUAL_SHARE = 0.5
 
 _WORTH_MEASURING = 1.0  # seconds: of iterations that take longer none is tried beforehand
 
-COUNTED_BYTES = 58
+COUNTED_BYTES = 32
 """A token of the training books, in a counted memory and what is made of it to learn and to score."""
 
-COUNTED_SLOWER = 1.25
+COUNTED_SLOWER = 1.1
 """An iteration that asks a counted memory takes so many times as long as one that looks into a learned one."""
 
 COUNTED_TIMES = 3.0
