@@ -34,6 +34,18 @@ def out(tmp_path: Path) -> Path:
     return tmp_path / "runs"
 
 
+def test_a_run_without_a_memory_loads_in_transformers_as_its_folder_is(books: Path, out: Path):
+    import torch
+    from transformers import AutoModelForCausalLM
+
+    run = learn(books, out, memory="none")
+    theirs = AutoModelForCausalLM.from_pretrained(run.path).eval()
+    ids = torch.arange(20)[None]
+    with torch.no_grad():
+        torch.testing.assert_close(theirs(ids).logits, run.model(ids), rtol=0, atol=1e-4)
+    assert not (learn(books, out, memory="learned", name="with").path / "config.json").exists()
+
+
 # --- what training gives ------------------------------------------------------------------------------------------------------------
 
 

@@ -41,6 +41,9 @@ WEIGHTS = "model.safetensors"
 MEMORY = "memory.safetensors"
 """What was counted in the books, where the run has a counted memory."""
 
+QWEN3_CONFIG = "config.json"
+"""The network's shape as other programs read it, where it has no memory."""
+
 LOGS = ("metrics.jsonl", "samples.jsonl")
 
 PROGRESS = "progress.jsonl"
@@ -53,14 +56,14 @@ COMMANDS = ("stop", "pause", "go-on", "sample")
 _PROGRESS_FIELDS = ("iteration", "seconds", "training_bits", "characters_seen", "characters_per_second")
 _CHECKPOINT = re.compile(r"checkpoint-\d{8,}")
 _CHECKPOINT_FILES = frozenset({WEIGHTS, "optimizer.safetensors", "position.json"})
-_PART = re.compile(r"\.(?:run\.toml|samples\.md|progress\.jsonl|checkpoint|position\.json|\w+\.safetensors)\.\d+\.part")
+_PART = re.compile(r"\.(?:run\.toml|samples\.md|progress\.jsonl|checkpoint|config\.json|position\.json|\w+\.safetensors)\.\d+\.part")
 _MAKING = re.compile(r"\.checkpoint-\d{8,}\.new")
 _REQUEST = re.compile(r"(\d{8,})-(stop|pause|go-on|sample)")
 _DAMAGED = re.compile(r"checkpoint-\d{8,}\.damaged(?:-\d+)?")
 _BEFORE = re.compile(r"before-\d+")
 _LOCK = ".lock"
 _FILES = frozenset(
-    {"run.toml", "corpus.json", "corpus.bin", "tokenizer.json", *LOGS, PROGRESS, "samples.md", WEIGHTS, MEMORY, "checkpoint"}
+    {"run.toml", "corpus.json", "corpus.bin", "tokenizer.json", *LOGS, PROGRESS, "samples.md", WEIGHTS, MEMORY, "checkpoint", QWEN3_CONFIG}
 )
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import datetime
 import importlib.metadata
+import json
 import shlex
 import signal
 import threading
@@ -22,9 +23,10 @@ from paznja.corpus.finding import passed_over
 from paznja.disk import is_disk_full, link_or_copy, writing_to
 from paznja.errors import BooksChanged, NameTaken, NoBooks, RunError, TrainingFailed
 from paznja.generation import fit_prompt
+from paznja.model.names import qwen3_config
 from paznja.openmp import wait_briefly
 from paznja.preparing import Prepared, describe_files, passing_cache, prepare, using
-from paznja.run import BookRecord, Run, check_free, free_name
+from paznja.run import QWEN3_CONFIG, BookRecord, Run, check_free, free_name
 from paznja.tokenizers import load_tokenizer
 from paznja.training.events import Finished, Saved, Stopping
 
@@ -117,6 +119,8 @@ def begin(
         about = _about(settings, prepared, places, held_out, with_corpus=with_corpus)
         with writing_to(out, "--out"):
             run = _create(out, name, places, about, prepared.folder, with_corpus=with_corpus)
+            if settings.model.memory == "none":  # Qwen3 has no place for a memory, so only then can others load the folder
+                run.write_file(QWEN3_CONFIG, json.dumps(qwen3_config(settings.model), indent=1).encode())
         needed.close()  # the run has all that it needs now
         corpus = None if with_corpus else prepared.folder / "corpus.bin"
         _train(run, settings, tell, prepared=prepared, corpus=corpus, remarks=remarks, warnings=warnings, chosen=chosen, stop=stop)
