@@ -10,12 +10,13 @@ import sys
 from pathlib import Path
 
 from rich.console import Console
+from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
 from paznja.run import Run
 from paznja.table import counted, duration
-from paznja.terminal import prompt_and_text
+from paznja.terminal import prompt_and_text, table_row
 
 WIDTH = 112
 
@@ -46,18 +47,20 @@ FRAME = """\
 def draw(run: Run, target: Path) -> None:
     """The rows of the run's table and its last evaluation, as one picture."""
     console = Console(record=True, width=WIDTH, file=io.StringIO(), force_terminal=True, highlight=False)
-    table = Table(box=None, expand=True, padding=(0, 1))
-    table.add_column("Generated text", ratio=1)
-    table.add_column("iteration", justify="right", no_wrap=True)
-    table.add_column("time", justify="right", no_wrap=True)
+    inside = WIDTH - 2
+
+    def line(row: Table) -> None:
+        console.print(Padding(row, (0, 1)))
+        console.print()
+
+    line(table_row(Text("Generated text", style="bold"), "iteration", "time", inside))
     for row in run.samples(rows_only=True):
-        table.add_row(prompt_and_text(row["prompt"], row["text"]), f"{row['iteration']:,}", duration(row["seconds"]))
-    console.print(table)
+        line(table_row(prompt_and_text(row["prompt"], row["text"]), f"{row['iteration']:,}", duration(row["seconds"]), inside))
     last = [*run.samples(rows_only=True), *run.metrics()][-1]
-    score = last.get("held_out_whole") or last.get("held_out")
-    console.print()
+    whole = last.get("held_out_whole")
+    score, what = (whole, "the held-out books") if whole else (last.get("held_out"), "a fixed part of the held-out books")
     took = f"{counted(last['iteration'], 'iteration')} in {duration(last['seconds'])}"
-    console.print(Text(f" Finished: {took}." + (f" {score:.3f} bits per character on held-out books." if score else "")))
+    console.print(Text(f" Finished: {took}." + (f" {score:.3f} bits per character on {what}." if score else "")))
     target.parent.mkdir(parents=True, exist_ok=True)
     target.write_text(console.export_svg(title="paznja train ~/Books", code_format=FRAME), encoding="utf-8")
 
