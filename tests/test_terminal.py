@@ -23,10 +23,10 @@ from hypothesis import strategies as st
 from rich.console import Console, RenderableType
 from rich.text import Text
 
-from paznja import terminal
 from paznja.corpus.book import Unreadable
 from paznja.corpus.scripts.transliteration import to_latin
 from paznja.table import count, file_size
+from paznja.terminal.display import Display, program, prompt_and_text, quoted, table_row
 from paznja.training import events
 from paznja.training.session import Planned, Reading
 
@@ -94,8 +94,8 @@ def in_terminal(arguments: list[str], width: int = 80, program: tuple[str, ...] 
 
 
 def test_the_prompt_is_dim_and_what_the_model_wrote_is_not() -> None:
-    assert drawn(terminal.prompt_and_text("Ово је мост ", "преко реке")) == "\x1b[2mОво је мост \x1b[0mпреко реке"
-    assert drawn(terminal.prompt_and_text("Мост", "ови")) == "\x1b[2mМост\x1b[0mови"
+    assert drawn(prompt_and_text("Ово је мост ", "преко реке")) == "\x1b[2mОво је мост \x1b[0mпреко реке"
+    assert drawn(prompt_and_text("Мост", "ови")) == "\x1b[2mМост\x1b[0mови"
 
 
 def test_generate_dims_the_prompt_in_a_terminal_alone(trained: Path, capfd: pytest.CaptureFixture[str]) -> None:
@@ -113,7 +113,7 @@ def test_generate_dims_the_prompt_in_a_terminal_alone(trained: Path, capfd: pyte
 @pytest.mark.parametrize("width", [40, 60, 80, 120])
 def test_letters_without_spaces_are_broken_where_their_column_ends_and_none_is_lost(width: int) -> None:
     letters = "шђжћџ" * 40
-    row = terminal.table_row(terminal.prompt_and_text("Мост ", letters), "1,000,000", "9 min 59 s", width)
+    row = table_row(prompt_and_text("Мост ", letters), "1,000,000", "9 min 59 s", width)
     lines = drawn_lines(row, width)
     assert "1,000,000" in lines[0]
     assert lines[0].endswith("9 min 59 s")
@@ -122,7 +122,7 @@ def test_letters_without_spaces_are_broken_where_their_column_ends_and_none_is_l
 
 
 def test_at_sixty_columns_the_text_has_most_of_them() -> None:
-    row = terminal.table_row(Text("ш" * 300), "10", "2.0 s", 60)
+    row = table_row(Text("ш" * 300), "10", "2.0 s", 60)
     assert max(len(line.split()[0]) for line in drawn_lines(row, 60)) >= 38
 
 
@@ -137,9 +137,9 @@ def test_there_is_a_gap_between_the_rows_of_the_table_in_a_terminal(trained: Pat
 @pytest.mark.parametrize("width", [12, 24, 40, 60, 80, 120])
 def test_the_time_left_is_on_the_live_line_whatever_its_width(width: int, monkeypatch: pytest.MonkeyPatch) -> None:
     file = io.StringIO()
-    monkeypatch.setattr(terminal, "DRAWING_SECONDS", 0.0)
+    monkeypatch.setattr("paznja.terminal.display.DRAWING_SECONDS", 0.0)
     console = Console(file=file, force_terminal=True, width=width, color_system=None, highlight=False)
-    with terminal.Display(console=console) as display:
+    with Display(console=console) as display:
         display.show(events.Progress(1, 1.0, 0.1, 2.345, 10, 1.0, 9.0))  # from here on nothing is drawn without an event
         display.show(events.Evaluated(1_000_000, 9.0, 2.345, 2.345, None, best=True))
         for event in (
@@ -159,12 +159,12 @@ WORDS = ["most", "Књиге-2026-11-22-1", "моје приче", 'rec\'i "ов
 
 @given(st.one_of(st.sampled_from(WORDS), st.text(alphabet=st.characters(codec="utf-8", exclude_characters="\0"))))
 def test_a_command_to_copy_reaches_the_program_word_for_word(word: str) -> None:
-    assert shlex.split(terminal.quoted(word, windows=False)) == [word]
+    assert shlex.split(quoted(word, windows=False)) == [word]
 
 
 def test_on_windows_words_with_spaces_stand_in_double_quotes() -> None:
-    assert terminal.quoted("Ово је мост ", windows=True) == '"Ово је мост "'
-    assert terminal.quoted(r"C:\књиге\све", windows=True) == r"C:\књиге\све"
+    assert quoted("Ово је мост ", windows=True) == '"Ово је мост "'
+    assert quoted(r"C:\књиге\све", windows=True) == r"C:\књиге\све"
 
 
 def test_the_commands_that_a_finished_training_suggests_do_what_they_say(
@@ -179,8 +179,8 @@ def test_the_commands_that_a_finished_training_suggests_do_what_they_say(
     out = capsys.readouterr().out
     monkeypatch.chdir(tmp_path)
     for command in ("generate", "next", "resume"):
-        (line,) = [line for line in out.splitlines() if line.startswith(f"  {terminal.program()} {command} ")]
-        words = shlex.split(line.removeprefix(f"  {terminal.program()} "))
+        (line,) = [line for line in out.splitlines() if line.startswith(f"  {program()} {command} ")]
+        words = shlex.split(line.removeprefix(f"  {program()} "))
         assert words[1:4] == ["моје 'приче'", "--out", str(tmp_path / "моји $runs")]
         if command != "resume":
             assert (
@@ -286,7 +286,7 @@ def test_a_training_that_nobody_stops_says_nothing_of_stopping(books: Path, cach
 
 
 def test_display_says_what_ctrl_c_does(capsys: pytest.CaptureFixture[str]) -> None:
-    terminal.Display().show(events.Stopping())
+    Display().show(events.Stopping())
     assert capsys.readouterr().out == "Stopping after this iteration, and saving; Ctrl-C again stops without saving.\n"
 
 
@@ -303,7 +303,7 @@ def planned(books: Path, cache: Path, tmp_path: Path) -> Planned:
 
 def said_before_the_table(plan: Planned, *, verbose: bool = False) -> list[str]:
     file = io.StringIO()
-    terminal.Display(verbose=verbose, console=Console(file=file, width=1000)).show(plan)
+    Display(verbose=verbose, console=Console(file=file, width=1000)).show(plan)
     return file.getvalue().split("\n\n")[0].splitlines()
 
 
@@ -322,9 +322,9 @@ def test_what_is_said_only_now_is_said_whatever_else_there_is_to_say(planned: Pl
 
 
 def test_a_display_that_shows_a_second_training_has_forgotten_the_first(planned: Planned, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(terminal, "PLAIN_SECONDS", 0.0)
+    monkeypatch.setattr("paznja.terminal.display.PLAIN_SECONDS", 0.0)
     file = io.StringIO()
-    shown = terminal.Display(console=Console(file=file, width=1000))
+    shown = Display(console=Console(file=file, width=1000))
     progress = [events.Progress(number, 1.0, 0.1, 9.0, 100, 50.0, 2.0) for number in (1, 2)]
     for event in (planned, events.Evaluated(1, 1.0, 2.5, 2.625, None, best=True), *progress, events.Finished(2, 1.0, True, 2.625, False)):
         shown.show(event)
@@ -388,7 +388,7 @@ def test_ctrl_c_is_acknowledged_at_once_while_books_are_read() -> None:
         return what in file.getvalue()
 
     def read() -> None:
-        with terminal.Display(console=Console(file=file, force_terminal=True, width=80, color_system=None)) as display:
+        with Display(console=Console(file=file, force_terminal=True, width=80, color_system=None)) as display:
             display.show(Reading(1, 5, Path("a.txt")))
             assert seen("Reading books 1/5  a.txt")
             try:
@@ -405,7 +405,7 @@ def test_ctrl_c_is_acknowledged_at_once_while_books_are_read() -> None:
 @pytest.mark.parametrize("enough", [False, True])
 def test_more_minutes_are_suggested_only_where_they_would_help(planned: Planned, enough: bool) -> None:
     file = io.StringIO()
-    display = terminal.Display(console=Console(file=file, width=200))
+    display = Display(console=Console(file=file, width=200))
     display.show(replace(planned, enough=enough))
     display.show(events.Finished(100, 9.0, complete=True, held_out=2.5, whole=True))
     last = file.getvalue().split("Finished: ")[1]
