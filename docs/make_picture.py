@@ -15,7 +15,7 @@ from rich.text import Text
 
 from paznja.run import Run
 from paznja.table import counted, duration
-from paznja.terminal.display import prompt_and_text
+from paznja.terminal.rows import prompt_and_text
 
 WIDTH = 112
 

@@ -26,7 +26,9 @@ from rich.text import Text
 from paznja.corpus.book import Unreadable
 from paznja.corpus.scripts.transliteration import to_latin
 from paznja.table import count, file_size
-from paznja.terminal.display import Display, program, prompt_and_text, quoted, table_row
+from paznja.terminal.display import Display
+from paznja.terminal.rows import prompt_and_text, table_row
+from paznja.terminal.words import program, quoted
 from paznja.training import events
 from paznja.training.session import Planned, Reading
 

@@ -66,7 +66,8 @@ def books(books: tuple[Path, ...], out: Path | None, show: str | None, as_json: 
     from paznja import api, books_table
     from paznja.corpus.finding import passed_over
     from paznja.preparing import remarks_on, using
-    from paznja.terminal.display import print_unreadable, reading_bar
+    from paznja.terminal.bars import reading_bar
+    from paznja.terminal.words import print_unreadable
 
     options["script"] = options["script"] or "auto"
     with using(options["cache"]):  # the books' texts stay in the cache until they are printed and written
@@ -94,7 +95,8 @@ def fetch(shelf: str | None, base: str | None, folder: Path | None, quiet: bool)
     Without SHELF, list what can be fetched. What was fetched is trained on by its name: paznja train eltec-srp.
     """
     from paznja.corpus import fetching
-    from paznja.terminal.display import fetching_bar, program, quoted
+    from paznja.terminal.bars import fetching_bar
+    from paznja.terminal.words import program, quoted
 
     if shelf is None:
         for known in map(fetching.known_shelf, fetching.known_shelves()):

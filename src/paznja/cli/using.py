@@ -72,7 +72,7 @@ def generate(name: str, text: str | None, prompt: str | None, count: int, seed: 
 def next_(name: str, prompt: str, top: int, steps: int, latest: bool, out: Path) -> None:
     """Show which characters the run NAME expects after PROMPT, with their probabilities, as bars."""
     from paznja import api
-    from paznja.terminal.display import print_expected, print_step
+    from paznja.terminal.results import print_expected, print_step
 
     run = api.open_run(name, out=out, latest=latest)
     prompt, remarks = run.fit_prompt(prompt_given(prompt))
@@ -101,7 +101,9 @@ def evaluate(name: str, books: tuple[Path, ...], as_json: bool, latest: bool, ou
     guessing letters blindly. A book that the run learnt from is marked as learnt; its figure says little.
     """
     from paznja import api
-    from paznja.terminal.display import print_evaluation, print_unreadable, scoring_bar
+    from paznja.terminal.bars import scoring_bar
+    from paznja.terminal.results import print_evaluation
+    from paznja.terminal.words import print_unreadable
 
     run = api.open_run(name, out=out, latest=latest)
     with scoring_bar(shown=not as_json) as on_scored:
@@ -126,7 +128,7 @@ def curve(name: str, against: str, log: bool, as_json: bool, out: Path) -> None:
     table. Fewer bits are better. Where the points rise while the line falls, it learns by heart.
     """
     from paznja import api
-    from paznja.terminal.display import print_curve
+    from paznja.terminal.results import print_curve
 
     run = api.open_run(name, out=out)
     print_curve(run.name, run.state, run.history, time=against == "time", log=log, as_json=as_json)
