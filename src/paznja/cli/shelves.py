@@ -63,10 +63,11 @@ def books(books: tuple[Path, ...], out: Path | None, show: str | None, as_json: 
     A line a book: title, author, format, script, characters, whether it is learnt from or held out to measure on, and what you should know
     of it; then what was left out, and whether it is enough. Nothing is learnt, and your files are only read.
     """
-    from paznja import api, books_table
+    from paznja import api
     from paznja.corpus.finding import passed_over
     from paznja.preparing import remarks_on, using
     from paznja.terminal.bars import reading_bar
+    from paznja.terminal.books import print_book, print_books
     from paznja.terminal.words import print_unreadable
 
     options["script"] = options["script"] or "auto"
@@ -75,9 +76,9 @@ def books(books: tuple[Path, ...], out: Path | None, show: str | None, as_json: 
             corpus = api.read_shelf(list(books), held_out=list(held_out) or None, on_read=on_read, **options)
         print_unreadable(corpus.unreadable)
         if show is not None:
-            books_table.print_book(corpus.find(show))
+            print_book(corpus.find(show))
         else:
-            books_table.print_books(corpus, [*passed_over(books), *remarks_on(corpus)], as_json=as_json)
+            print_books(corpus, [*passed_over(books), *remarks_on(corpus)], as_json=as_json)
         if out is not None:
             written = api.write_texts(corpus, out)
             click.echo(f"{counted(written, 'file')} written to {out}.", err=as_json)

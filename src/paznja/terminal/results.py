@@ -12,9 +12,9 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from paznja.curve import draw
 from paznja.errors import RunError
 from paznja.table import counted, duration, one_line
+from paznja.terminal.curve import draw
 from paznja.terminal.words import visible
 
 if TYPE_CHECKING:
