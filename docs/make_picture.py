@@ -16,7 +16,7 @@ from rich.text import Text
 
 from paznja.run import Run
 from paznja.table import counted, duration
-from paznja.terminal import prompt_and_text, table_row
+from paznja.terminal.rows import prompt_and_text, table_row
 
 WIDTH = 112
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from paznja.api import Evaluation, TrainedRun, open_run, read_shelf, resume, runs, train
     from paznja.errors import PaznjaError
-    from paznja.terminal import Display
+    from paznja.terminal.display import Display
 
 __all__ = ["Display", "Evaluation", "PaznjaError", "TrainedRun", "open_run", "read_shelf", "resume", "runs", "train"]
 
@@ -23,5 +23,5 @@ def __getattr__(name: str) -> Any:
         raise AttributeError(f"module 'paznja' has no attribute {name!r}")
     import importlib
 
-    module = {"PaznjaError": "paznja.errors", "Display": "paznja.terminal"}.get(name, "paznja.api")
+    module = {"PaznjaError": "paznja.errors", "Display": "paznja.terminal.display"}.get(name, "paznja.api")
     return getattr(importlib.import_module(module), name)

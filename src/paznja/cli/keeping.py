@@ -27,7 +27,7 @@ def runs(remove: str | None, yes: bool, out: Path) -> None:
     """List what has been trained: name, state, books, iterations, time, bits per character, last sample."""
     from paznja.corpus.printable import printable
     from paznja.run import Run, all_runs
-    from paznja.terminal import print_runs
+    from paznja.terminal.runs import print_runs
 
     if remove is None:
         print_runs(all_runs(out), out)

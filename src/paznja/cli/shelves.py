@@ -63,19 +63,22 @@ def books(books: tuple[Path, ...], out: Path | None, show: str | None, as_json: 
     A line a book: title, author, format, script, characters, whether it is learnt from or held out to measure on, and what you should know
     of it; then what was left out, and whether it is enough. Nothing is learnt, and your files are only read.
     """
-    from paznja import api, books_table, terminal
+    from paznja import api
     from paznja.corpus.finding import passed_over
     from paznja.preparing import remarks_on, using
+    from paznja.terminal.bars import reading_bar
+    from paznja.terminal.books import print_book, print_books
+    from paznja.terminal.words import print_unreadable
 
     options["script"] = options["script"] or "auto"
     with using(options["cache"]):  # the books' texts stay in the cache until they are printed and written
-        with terminal.reading_bar(shown=not as_json) as on_read:
+        with reading_bar(shown=not as_json) as on_read:
             corpus = api.read_shelf(list(books), held_out=list(held_out) or None, on_read=on_read, **options)
-        terminal.print_unreadable(corpus.unreadable)
+        print_unreadable(corpus.unreadable)
         if show is not None:
-            books_table.print_book(corpus.find(show))
+            print_book(corpus.find(show))
         else:
-            books_table.print_books(corpus, [*passed_over(books), *remarks_on(corpus)], as_json=as_json)
+            print_books(corpus, [*passed_over(books), *remarks_on(corpus)], as_json=as_json)
         if out is not None:
             written = api.write_texts(corpus, out)
             click.echo(f"{counted(written, 'file')} written to {out}.", err=as_json)
@@ -92,16 +95,17 @@ def fetch(shelf: str | None, base: str | None, folder: Path | None, quiet: bool)
 
     Without SHELF, list what can be fetched. What was fetched is trained on by its name: paznja train eltec-srp.
     """
-    from paznja import terminal
     from paznja.corpus import fetching
+    from paznja.terminal.bars import fetching_bar
+    from paznja.terminal.words import program, quoted
 
     if shelf is None:
         for known in map(fetching.known_shelf, fetching.known_shelves()):
             click.echo(f"{known.name}: {known.title}; {len(known.sha256)} books, {known.licence}")
         return
     known = fetching.known_shelf(shelf)
-    with terminal.fetching_bar(shown=not quiet) as on_progress:
+    with fetching_bar(shown=not quiet) as on_progress:
         place = fetching.fetch(shelf, base=base, folder=folder, on_progress=on_progress)
     if not quiet:
         click.echo(f"{known.title}: {len(known.sha256)} books in {place}, every one verified. {known.licence}. {known.citation}")
-        click.echo(f"Try next: {terminal.program()} train {shelf if folder is None else terminal.quoted(str(place))}")
+        click.echo(f"Try next: {program()} train {shelf if folder is None else quoted(str(place))}")

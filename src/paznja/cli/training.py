@@ -151,7 +151,7 @@ def _train(
     quiet: bool,
     **options: Any,
 ) -> int:
-    from paznja.terminal import Display
+    from paznja.terminal.display import Display
 
     display = Display(quiet=quiet, verbose=verbose)
     with display:
@@ -177,7 +177,7 @@ def resume(name: str, books: tuple[Path, ...], verbose: bool, quiet: bool, **opt
 
     A finished run goes on too, when it is given more --minutes or --iterations.
     """
-    from paznja.terminal import Display
+    from paznja.terminal.display import Display
 
     display = Display(quiet=quiet, verbose=verbose)
     with display:

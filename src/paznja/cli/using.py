@@ -71,18 +71,19 @@ def generate(name: str, text: str | None, prompt: str | None, count: int, seed: 
 @out_option
 def next_(name: str, prompt: str, top: int, steps: int, latest: bool, out: Path) -> None:
     """Show which characters the run NAME expects after PROMPT, with their probabilities, as bars."""
-    from paznja import api, terminal
+    from paznja import api
+    from paznja.terminal.results import print_expected, print_step
 
     run = api.open_run(name, out=out, latest=latest)
     prompt, remarks = run.fit_prompt(prompt_given(prompt))
     for remark in remarks:
         click.echo(remark, err=True)
     expected = run.next(prompt, top)
-    terminal.print_expected(prompt, expected)
+    print_expected(prompt, expected)
     for _ in range(steps):
         prompt += expected[0][0]
         expected = run.next(prompt, top)
-        terminal.print_step(prompt, expected)
+        print_step(prompt, expected)
 
 
 @commands.command()
@@ -99,13 +100,16 @@ def evaluate(name: str, books: tuple[Path, ...], as_json: bool, latest: bool, ou
     Without BOOKS, on the run's own held-out ones. Fewer bits are better: 0 would be knowing the text by heart, and about 5
     guessing letters blindly. A book that the run learnt from is marked as learnt; its figure says little.
     """
-    from paznja import api, terminal
+    from paznja import api
+    from paznja.terminal.bars import scoring_bar
+    from paznja.terminal.results import print_evaluation
+    from paznja.terminal.words import print_unreadable
 
     run = api.open_run(name, out=out, latest=latest)
-    with terminal.scoring_bar(shown=not as_json) as on_scored:
+    with scoring_bar(shown=not as_json) as on_scored:
         evaluation = run.evaluate(list(books) or None, on_scored=on_scored)
-    terminal.print_evaluation(evaluation, as_json=as_json)
-    terminal.print_unreadable(evaluation.unreadable)
+    print_evaluation(evaluation, as_json=as_json)
+    print_unreadable(evaluation.unreadable)
     return SOME_UNREADABLE if evaluation.unreadable else 0
 
 
@@ -123,10 +127,11 @@ def curve(name: str, against: str, log: bool, as_json: bool, out: Path) -> None:
     The line is the text that it learns from, averaged over the last iterations; the points are held-out text, measured at rows of the
     table. Fewer bits are better. Where the points rise while the line falls, it learns by heart.
     """
-    from paznja import api, terminal
+    from paznja import api
+    from paznja.terminal.results import print_curve
 
     run = api.open_run(name, out=out)
-    terminal.print_curve(run.name, run.state, run.history, time=against == "time", log=log, as_json=as_json)
+    print_curve(run.name, run.state, run.history, time=against == "time", log=log, as_json=as_json)
 
 
 def _write(text: str) -> None:

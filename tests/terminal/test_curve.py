@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from paznja.cli import main
-from paznja.curve import HEIGHT, draw
+from paznja.terminal.curve import HEIGHT, draw
 
 
 def call(*arguments: str | Path) -> int:
