@@ -52,7 +52,7 @@ class Estimate:
 
 
 def estimate(settings: Settings, run: Run, tokenizer: Tokenizer) -> Estimate:
-    """What to expect of this training; `settings` must be complete. Times a few iterations, a matrix product and, for a counted memory, some counting."""
+    """What to expect of complete settings; times a few iterations, a matrix product and, for a counted memory, some counting."""
     model, training = settings.model, settings.training
     set_threads(training.threads)
     before = psutil.Process().memory_info().rss
