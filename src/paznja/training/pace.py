@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 
@@ -47,8 +47,11 @@ def measure_pace(settings: Settings) -> Pace:
 
 def seconds_of_iteration(settings: Settings) -> float:
     """How long an iteration of the very network that will be trained takes right now, without what a counted memory adds."""
-    memory = "none" if settings.model.memory == "none" else "learned"
-    return _seconds(settings if settings.model.memory == memory else adjust(settings, memory=memory))
+    if settings.model.memory != "counted":
+        return _seconds(settings)
+    # A resumed run may have more threads than are allowed here, which `adjust` would refuse.
+    unchecked = replace(settings, training=replace(settings.training, threads=0))
+    return _seconds(adjust(unchecked, memory="learned"))
 
 
 def _seconds(settings: Settings) -> float:
