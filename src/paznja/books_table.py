@@ -49,7 +49,7 @@ def print_books(corpus: Corpus, remarks: Sequence[str], *, as_json: bool) -> Non
             f"{count(apart)} held out to measure on."
         )
     )
-    for line in [*remarks, mended(corpus.books), verdict(learnt)]:
+    for line in [*remarks, repaired(corpus.books), verdict(learnt)]:
         if line:
             console.print(Text(line))
 
@@ -133,7 +133,7 @@ def print_book(book: Book) -> None:
     console.print(Text(f"{book.text[:_EXCERPT].rstrip()} ..."))
 
 
-def mended(books: Sequence[Book]) -> str:
+def repaired(books: Sequence[Book]) -> str:
     """How much the rules left out and repaired, the busiest rules first; empty if they did nothing."""
     characters: dict[str, int] = {}
     for book in books:

@@ -32,8 +32,9 @@ class Scoring:
     """While held-out text is being scored."""
 
     done: int
+    """Tokens that are scored."""
     total: int
-    """Both in tokens."""
+    """Tokens that have to be scored."""
 
 
 @dataclass(frozen=True)

@@ -32,7 +32,7 @@ from paznja.training.schedule import Budget, Clock, SamplesBetween, is_row, is_s
 from paznja.training.threads import Threads
 
 SCORING_SHARE = 0.1
-"""All of the held-out books are scored at the end if scoring then takes at most this share of the run; else the fixed part stands."""
+"""All held-out books are scored at the end if scoring then takes at most this share of the run; otherwise only the fixed part."""
 
 SAVING_SHARE = 0.05
 """Checkpoints take at most this share of the time."""
