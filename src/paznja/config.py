@@ -38,7 +38,6 @@ MEMORIES = ("none", "learned", "counted")
 SCORINGS = ("auto", "part", "none")
 """See `TrainingConfig.scoring`."""
 
-
 SCRIPTS = ("auto", "cyrillic", "latin", "keep")
 """See `ReadingConfig.script`."""
 
@@ -48,7 +47,7 @@ class ReadingConfig:
     """How the books' text is treated before anything is learnt from it."""
 
     script: str = "auto"
-    """The script that Serbian text is converted to: "cyrillic", "latin", or "auto", that of most books; "keep" leaves it as it is."""
+    """The script that Serbian is converted to: "cyrillic", "latin", or "auto", the one with most letters; "keep" leaves it as it is."""
     without: tuple[str, ...] = ()
     """The names of the cleaning rules that are switched off."""
 

@@ -1,4 +1,4 @@
-"""How many threads to train with. The number is reconsidered during training, because what else the machine does changes.
+"""How many threads to train with. The number is reconsidered during training, because other programs come and go.
 
 Knows nothing about PyTorch: it is told how long iterations took, and says how many threads the next one should use. In a trial, numbers
 take turns from iteration to iteration, so nothing is computed only for the trial.
