@@ -115,7 +115,7 @@ def test_the_other_script_is_brought_to_that_of_most_books_or_to_the_one_asked_f
     assert scripts() == {("cyrillic", ""), ("cyrillic", "latin")}
     assert scripts("--script", "latin") == {("latin", ""), ("latin", "cyrillic")}
     assert scripts("--script", "keep") == {("cyrillic", ""), ("latin", "")}
-    assert "1 book was brought to Cyrillic" in paznja_books(books)[1]
+    assert "1 book was converted to Cyrillic" in paznja_books(books)[1]
     code, _, err = paznja_books(books, "--script", "runes")
     assert (code, "no script 'runes'" in err) == (2, True)
 

@@ -95,7 +95,7 @@ def test_a_setting_of_a_later_version_is_refused_by_its_name(plain: dict[str, An
     ],
 )
 def test_a_setting_of_the_wrong_kind_is_refused(plain: dict[str, Any]):
-    with pytest.raises(RunError, match="not of the kind"):
+    with pytest.raises(RunError, match="not of the right kind"):
         Settings.from_dict(plain)
 
 

@@ -21,6 +21,7 @@ import pytest
 
 from paznja.cli.group import commands
 from paznja.config import preset
+from paznja.corpus.ledger import RULES
 from paznja.run import BookRecord
 from paznja.training.trainer import Position
 
@@ -103,6 +104,12 @@ def test_design_names_every_module_and_everything_that_a_run_stores() -> None:
     fields = {field.name for kind in (Position, BookRecord) for field in dataclasses.fields(kind)}
     assert {module for module in modules if not re.search(rf"[ (]{re.escape(module)}[ ,\n]", design)} == set()
     assert {field for field in fields if f"`{field}`" not in design} == set()
+
+
+def test_books_page_says_what_each_rule_does() -> None:
+    page = (ROOT / "docs" / "books.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^\| `([a-z-]+)` \| (.+) \|$", page, re.MULTILINE)
+    assert {rule: text.replace("\\|", "|") for rule, text in rows} == RULES
 
 
 def test_contributing_names_files_and_functions_that_there_are() -> None:

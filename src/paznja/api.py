@@ -1,4 +1,4 @@
-"""The public Python API: `train`, `resume`, `open_run`, and what an opened run can do. A thin front over the rooms below.
+"""The public Python API: `train`, `resume`, `open_run`, and what an opened run can do.
 
 import paznja
 run = paznja.train("Books/", minutes=10)
@@ -39,14 +39,14 @@ if TYPE_CHECKING:
     from paznja.training.events import Event
 
 MAX_COUNT = 1000
-"""Texts that are written at once: all of them are in memory together."""
+"""The most texts that are written at once, because all of them are in memory together."""
 
 Places = str | Path | Sequence[str | Path]
 
 
 @dataclass(frozen=True)
 class BookScore:
-    """One book's figure."""
+    """The score of one book."""
 
     title: str
     author: str
@@ -54,12 +54,12 @@ class BookScore:
     characters: int
     bits_per_character: float
     learnt: bool = False
-    """Whether the run learnt from this very file, or from a part of it: then the figure says nothing of text that it never saw."""
+    """Whether the run learnt from this very file, or from a part of it; then the figure says nothing about unseen text."""
 
 
 @dataclass(frozen=True)
 class Evaluation:
-    """Bits per character over all the books together, and a book at a time."""
+    """Bits per character of all the books together and of each book."""
 
     bits_per_character: float
     characters: int
@@ -68,14 +68,14 @@ class Evaluation:
 
 
 OnEvent = Callable[["Event | Reading | Planned"], None]
-"""What is given everything that happens: see `paznja.training.events` and `paznja.training.session`."""
+"""Called with everything that happens: see `paznja.training.events` and `paznja.training.session`."""
 
 
 class TrainedRun:
-    """An opened run: writes, says what it expects, is evaluated. Works from the folder alone, finished or still training."""
+    """An opened run, finished or still training: it writes, says what it expects, and can be evaluated. It needs only its folder."""
 
     def __init__(self, run: Run, *, latest: bool = False) -> None:
-        """`latest`: use the newest checkpoint's weights, not the best ones."""
+        """`latest`: use the newest checkpoint's weights instead of the best ones."""
         self.run = run
         self._latest = latest
         self._loaded: tuple[Decoder, Tokenizer] | None = None
@@ -113,7 +113,7 @@ class TrainedRun:
         """How training went, in order of iteration, as flat values: every line of `progress.jsonl` and every evaluation.
 
         Each has iteration, seconds, training, held_out, characters_seen, characters_per_second. `training` is on the latest batches,
-        smoothed, or, in an evaluation, on a fixed part of the training books. What was not measured is None.
+        smoothed or, in an evaluation, on a fixed part of the training books. What was not measured is None.
         """
         progress = [{**line, "training": line["training_bits"]} for line in self.run.progress()]
         scored = [{**line, "characters_per_second": None} for line in self.run.metrics()]
@@ -124,7 +124,7 @@ class TrainedRun:
 
     @property
     def model(self) -> Transformer:
-        """The network as a torch module, on the CPU, with the run's weights; read anew each time. RunError if there are none yet."""
+        """The network as a torch module, on the CPU, with the run's weights, read again each time. RunError if there are none yet."""
         from paznja.training.checkpoint import load_model
 
         return load_model(self.run, latest=self._latest)
@@ -136,12 +136,12 @@ class TrainedRun:
 
     @property
     def first_prompt(self) -> str:
-        """The beginning that the run's samples continue, the first of them."""
+        """The first of the prompts that the run's samples continue."""
         prompts = self.run.settings().sampling.prompts
         return prompts[0] if prompts else config.DEFAULT_PROMPTS.get(self.script, config.DEFAULT_PROMPTS["latin"])
 
     def fit_prompt(self, prompt: str) -> tuple[str, list[str]]:
-        """The prompt in the model's script, and what is to be said about it."""
+        """The prompt in the model's script, and remarks on it."""
         return fit_prompt(prompt, self.script, self._load()[1])
 
     def stream(
@@ -156,7 +156,7 @@ class TrainedRun:
         seed: int = 1,
         count: int = 1,
     ) -> Iterator[list[str]]:
-        """`generate` as it is written: yields what each of the `count` texts has grown by. The prompt should fit (`fit_prompt`)."""
+        """`generate`, step by step: yields what was added to each of the `count` texts. The prompt should fit (`fit_prompt`)."""
         if length < 1 or count < 1:
             raise WrongUse("--length and --count must be 1 or more.")
         if length > config.MAX_LENGTH or count > MAX_COUNT:
@@ -167,7 +167,7 @@ class TrainedRun:
         return generate(*self._load(), prompt, length, choice, seed=seed, count=count)
 
     def generate(self, prompt: str, length: int = 400, **choice: Any) -> str:
-        """The prompt, in the model's script, and `length` characters that the model continues it with; settings as in `stream`."""
+        """The prompt, in the model's script, continued by `length` characters; `choice` as in `stream`."""
         prompt, _ = self.fit_prompt(prompt)
         return prompt + "".join(grown[0] for grown in self.stream(prompt, length, **choice))
 
@@ -177,10 +177,10 @@ class TrainedRun:
         return expected(decoder, tokenizer, self.fit_prompt(prompt)[0])[:top]
 
     def evaluate(self, books: Places | None = None, *, on_scored: Callable[[int, int], None] | None = None) -> Evaluation:
-        """Bits per character on these books, or on the run's own held-out ones; `on_scored(done, total)` counts tokens.
+        """Bits per character on these books, or on the run's own held-out ones; calls `on_scored(done, total)`, in tokens.
 
-        Books that it learnt from are scored too, and marked `learnt`; they are known by their files' SHA-256.
-        Raises NoBooks where nothing could be read.
+        Books that the run learnt from, recognised by their files' SHA-256, are scored too and marked `learnt`.
+        Raises NoBooks if nothing could be read.
         """
         from paznja.evaluation.bits_per_character import bits_of_texts
         from paznja.training.checkpoint import load_model
@@ -215,7 +215,7 @@ class TrainedRun:
         return Evaluation(sum(bits) / characters, characters, scores, unreadable)
 
     def _reading(self) -> config.ReadingConfig:
-        """How other books are read for this run: in the script that it learnt, and without the rules that it was made without."""
+        """How other books are read for this run: in the script that it learnt, with the rules that it was made with."""
         reading = self.run.settings().reading
         if reading.script != "auto":
             return reading
@@ -247,11 +247,11 @@ def train(
 ) -> TrainedRun:
     """Train on these files and folders, for 10 minutes unless another budget is given, into the folder `out/name`.
 
-    `held_out`: files to measure on, chosen automatically otherwise. `with_corpus=False` keeps the books' text out of the run
-    folder. `strict`: do not begin without a file that cannot be read. `changes`: single settings, by their names in
+    `held_out`: files to measure on; otherwise they are chosen automatically. `with_corpus=False` keeps the books' text out of the run
+    folder. `strict`: refuse to begin if a file cannot be read. `changes`: single settings, by their names in
     `paznja.config` (script, without, batch, context, layers, width, learning_rate, seed, device, threads, checkpoint_seconds, ...).
-    `on_event` is given everything that happens. `stop` is asked after every iteration: once it says True, as after Ctrl-C, training
-    saves and returns.
+    `on_event` is called with everything that happens. `stop` is called after every iteration; if it returns True, training
+    saves and returns, as after Ctrl-C.
 
     Raises WrongUse, NoBooks, TrainingFailed; see `paznja.errors`.
     """
@@ -290,10 +290,10 @@ def read_shelf(
     strict: bool = False,
     on_read: OnRead | None = None,
 ) -> Corpus:
-    """The books at these places exactly as `train` would see them, without training: each with its text and what was done to it.
+    """The books at these places exactly as `train` would see them, without training: each with its text and what was changed in it.
 
-    `script`, `without`: as in `paznja.config.ReadingConfig`. Raises NoBooks where nothing could be read, WrongUse for an unknown
-    script or rule, TrainingFailed where the cache cannot be written.
+    `script`, `without`: as in `paznja.config.ReadingConfig`. Raises NoBooks if nothing could be read, WrongUse for an unknown
+    script or rule, TrainingFailed if the cache cannot be written to.
     """
     reading = customise(config.preset("auto"), script=script, without=(without,) if isinstance(without, str) else tuple(without)).reading
     apart = None if held_out is None else _paths(held_out)
@@ -303,10 +303,10 @@ def read_shelf(
 
 
 def write_texts(corpus: Corpus, folder: str | Path) -> int:
-    """Write the books' texts into a new folder, a file a book; how many files there are. WrongUse where the folder holds something."""
+    """Write the books' texts into a new folder, one file each; returns how many. WrongUse if there is something in the folder."""
     folder = Path(folder)
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-        raise WrongUse(f"{folder} is there already and not an empty folder; name a new one with --out.")
+        raise WrongUse(f"{folder} exists and is not an empty folder; name a new one with --out.")
     taken: set[str] = set()
     with writing_to(folder, "--out"):
         folder.mkdir(parents=True, exist_ok=True)
@@ -329,11 +329,11 @@ def resume(
     on_event: OnEvent | None = None,
     stop: Callable[[], bool] | None = None,
 ) -> TrainedRun:
-    """Go on with a run from its last checkpoint to the end of its budget, or for so many more minutes or iterations.
+    """Go on with a run from its last checkpoint to the end of its budget, or for this many more minutes or iterations.
 
-    `books`: where the books are now, if they moved. `stop`: as for `train`.
+    `books`: where the books are now, if they were moved. `stop`: as for `train`.
 
-    Raises BooksChanged where they are not those that the run was begun with, RunError where the run cannot go on.
+    Raises BooksChanged if they are not those that the run began with, RunError if the run cannot go on.
     """
     run = run if isinstance(run, Run) else Run.open(run, Path(out))
     places = None if books is None else _paths(books)
@@ -343,9 +343,9 @@ def resume(
 
 
 def open_run(run: str | Path, *, out: str | Path = "runs", latest: bool = False) -> TrainedRun:
-    """The run of this name in `out`, or in this folder; `latest` for the newest checkpoint's weights instead of the best.
+    """The run with this name in `out`, or in this folder; `latest`: use the newest checkpoint's weights instead of the best ones.
 
-    RunError, with the nearest names, if there is none.
+    RunError, suggesting the nearest names, if there is none.
     """
     return TrainedRun(Run.open(run, Path(out)), latest=latest)
 
@@ -356,7 +356,7 @@ def runs(out: str | Path = "runs") -> list[TrainedRun]:
 
 
 def load_decoder(run: Run, *, latest: bool = False) -> tuple[Decoder, Tokenizer]:
-    """What writes: the run's weights and tokenizer; needs no torch. RunError if there are no weights yet or they are damaged."""
+    """The run's decoder and tokenizer, for writing; needs no torch. RunError if there are no weights yet, or they are damaged."""
     import safetensors
     from safetensors.numpy import load
 
@@ -385,13 +385,13 @@ def load_memory(run: Run) -> CountedMemory | None:
 
 
 def _paths(places: Places) -> list[Path]:
-    """Where the places are; the name of a shelf that was fetched stands for its folder, unless there is a file of that name."""
+    """The paths of the places. The name of a fetched shelf stands for its folder, unless there is a file with that name."""
     paths = [Path(places)] if isinstance(places, str | Path) else [Path(place) for place in places]
     return [path if os.path.exists(path) else fetched_folder(str(path)) or path for path in paths]
 
 
 def _finite(value: object) -> int | float | None:
-    """The number, or None for what is none: a file that was damaged or written by hand may hold anything."""
+    """The value, or None if it is not a finite number: a file that was damaged or written by hand may hold anything."""
     try:
         return value if isinstance(value, int | float) and math.isfinite(value) else None
     except OverflowError:  # an integer of hundreds of digits
@@ -399,4 +399,4 @@ def _finite(value: object) -> int | float | None:
 
 
 def _ignore(event: object) -> None:
-    """What is told when nobody listens."""
+    """Called with every event if there is no `on_event`."""

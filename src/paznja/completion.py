@@ -1,6 +1,6 @@
-"""What the Tab key offers in a shell: the values of options and the names of runs. The shell's side of it is click's.
+"""What the Tab key offers in a shell: the values of options and the names of runs. The shell's part comes from click.
 
-Runs each time somebody presses Tab, so it loads little and never complains.
+It runs each time somebody presses Tab, so it loads little and reports no errors.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from click.shell_completion import BashComplete, CompletionItem, add_completion_
 SHELLS = ("bash", "zsh", "fish")
 
 VARIABLE = "_PAZNJA_COMPLETE"
-"""The environment variable by which a shell asks; click looks for it under this name."""
+"""The environment variable through which a shell asks; click expects this name."""
 
 Complete = Callable[[click.Context, click.Parameter, str], list[CompletionItem[str]]]
 
@@ -36,7 +36,7 @@ complete -o nosort -F %(complete_func)s %(prog_name)s
 
 
 class Bash(BashComplete):
-    """Click's, but for names with spaces and for values after "=", which bash takes for a word of its own."""
+    """Click's completion, made to work for names with spaces, and for values after "=", which bash treats as a word of its own."""
 
     source_template = _BASH
 
@@ -53,14 +53,14 @@ add_completion_class(Bash)
 
 
 def script(shell: str, command: click.Command) -> str:
-    """What the shell has to run for Tab to complete `command`, called paznja."""
+    """The script that a shell has to run so that Tab completes `command`, which is called paznja."""
     shell_class = get_completion_class(shell)
     assert shell_class is not None
     return shell_class(command, {}, "paznja", VARIABLE).source()
 
 
 def one_of(values: Iterable[str] | Mapping[str, str]) -> Complete:
-    """Offers these values, with what a mapping says of them."""
+    """Offers these values, with the help that a mapping has for each."""
     helps = values if isinstance(values, Mapping) else dict.fromkeys(values)
 
     def complete(_context: click.Context, _parameter: click.Parameter, incomplete: str) -> list[CompletionItem[str]]:
@@ -70,7 +70,7 @@ def one_of(values: Iterable[str] | Mapping[str, str]) -> Complete:
 
 
 def run_names(context: click.Context, _parameter: click.Parameter, incomplete: str) -> list[CompletionItem[str]]:
-    """Offers the runs below --out, newest first, and folders where no run begins so."""
+    """Offers the runs in --out, newest first, or folders if no run begins like this."""
     from paznja.run import all_runs
 
     try:
@@ -81,7 +81,7 @@ def run_names(context: click.Context, _parameter: click.Parameter, incomplete: s
 
 
 def rule_names(context: click.Context, parameter: click.Parameter, incomplete: str) -> list[CompletionItem[str]]:
-    """Offers the rules of cleaning."""
+    """Offers the cleaning rules."""
     from paznja.corpus.ledger import RULES
 
     return one_of(RULES)(context, parameter, incomplete)
@@ -104,7 +104,7 @@ def command_names(context: click.Context, parameter: click.Parameter, incomplete
 
 
 def files_or_fetch(context: click.Context, _parameter: click.Parameter, incomplete: str) -> list[CompletionItem[str]]:
-    """Offers the word `fetch` where it has begun and no file begins so, and files otherwise."""
+    """Offers the word `fetch` if its beginning was typed and no file begins like this, and files otherwise."""
     first = not context.params.get("books")
     if first and incomplete and "fetch".startswith(incomplete) and not any(Path().glob(f"{incomplete}*")):
         return [CompletionItem("fetch", help="Download free books.")]
@@ -112,5 +112,5 @@ def files_or_fetch(context: click.Context, _parameter: click.Parameter, incomple
 
 
 def _escaped(value: str) -> str:
-    """As it is typed in bash."""
+    """The value as one would type it in bash."""
     return "".join(letter if letter.isalnum() or letter in "-_./+,@%" else f"\\{letter}" for letter in value)

@@ -9,25 +9,25 @@ from __future__ import annotations
 import dataclasses
 import difflib
 import math
-import os
 import typing
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from paznja.cores import allowed_cores
 from paznja.errors import RunError, WrongUse
 from paznja.memory.kinds import BUCKETS, FEATURES, NUM_KINDS
 
 DEFAULT_MINUTES = 10.0
-"""The budget of a run for which neither minutes nor iterations were asked."""
+"""The budget of a run that was given neither minutes nor iterations."""
 
 DEFAULT_PROMPTS = {"cyrillic": "Ово је мост ", "latin": "Ovo je most "}
-"""The prompt that the table continues when none is given, by the script of the books; other scripts begin with the Latin one."""
+"""The prompt that the table continues if none is given, by the script of the books; books in another script get the Latin one."""
 
 MAX_LENGTH = 1_000_000
-"""Characters that a text may be asked to have: a long novel's."""
+"""The most characters that can be asked for: as many as a long novel has."""
 
 MAX_SEED = 2**63 - 1
-"""What PyTorch and TOML can hold."""
+"""The largest seed that PyTorch and TOML can hold."""
 
 OPTIMIZERS = ("muon", "adamw")
 """See `TrainingConfig.optimizer`."""
@@ -38,19 +38,18 @@ MEMORIES = ("none", "learned", "counted")
 SCORINGS = ("auto", "part", "none")
 """See `TrainingConfig.scoring`."""
 
-
 SCRIPTS = ("auto", "cyrillic", "latin", "keep")
 """See `ReadingConfig.script`."""
 
 
 @dataclass(frozen=True)
 class ReadingConfig:
-    """What becomes of the books' text before anything is learnt from it."""
+    """How the books' text is treated before anything is learnt from it."""
 
     script: str = "auto"
-    """What Serbian text is brought to: "cyrillic", "latin", or "auto", the one that most of the shelf uses; "keep" leaves it as it is."""
+    """The script that Serbian is converted to: "cyrillic", "latin", or "auto", the one with most letters; "keep" leaves it as it is."""
     without: tuple[str, ...] = ()
-    """Rules of cleaning that are switched off, by their names."""
+    """The names of the cleaning rules that are switched off."""
 
 
 @dataclass(frozen=True)
@@ -58,46 +57,46 @@ class ModelConfig:
     """The shape of the network."""
 
     layers: int = 4
-    """How many blocks of attention and feed-forward."""
+    """How many blocks there are, each with attention and a feed-forward network."""
     width: int = 128
-    """Numbers that stand for one position between the blocks."""
+    """How many numbers represent a position between the blocks."""
     heads: int = 2
     """Attention heads; the width is divided among them."""
     hidden: int = 384
-    """Width inside the feed-forward."""
+    """Width inside the feed-forward network."""
     context: int = 128
     """How many tokens back the model sees."""
     tied_head: bool = False
-    """Whether reading and writing a token use the same matrix."""
+    """Whether the embedding and the head are the same matrix."""
     rope_theta: float = 10_000.0
     """Base of the rotary positions' frequencies."""
     norm_epsilon: float = 1e-6
-    """Added to the mean square before its root is taken."""
+    """Added to the mean square before the root is taken."""
     memory: str = "none"
     """"none"; "learned": rows of a table for the last 2, 3, ... tokens, learnt with the network and added to its input;
-    "counted": what followed every context of the books, counted before the network learns, which then weighs it."""
+    "counted": what followed every context in the books, counted before the network learns to weigh it."""
     memory_order: int = 6
-    """How many tokens the longest of these n-grams has."""
+    """How many tokens a learned memory's longest n-gram has."""
     memory_rows: int = 2**19
-    """Rows of the table; n-grams that hash to the same one share it."""
+    """Rows of a learned memory's table; n-grams that hash to the same row share it."""
     memory_width: int = 32
-    """Numbers in a row. An n-gram has several, found by as many hashes, which together are as wide as the network."""
+    """Numbers in a row. An n-gram has several rows, each found by a hash function of its own; together they are as wide as the network."""
     vocabulary: int = 0
-    """Number of tokens; known once the tokenizer is."""
+    """Number of tokens; 0 until the tokenizer is known."""
 
     @property
     def head_width(self) -> int:
-        """Numbers a head works with."""
+        """The width of one head."""
         return self.width // self.heads
 
     def num_parameters(self) -> int:
-        """How many numbers the training moves."""
+        """How many numbers are trained."""
         layer = 4 * self.width**2 + 3 * self.width * self.hidden + 2 * self.width + 2 * self.head_width
         embeddings = self.vocabulary * self.width * (1 if self.tied_head else 2)
         return self.layers * layer + self.width + embeddings + self.num_table_parameters() + self.num_weighing_parameters()
 
     def num_table_parameters(self) -> int:
-        """How many of them are the memory's table, of which an iteration touches a few rows."""
+        """How many of them are in a learned memory's table; an iteration touches only a few of its rows."""
         return self.memory_rows * self.memory_width if self.memory == "learned" else 0
 
     def num_weighing_parameters(self) -> int:
@@ -107,7 +106,7 @@ class ModelConfig:
         return 0
 
     def operations(self) -> int:
-        """Floating-point operations that training spends on one token in the network itself: six a weight, and the attention."""
+        """Floating-point operations that training takes per token in the network itself: six per weight, plus the attention."""
         looked_up = self.num_table_parameters() + (0 if self.tied_head else self.vocabulary * self.width)
         multiplied = self.num_parameters() - looked_up - self.num_weighing_parameters()
         return 6 * multiplied + 6 * self.layers * self.width * self.context
@@ -115,19 +114,18 @@ class ModelConfig:
 
 @dataclass(frozen=True)
 class TrainingConfig:
-    """How the weights are moved, for how long, and on what."""
+    """How the network is trained: for how long, with which optimizer, on which device."""
 
     minutes: float | None = None
-    """Budget in minutes of training, with its sampling, evaluating and saving; or
-    """
+    """Budget in minutes of training, including sampling, scoring and saving; None if the budget is in iterations."""
     iterations: int | None = None
-    """budget in iterations. Exactly one of the two is set."""
+    """Budget in iterations; None if the budget is in minutes."""
     from_iteration: int = 0
-    """Where the present stretch of the run began: above 0 when a run was given another budget, which counts from there."""
+    """The iteration at which the run's latest stretch began: above 0 if the run was given another budget, which counts from there."""
     from_seconds: float = 0.0
-    """The same in seconds of training."""
+    """The seconds of training at which that stretch began."""
     batch: int = 16
-    """Windows of the context length in an iteration."""
+    """Windows in an iteration, each as long as the context."""
     optimizer: str = "muon"
     """"muon": Muon for the matrices and AdamW for the rest; "adamw": AdamW for everything."""
     matrix_learning_rate: float = 0.02
@@ -137,30 +135,30 @@ class TrainingConfig:
     memory_learning_rate: float = 0.1
     """Peak learning rate of the learned memory's table."""
     weight_decay: float = 0.0
-    """AdamW's, on matrices alone."""
+    """AdamW's weight decay, on matrices only."""
     warm_up: int = 20
-    """Iterations over which the learning rates rise from nothing."""
+    """Iterations over which the learning rates rise from zero."""
     decay: float = 0.6
-    """The last part of the budget, over which they fall to nothing."""
+    """The share of the budget, at its end, over which the learning rates fall to zero."""
     clip: float = 1.0
-    """Largest norm of the whole gradient."""
+    """A gradient whose norm is larger is scaled down to this norm."""
     seed: int = 1
-    """Of the first weights and of the order of the windows."""
+    """Decides the initial weights and the order of the windows."""
     device: str = "auto"
-    """"cpu", "cuda" or "mps"; "auto" picks the best there is."""
+    """"cpu", "cuda" or "mps"; "auto" picks the best one that the machine has."""
     precision: str = "auto"
     """"float32" or "bfloat16"; "auto" takes bfloat16 where the device computes in it natively."""
     threads: int = 0
-    """CPU threads; 0 picks as many as are fastest, measured at the start."""
+    """CPU threads; 0 picks the fastest number, measured at the start."""
     compiled: bool = False
     """Whether training runs through torch.compile: half a minute at the start, for a tenth more speed on a CPU."""
     checkpoint_seconds: float = 60.0
     """Time between two checkpoints."""
     scoring: str = "auto"
-    """"auto": a fixed part of the held-out books is scored with the rows of the table, all of them at the end if that takes
-    little of the run; "part": never more than the fixed part; "none": nothing, and the last weights are the run's."""
+    """"auto": a fixed part of the held-out books is scored with the table's rows, and all of them at the end if that takes
+    a small share of the run; "part": never more than the fixed part; "none": nothing, and the run keeps its last weights."""
     scored_tokens: int = 100_000
-    """Tokens of the held-out books' fixed part; a short run picks fewer."""
+    """Tokens in the fixed part of the held-out books; the dial picks fewer for a short run."""
 
 
 @dataclass(frozen=True)
@@ -174,29 +172,29 @@ class SamplingConfig:
     length: int = 200
     """Characters in a row of the table."""
     temperature: float = 0.8
-    """Below 1 the likelier characters win more often."""
+    """Below 1, likely characters are drawn more often still."""
     seed: int = 1
-    """The same for every sample, so that two rows differ by what was learnt."""
+    """The same for every sample, so that two rows differ only by what was learnt."""
     num_between: int = 100
-    """Samples between the rows, evenly spaced in log time, for a slider over the learning."""
+    """How many samples are written between the rows, evenly spaced in log time, for a slider over the learning."""
 
 
 @dataclass(frozen=True)
 class Settings:
-    """All that decides what a run does."""
+    """Everything that decides what a run does."""
 
     preset: str = "pocket"
-    """The preset they were made from; "own" where layers or width were given and nothing else was."""
+    """The preset they were made from; "own" if layers or width were given and no preset was."""
     tokenizer: str = "characters"
     asked: tuple[str, ...] = ()
-    """The names of the settings that a person gave, whatever their values; all others may be picked."""
+    """The names of the settings that a person gave, whatever their values; all others may be picked automatically."""
     reading: ReadingConfig = field(default_factory=ReadingConfig)
     model: ModelConfig = field(default_factory=ModelConfig)
     training: TrainingConfig = field(default_factory=TrainingConfig)
     sampling: SamplingConfig = field(default_factory=SamplingConfig)
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain values for TOML; what is None is left out."""
+        """Plain values for TOML; fields that are None are left out."""
         plain = {**dataclasses.asdict(self), "asked": list(self.asked)}
         for section in ("reading", "model", "training", "sampling"):
             plain[section] = {
@@ -206,13 +204,13 @@ class Settings:
 
     @classmethod
     def from_dict(cls, plain: dict[str, Any]) -> Settings:
-        """Read what `to_dict` gave; RunError for a setting that this version does not know or of the wrong kind."""
+        """Read what `to_dict` returned; RunError if this version does not know a setting, or if its value is of the wrong type."""
         return _read_section(cls, "settings", plain)
 
 
 def _read_section(kind: type, section: str, plain: Any) -> Any:
     if not isinstance(plain, dict):
-        raise RunError(f"[{section}] is not of the kind it should be.")
+        raise RunError(f"[{section}] is not of the right kind: it should be a section with settings.")
     types = typing.get_type_hints(kind)
     values: dict[str, Any] = {}
     for name, value in plain.items():
@@ -228,7 +226,7 @@ def _read_section(kind: type, section: str, plain: Any) -> Any:
             given = float(given)
         fits = isinstance(given, allowed) and (bool in allowed or not isinstance(given, bool))
         if not fits or (isinstance(given, tuple) and not all(isinstance(item, typing.get_args(wanted)[0]) for item in given)):
-            raise RunError(f"[{section}] {name} = {value!r} is not of the kind it should be.")
+            raise RunError(f"[{section}] {name} = {value!r} is not of the right kind for this setting.")
         values[name] = given
     return kind(**values)
 
@@ -244,7 +242,7 @@ PRESETS: dict[str, Settings] = {
     "tiny": Settings(
         "tiny",
         model=ModelConfig(layers=2, width=32, heads=2, hidden=96, context=32, memory_rows=2**13, memory_width=8),
-        training=TrainingConfig(batch=16, threads=1),  # its products are too small to be shared out
+        training=TrainingConfig(batch=16, threads=1),  # its matrices are too small for more threads
         sampling=SamplingConfig(length=60, num_between=20),
     ),
 }
@@ -259,7 +257,7 @@ PRESET_HELP = {
 
 
 def preset(name: str) -> Settings:
-    """The preset of this name; WrongUse, with the nearest name there is, for any other."""
+    """The preset of this name; WrongUse, suggesting the nearest name, if there is none."""
     if name in PRESETS:
         return PRESETS[name]
     near = difflib.get_close_matches(name, PRESETS, n=1, cutoff=0.4)
@@ -268,16 +266,16 @@ def preset(name: str) -> Settings:
 
 
 def customise(settings: Settings, **changes: Any) -> Settings:
-    """`adjust`, for what a person asks for: nothing is picked in its place from then on."""
+    """`adjust`, for settings that a person asks for: from then on they are not picked automatically."""
     asked = {name for name, value in changes.items() if value is not None}
     preset = "own" if settings.preset == "auto" and {"layers", "width"} & asked else settings.preset
     return replace(adjust(settings, **changes), preset=preset, asked=tuple(sorted({*settings.asked, *asked})))
 
 
 def adjust(settings: Settings, **changes: Any) -> Settings:
-    """The same settings with these fields, of whichever section, set; None leaves a field as it is. `seed` sets both seeds.
+    """The same settings with these fields changed, whatever section they are in; None leaves a field as it is. `seed` sets both seeds.
 
-    WrongUse for a value that cannot be.
+    WrongUse for a value that makes no sense.
     """
     chosen = {name: value for name, value in changes.items() if value is not None}
     reading_fields, model_fields, sampling_fields = (
@@ -296,7 +294,7 @@ def adjust(settings: Settings, **changes: Any) -> Settings:
         hidden, memory_width = (model["width"] * 8 // 3 + 31) // 32 * 32, math.gcd(model["width"], settings.model.memory_width)
         model = {"heads": heads, "hidden": hidden, "memory_width": memory_width, **model}
     if model.get("memory") == "counted" != settings.model.memory and "learning_rate" not in training:
-        # Beside a counted memory the network only corrects; ten times the step of Muon's partner is too far for its ways in.
+        # A network with a counted memory only corrects it: AdamW's usual learning rate is too high for the weights that read it.
         training["learning_rate"] = settings.training.learning_rate / 3
         training = {"matrix_learning_rate": settings.training.matrix_learning_rate, **training}
     if "learning_rate" in training:
@@ -344,13 +342,13 @@ def _check(settings: Settings) -> None:
     if model.memory == "learned" and model.width % model.memory_width:
         raise WrongUse(f"Rows of {model.memory_width} numbers do not fill a width of {model.width}: memory_width must divide it.")
     if model.memory == "counted" and training.compiled:
-        raise WrongUse("--compile does not go together with --memory counted: leave one of them out.")
+        raise WrongUse("--compile cannot be combined with --memory counted: leave one of them out.")
     if not 0 < training.learning_rate < float("inf"):
         raise WrongUse(f"--learning-rate must be above 0, and {training.learning_rate:g} is not.")
     if not 0 <= training.checkpoint_seconds < float("inf"):
         raise WrongUse(f"--checkpoint-seconds must be 0 or more, and {training.checkpoint_seconds:g} is not.")
-    if training.threads > (cores := os.cpu_count() or 1):
-        raise WrongUse(f"--threads can be at most {cores} on this machine, which has no more cores, and {training.threads} is more.")
+    if training.threads > (cores := allowed_cores()):
+        raise WrongUse(f"--threads can be at most {cores} here, as paznja may use no more cores, and {training.threads} is more.")
     if training.seed > MAX_SEED:
         raise WrongUse(f"--seed must be at most {MAX_SEED}, and {training.seed} is not.")
     if sampling.length > MAX_LENGTH:
@@ -368,7 +366,7 @@ def _check(settings: Settings) -> None:
 
 
 def with_budget(settings: Settings, minutes: float | None, iterations: int | None) -> Settings:
-    """The same settings with one of the two budgets; WrongUse for both, or for one that is not above nothing."""
+    """The same settings with one of the two budgets; WrongUse for both, or for one that is not above 0."""
     if minutes is not None and iterations is not None:
         raise WrongUse("Give either --minutes or --iterations, not both: one of them has to end the run.")
     if minutes is None and iterations is None:

@@ -1,6 +1,6 @@
-"""What every room that writes asks of the disk: whole files or none, links, room, and to remove nothing but what is known.
+"""Writing to the disk: whole files or none, links, a full disk; and removing nothing but what is known.
 
-Knows nothing of runs, books or the cache.
+Knows nothing about runs, books or the cache.
 """
 
 from __future__ import annotations
@@ -16,9 +16,9 @@ from paznja.errors import TrainingFailed
 
 
 def remove_known(folder: Path, is_known: Callable[[str], bool]) -> bool:
-    """Delete the files in the folder whose names are known, and the folder itself if nothing else is in it; gives whether it is gone.
+    """Delete the files with known names, and the folder if nothing else is in it; returns whether the folder is gone.
 
-    What is not known, a folder or a link stays, and the folder around it. A link to a folder is not followed. OSError where
+    Unknown files, folders and links stay, and so does the folder around them. A link to a folder is not followed. OSError if
     something known cannot be deleted.
     """
     if folder.is_symlink() or not folder.is_dir():
@@ -37,7 +37,7 @@ def remove_known(folder: Path, is_known: Callable[[str], bool]) -> bool:
 
 
 def link_or_copy(source: Path, target: Path) -> None:
-    """A hard link where the file system has one, else a copy."""
+    """Make a hard link, or a copy if the file system has no hard links."""
     try:
         os.link(source, target)
     except OSError:
@@ -46,7 +46,7 @@ def link_or_copy(source: Path, target: Path) -> None:
 
 @contextmanager
 def writing_to(place: Path, option: str) -> Iterator[None]:
-    """TrainingFailed, with what to do, where the operating system lets nothing be written to a place that `option` names."""
+    """Raise TrainingFailed, saying what to do, if `place`, which the user chose with `option`, cannot be written to."""
     try:
         yield
     except OSError as error:
@@ -56,12 +56,12 @@ def writing_to(place: Path, option: str) -> Iterator[None]:
 
 
 def is_disk_full(error: OSError) -> bool:
-    """Whether there was no room, or no more of it allowed."""
+    """Whether the disk was full, or the user's quota used up."""
     return error.errno in (errno.ENOSPC, errno.EDQUOT)
 
 
 def write_atomically(path: Path, content: bytes) -> None:
-    """The whole file or, if anything fails, the previous one; on disk when this returns."""
+    """Write the whole file or, if anything fails, keep the previous one; it is on disk when this returns."""
     beside = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
         with open(beside, "wb") as file:
@@ -76,8 +76,8 @@ def write_atomically(path: Path, content: bytes) -> None:
 
 
 def flush_folder(folder: Path) -> None:
-    """What was renamed in it is on disk when this returns."""
-    if os.name != "posix":  # a folder cannot be opened for flushing elsewhere
+    """Make sure that what was renamed in this folder is on disk."""
+    if os.name != "posix":  # other systems cannot flush a folder
         return
     descriptor = os.open(folder, os.O_RDONLY)
     try:

@@ -1,7 +1,7 @@
 """Continuing a prompt: streaming, temperature, top-k, top-p, min-p, a seed; and which tokens the model expects next.
 
-Works on a `Decoder` and a tokenizer, so it needs neither torch nor the trainer. When the text outgrows the context, the
-latter half of it is read anew and the writing goes on: the model never sees a position that it was not trained on.
+Needs a `Decoder` and a tokenizer, but neither torch nor the trainer. When the text outgrows the context, the
+second half of the context is read again and writing goes on, so the model never meets a position that it was not trained on.
 
 Shapes: B texts, V vocabulary.
 """
@@ -26,16 +26,16 @@ class Choice:
     """How the next token is drawn from what the model expects."""
 
     temperature: float = 0.8
-    """Logits are divided by it; 0 always takes the likeliest."""
+    """The logits are divided by it; 0 always takes the likeliest token."""
     top_k: int = 0
-    """Only the k likeliest; 0 for all."""
+    """Only the k likeliest tokens are considered; 0 for all."""
     top_p: float = 1.0
-    """Only the likeliest that together reach this probability."""
+    """Only the likeliest tokens that together reach this probability are considered."""
     min_p: float = 0.0
-    """Only those at least this share as likely as the likeliest."""
+    """Only tokens with at least this share of the probability of the likeliest one are considered."""
 
     def check(self) -> None:
-        """WrongUse for a value that cannot be."""
+        """WrongUse for a value that makes no sense."""
         if not 0 <= self.temperature < float("inf"):
             raise WrongUse(f"The temperature must be 0 or more, and {self.temperature:g} is not.")
         if self.top_k < 0:
@@ -46,7 +46,7 @@ class Choice:
             raise WrongUse(f"--min-p must be from 0 to 1, and {self.min_p:g} is not.")
 
     def weights(self, logits_BV: NDArray[np.float32]) -> NDArray[np.float64]:
-        """What a token is drawn from, (B, V): not below 0, the likeliest at 1, all in proportion to their probabilities."""
+        """Weights for drawing a token, (B, V): in proportion to the probabilities, with the likeliest at 1."""
         w_BV = _below_the_largest(logits_BV)
         if self.temperature == 0:
             w_BV[:] = np.arange(w_BV.shape[1]) == w_BV.argmax(axis=1)[:, None]
@@ -60,7 +60,7 @@ class Choice:
         if self.top_p < 1:
             order = np.argsort(-w_BV, axis=1, kind="stable")
             ordered = np.take_along_axis(w_BV, order, axis=1)
-            # A token stays if those before it do not reach top_p yet: the likeliest always does.
+            # A token stays if those before it do not reach top_p; so the likeliest one always stays.
             reached = np.cumsum(ordered, axis=1)
             ordered[reached - ordered >= self.top_p * reached[:, -1:]] = 0.0
             np.put_along_axis(w_BV, order, ordered, axis=1)
@@ -75,9 +75,9 @@ class Choice:
 def generate(
     decoder: Decoder, tokenizer: Tokenizer, prompt: str, length: int, choice: Choice, *, seed: int = 1, count: int = 1
 ) -> Iterator[list[str]]:
-    """Continue the prompt by `length` characters, `count` times over; yields what each text has grown by, a step at a time.
+    """Continue the prompt by `length` characters, `count` times; yields what was added to each text, a step at a time.
 
-    Text number i of a seed is drawn with numbers of its own. WrongUse for an empty prompt or a choice that cannot be.
+    Each text has random numbers of its own. WrongUse for an empty prompt or a choice that makes no sense.
     """
     choice.check()
     generators = [np.random.default_rng([seed, i]) for i in range(count)]
@@ -95,7 +95,7 @@ def generate(
         for i, new_id in enumerate(ids):
             pending[i].append(new_id)
             piece = tokenizer.decode(pending[i])
-            # A character in the middle of its bytes waits for the rest; none has more than four.
+            # An incomplete character waits for its other bytes; no character has more than four.
             if not piece.endswith("\ufffd") or len(pending[i]) == 4:
                 grown[i] = piece[: max(0, length - written[i])]
                 written[i] += len(piece)
@@ -106,21 +106,21 @@ def generate(
 
 
 def continuation(decoder: Decoder, tokenizer: Tokenizer, prompt: str, length: int, choice: Choice, *, seed: int = 1) -> str:
-    """`generate`, once, as a whole text without its prompt."""
+    """One text from `generate`, whole and without its prompt."""
     return "".join(grown[0] for grown in generate(decoder, tokenizer, prompt, length, choice, seed=seed))
 
 
 def expected(decoder: Decoder, tokenizer: Tokenizer, prompt: str) -> list[tuple[str, float]]:
-    """What the model expects after the prompt: (text, probability) of every writable token, likeliest first.
+    """What the model expects after the prompt: (text, probability) of every token that can be written, likeliest first.
 
-    The probabilities are the model's own, untouched by any temperature. WrongUse for an empty prompt.
+    The probabilities are the model's own, without a temperature. WrongUse for an empty prompt.
     """
     p_V = softmax(_Reader(decoder, _begin(tokenizer, prompt), 1).logits_BV)[0, : tokenizer.num_writable]
     return [(tokenizer.decode([int(i)]), float(p_V[i])) for i in np.argsort(-p_V, kind="stable")]
 
 
 def fit_prompt(prompt: str, script: str, tokenizer: Tokenizer) -> tuple[str, list[str]]:
-    """The prompt in the model's script, and what is to be said about it: that it was converted, which characters the model never saw."""
+    """The prompt in the model's script, and remarks on it: that it was converted, which characters the model hardly ever saw."""
     remarks: list[str] = []
     if {script_of(prompt), script} == {"cyrillic", "latin"}:
         given, prompt = prompt, to_cyrillic(prompt) if script == "cyrillic" else to_latin(prompt)
@@ -142,22 +142,22 @@ def softmax(logits_BV: NDArray[np.floating]) -> NDArray[np.float64]:
 def _below_the_largest(logits_BV: NDArray[np.floating]) -> NDArray[np.float64]:
     """How far each logit is below the largest of its row, 0 or less, so that no exponential overflows.
 
-    A network whose training went astray has logits as large as float32 holds; the distance between two of them can be -inf,
-    and a probability of 0 is what that means.
+    If training went wrong, logits can be as large as float32 allows, and the difference between two of them -inf,
+    which rightly gives a probability of 0.
     """
     with np.errstate(over="ignore"):
         return (logits_BV - logits_BV.max(axis=1, keepdims=True)).astype(np.float64)
 
 
 def _begin(tokenizer: Tokenizer, prompt: str) -> list[int]:
-    """The prompt's ids behind a line's end: a text begins where a line does."""
+    """The prompt's ids after an end of line, because a text begins like a line."""
     if not prompt:
         raise WrongUse("The prompt is empty: give the model at least one character to go on from.")
     return [tokenizer.newline, *tokenizer.encode(prompt).tolist()]
 
 
 class _Reader:
-    """The logits after the ids so far of B texts; keeps the cache within the context."""
+    """Reads along with B texts: has the logits after the ids so far, and keeps the cache within the context."""
 
     def __init__(self, decoder: Decoder, begin: list[int], count: int) -> None:
         self._decoder = decoder

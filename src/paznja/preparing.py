@@ -1,7 +1,7 @@
-"""From places on disk to a folder that is ready to train on: the books' list, the tokenizer and the ids, kept in a cache by content.
+"""From places on disk to a folder that is ready to train on: the list of books, the tokenizer and the ids, cached by content.
 
-The second time, with the same files, nothing is read but the files' fingerprints. The cache has a size limit; what was
-used longest ago goes first.
+The second time, only the fingerprints of the same files are read. The cache has a size limit; what was
+used longest ago is removed first.
 """
 
 from __future__ import annotations
@@ -37,23 +37,23 @@ from paznja.table import counted
 from paznja.tokenizers import learn_tokenizer
 
 PREPARING_VERSION = 2
-"""Of what the cache holds; raised whenever the same files would now give other data."""
+"""The version of what the cache holds; raised whenever the same files give other data than before."""
 
 CACHE_BYTES = 2_000_000_000
 """The cache is kept below this size."""
 
 BOOKS = "books"
-"""The folder in the cache with the books that were read, a file at a time."""
+"""The folder in the cache with the books that were read, one entry per file."""
 
 _LOG_BEGINS = re.compile(rb"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d  paznja |\Z")
-"""How `corpus/faults.py` begins an entry; a log that was begun anew and then cut off is empty."""
+"""How `corpus/faults.py` begins an entry; a log may also be empty, if paznja was killed when it had just started one."""
 
 _CLOCKS_DIFFER = 10.0
-"""Seconds by which a process's creation time, which is counted from the machine's start, and the clock of the disk may differ."""
+"""Seconds by which a process's creation time, counted from the machine's start, may differ from the disk's clock."""
 
 _TAG = "CACHEDIR.TAG"
 _TAG_TEXT = "Signature: 8a477f597d28d172789f06886e3d96b0\n# Made by paznja: what is in this folder can be made again from the books.\n"
-"""Backup programs pass over a folder with this (https://bford.info/cachedir/); it also says that the folder was made here."""
+"""Backup programs skip a folder with this file (https://bford.info/cachedir/); it also tells that paznja made the folder."""
 
 _NAME = re.compile(r"[0-9a-f]{32}")
 _LEFT_OVER = re.compile(r"\.[0-9a-f]{32}\.(\d+)\.new")
@@ -65,19 +65,19 @@ _REMARKS_SHOWN = 10
 
 @dataclass(frozen=True)
 class Prepared:
-    """A folder with `corpus.json`, `tokenizer.json` and `corpus.bin`, and what is known of it."""
+    """A folder with `corpus.json`, `tokenizer.json` and `corpus.bin`, and what is known about it."""
 
     folder: Path
     books: tuple[BookRecord, ...]
     unreadable: tuple[Unreadable, ...]
     fingerprint: str
-    """Of the files' contents, of what is held out, and of how they were read."""
+    """A hash of the files' contents, of what is held out, and of how the files were read."""
     script: str
-    """What most of the books' letters are: "cyrillic", "latin" or "other"."""
+    """The script of most of the text: "cyrillic", "latin" or "other"."""
     remarks: tuple[str, ...]
-    """What was done with the books that their owner should know, in whole sentences."""
+    """What the owner should know about how the books were treated, in whole sentences."""
     cached: bool
-    """Whether it was there already."""
+    """Whether it was in the cache already."""
 
     @property
     def training_characters(self) -> int:
@@ -103,10 +103,10 @@ def prepare(
     strict: bool = False,
     on_read: Callable[[int, int, Path], None] | None = None,
 ) -> Prepared:
-    """Read the books at these places, or find them read already; `on_read(done, total, file)` is told of each file.
+    """Read the books at these places, or find them in the cache; calls `on_read(done, total, file)` after each file.
 
-    Raises NoBooks where there is nothing, or too little, to learn from, or, if `strict`, where a file cannot be read; TrainingFailed
-    where the cache cannot be written.
+    Raises NoBooks if there is nothing, or too little, to learn from or, if `strict`, if a file cannot be read; TrainingFailed
+    if the cache cannot be written to.
     """
     places = [Path(place) for place in places]
     held_out = None if held_out is None else [Path(place) for place in held_out]
@@ -128,7 +128,7 @@ def prepare(
                 store = store_in(cache)
                 corpus = read_corpus(places, held_out=held_out, config=config, store=store, strict=strict, on_read=on_read)
                 passing = [[bad.path.name, bad.reason] for bad in corpus.unreadable if bad.passing]
-                if passing:  # kept under another name, so that these files are tried again the next time
+                if passing:  # under another name, so that these files are tried again next time
                     fingerprint = _hash([fingerprint, passing])
                     folder = cache / fingerprint
                 remove_known(making, _is_file)
@@ -143,9 +143,9 @@ def prepare(
 
 @contextmanager
 def using(cache: Path | None) -> Iterator[None]:
-    """Until this ends, no other process removes anything from the cache: for whoever goes on to use what `prepare` gives.
+    """Until this ends, no other process removes anything from the cache. Needed as long as what `prepare` returned is used.
 
-    TrainingFailed where the cache cannot be written.
+    TrainingFailed if the cache cannot be written to.
     """
     cache = cache or default_cache()
     with ExitStack() as stack:
@@ -153,14 +153,14 @@ def using(cache: Path | None) -> Iterator[None]:
             made_here = not cache.exists() or _is_made_here(cache)
             _make_private(cache)
             stack.enter_context(used(cache))
-            if made_here and not _is_made_here(cache):  # another process cleared it in this moment, and locking made it anew
+            if made_here and not _is_made_here(cache):  # another process cleared it at this moment, and locking made it again
                 cache.chmod(0o700)
                 _tag(cache)
         yield
 
 
 def describe_files(places: Iterable[Path], held_out: Iterable[Path] | None) -> list[list[str]]:
-    """[name, SHA-256, "held out" or ""] of every file that would be read, in order; NoBooks for a place that does not exist."""
+    """[name, SHA-256, "held out" or ""] of every file that would be read, in order; NoBooks if a place does not exist."""
     apart = find_files(list(held_out or ()))
     apart_paths = {path.resolve() for path in apart}
     files = {path.resolve(): path for path in [*find_files(list(places)), *apart]}
@@ -169,7 +169,7 @@ def describe_files(places: Iterable[Path], held_out: Iterable[Path] | None) -> l
 
 
 def store_in(cache: Path) -> Store:
-    """Where the cache keeps the books that were read, a file at a time."""
+    """The store in which the cache keeps the books that were read."""
     _make_private(cache)
     folder = cache / BOOKS
     folder.mkdir(mode=0o700, exist_ok=True)
@@ -177,7 +177,7 @@ def store_in(cache: Path) -> Store:
 
 
 def _fingerprint(files: list[list[str]], tokenizer: str, config: ReadingConfig, *, chosen: bool) -> str:
-    """A name for what `prepare` gives, from the files' contents and names alone; it does not depend on where they are."""
+    """A name for what `prepare` returns, from the files' contents and names; it does not depend on where they are."""
     whole = [PREPARING_VERSION, READING_VERSION, tokenizer, config.script, sorted(config.without), chosen, files]
     return _hash(whole)
 
@@ -188,18 +188,18 @@ def _hash(whole: list[Any]) -> str:
 
 @dataclass(frozen=True)
 class Entry:
-    """A folder in the cache that is recognised, by its name and its contents, as one of the program's own."""
+    """A folder in the cache that is recognised, by its name and its contents, as one that paznja made."""
 
     folder: Path
     is_file: Callable[[str], bool]
     left_over: bool
-    """Whether a process that is gone has left it half made."""
+    """Whether a dead process left it unfinished."""
 
     @property
     def is_book(self) -> bool:
         return self.is_file is is_store_file
 
-    # Another paznja may remove the same folder in the same moment: what is gone has no size and needs no removing.
+    # Another paznja may remove the same folder at the same moment: then it has no size and need not be removed.
 
     def size(self) -> int:
         with suppress(FileNotFoundError):
@@ -212,7 +212,7 @@ class Entry:
         return 0.0
 
     def remove(self) -> None:
-        """Moved out of the way first: whoever is killed here leaves no half of it under its name."""
+        """Rename the folder, then remove it; so if this process is killed, no half of it is left under its name."""
         going = self.folder
         with suppress(FileNotFoundError):
             if not self.left_over:
@@ -222,7 +222,7 @@ class Entry:
 
 
 def cache_entries(cache: Path) -> list[Entry]:
-    """The program's own folders, those used longest ago first; whatever else lies in the cache is not the program's."""
+    """The folders in the cache that paznja made, those used longest ago first."""
     found: list[Entry] = []
     for place, is_own, is_file in ((cache, _is_prepared, _is_file), (cache / BOOKS, is_kept, is_store_file)):
         if (place.is_symlink() and place != cache) or not place.is_dir():
@@ -230,7 +230,7 @@ def cache_entries(cache: Path) -> list[Entry]:
         for folder in place.iterdir():
             if folder.is_symlink() or not folder.is_dir():
                 continue
-            with suppress(OSError):  # removed meanwhile, or a stranger's that may not be opened
+            with suppress(OSError):  # removed meanwhile, or somebody else's folder that may not be opened
                 left = _LEFT_OVER.fullmatch(folder.name)
                 if left and not _is_alive(int(left[1]), folder) and all(map(is_file, os.listdir(folder))):
                     found.append(Entry(folder, is_file, left_over=True))
@@ -240,10 +240,10 @@ def cache_entries(cache: Path) -> list[Entry]:
 
 
 def trim_cache(cache: Path, limit: int, keep: Path | None = None) -> None:
-    """Remove what was used longest ago until the cache is at most `limit` bytes large; `keep` stays, and what is not the program's.
+    """Remove what was used longest ago until the cache has at most `limit` bytes; `keep` stays, and so does what paznja did not make.
 
-    What killed processes have left goes in any case. Runs keep their own data. Nothing is removed while another process uses the
-    cache: that one trims it itself, or the next one does.
+    What killed processes left is removed in any case. Runs keep their own data. Nothing is removed while another process uses the
+    cache: that process trims it itself, or the next one does.
     """
     if not cache.is_dir():
         return
@@ -253,13 +253,13 @@ def trim_cache(cache: Path, limit: int, keep: Path | None = None) -> None:
 
 
 def _trim(cache: Path, limit: int, keep: Path | None) -> None:
-    """Within the gate."""
+    """Call it while holding the gate."""
     for folder in passing_left(cache):
-        with suppress(CacheInUse):  # by a process of another machine or container, whose number says nothing here
+        with suppress(CacheInUse):  # used by a process on another machine or in a container, whose number means nothing here
             clear_cache(folder)
     entries = cache_entries(cache)
     size = sum(entry.size() for entry in entries)
-    for entry in entries:  # an older version left them open to all
+    for entry in entries:  # an older version let everybody read them
         if entry.folder.stat().st_mode & 0o077:
             entry.folder.chmod(0o700)
     for entry in sorted(entries, key=lambda entry: not entry.left_over):
@@ -269,13 +269,13 @@ def _trim(cache: Path, limit: int, keep: Path | None) -> None:
 
 
 def clear_cache(cache: Path) -> list[Path]:
-    """Remove all that is the program's own, the folder too if it was made here and nothing else is in it; gives what stays.
+    """Remove all that paznja made, and the folder if paznja made it and nothing else is in it; returns what stays.
 
-    CacheInUse, and nothing is removed, while another process uses the cache.
+    Raises CacheInUse, and removes nothing, while another process uses the cache.
     """
     if not cache.is_dir():
         return []
-    made_here = _is_made_here(cache)  # asked before the gate too: while this waits there, another process may clear the cache
+    made_here = _is_made_here(cache)  # before the gate as well, because another process may clear the cache while this one waits
     with gate(cache):
         if is_used_by_others(cache):
             raise CacheInUse(f"Another paznja is using {cache}, and nothing was deleted: wait until it is done, or stop it, and try again.")
@@ -296,16 +296,16 @@ def clear_cache(cache: Path) -> list[Path]:
         with suppress(FileNotFoundError):  # another process removed it
             try:
                 cache.rmdir()
-            except OSError:  # another process began to use it in this moment
+            except OSError:  # another process began to use it at this moment
                 _tag(cache)
     return sorted(stays)
 
 
 @contextmanager
 def passing_cache(cache: Path | None) -> Iterator[Path]:
-    """A cache below the cache for one training that leaves no text behind; what is in it goes at the end, whatever the end is.
+    """A cache inside the cache, for a training that leaves no text behind; it is removed at the end, even after an error.
 
-    Its name says whose it is: what a killed process leaves goes when the cache is next trimmed or cleared.
+    Its name has the number of the process: what a killed process leaves is removed when the cache is next trimmed or cleared.
     """
     cache = cache or default_cache()
     folder = cache / f".passing.{os.getpid()}.{secrets.token_hex(4)}.new"
@@ -320,18 +320,18 @@ def passing_cache(cache: Path | None) -> Iterator[Path]:
 
 
 def is_passing(folder: Path) -> bool:
-    """Whether this is the passing cache of a training, by its name and its tag."""
+    """Whether this is the passing cache of a training, judged by its name and its tag."""
     return _PASSING.fullmatch(folder.name) is not None and folder.is_dir() and not folder.is_symlink() and _is_made_here(folder)
 
 
 def passing_left(cache: Path) -> list[Path]:
-    """What trainings that were to leave nothing, and were killed, have left: caches in the cache."""
+    """The passing caches that killed trainings left in the cache."""
     folders = [folder for folder in cache.iterdir() if is_passing(folder)] if cache.is_dir() else []
     return [folder for folder in folders if not _is_alive(int(folder.name.split(".")[2]), folder)]
 
 
 def _is_alive(process: int, folder: Path) -> bool:
-    """Whether the process that made this folder is running; a process that began after the folder's last change is another one."""
+    """Whether the process that made this folder is running; one that began after the folder's last change is another process."""
     try:
         return psutil.Process(process).create_time() <= folder.stat().st_mtime + _CLOCKS_DIFFER
     except (psutil.NoSuchProcess, FileNotFoundError):
@@ -341,7 +341,7 @@ def _is_alive(process: int, folder: Path) -> bool:
 
 
 def _is_log(path: Path) -> bool:
-    """Whether this is the log of what could not be read, by how it begins."""
+    """Whether this is the log of what could not be read, judged by how it begins."""
     if path.is_symlink() or not path.is_file():
         return False
     with open(path, "rb") as file:
@@ -349,7 +349,7 @@ def _is_log(path: Path) -> bool:
 
 
 def _make_private(cache: Path) -> None:
-    """A cache that nobody else on the machine can read, as books are in it; a folder that was there already keeps its mode."""
+    """Make a cache that nobody else on the machine can read, because it has books in it. An existing folder keeps its mode."""
     if not cache.exists():
         cache.parent.mkdir(parents=True, exist_ok=True)
         cache.mkdir(mode=0o700, exist_ok=True)
@@ -369,26 +369,26 @@ def _is_made_here(cache: Path) -> bool:
 
 
 def _is_file(name: str) -> bool:
-    """Whether a file in a prepared shelf's folder is called as this module would call it."""
+    """Whether this module would give a file in a prepared shelf's folder this name."""
     return _FILE.fullmatch(name) is not None
 
 
 def _is_prepared(folder: Path) -> bool:
-    """Whether this is a prepared shelf, whole or damaged: by its files' names and the fingerprint that `prepared.json` says."""
+    """Whether this is a prepared shelf, whole or damaged, judged by the names of its files and the fingerprint in `prepared.json`."""
     names = os.listdir(folder)
     if not names or not all(map(_is_file, names)):
         return False
     try:
         about = json.loads((folder / "prepared.json").read_text(encoding="utf-8"))
-    except (FileNotFoundError, ValueError):  # damaged; that all names are the program's, and several, tells that it is one
+    except (FileNotFoundError, ValueError):  # damaged, but all its files have names that this module gives
         return "corpus.bin" in names
-    except OSError:  # a folder of this name
+    except OSError:  # a folder has this name
         return False
     return isinstance(about, dict) and about.get("fingerprint") == folder.name
 
 
 def _found(folder: Path) -> Prepared | None:
-    """What was prepared in this folder; None where nothing was, or what is there is damaged or not the program's."""
+    """What was prepared in this folder; None if nothing was, or if it is damaged or was not made by paznja."""
     try:
         if folder.is_symlink() or not folder.is_dir() or not _is_prepared(folder):
             return None
@@ -403,7 +403,7 @@ def _found(folder: Path) -> Prepared | None:
 
 
 def _put_in_place(making: Path, folder: Path) -> None:
-    """Unless another process that read the same books was quicker: its data are the same, and it may be using them."""
+    """Rename the folder, unless another process that read the same books was faster: its data are the same, and may be in use."""
     if _found(folder) is not None:
         return
     if os.path.lexists(folder):
@@ -456,17 +456,19 @@ def _read(folder: Path, *, cached: bool) -> Prepared:
 
 
 def remarks_on(corpus: Corpus) -> list[str]:
-    """What was done with the books that their owner should know: which are left out as repeats, which were converted."""
+    """What the owner should know about how the books were treated: which ones are left out as repeats, which ones were converted."""
     remarks = [it.sentence() for it in corpus.same[:_REMARKS_SHOWN]]
     if len(corpus.same) > _REMARKS_SHOWN:
         more = len(corpus.same) - _REMARKS_SHOWN
-        verbs = ("stands", "is") if more == 1 else ("stand", "are")
-        remarks.append(f"{counted(more, 'more book')} {verbs[0]} on the shelf twice and {verbs[1]} used once.")
+        verb = "is" if more == 1 else "are"
+        remarks.append(f"{counted(more, 'more book')} {verb} on the shelf twice and {verb} used once.")
     changed = [book for book in corpus.books if book.converted_from]
     if changed:
         verb = "was" if len(changed) == 1 else "were"
         script = corpus.script.capitalize()
-        remarks.append(f"{counted(len(changed), 'book')} {verb} brought to {script}, as the rest; --script keep leaves them as they are.")
+        remarks.append(
+            f"{counted(len(changed), 'book')} {verb} converted to {script}, like the others; --script keep leaves them as they are."
+        )
     return remarks
 
 

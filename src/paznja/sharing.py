@@ -1,7 +1,7 @@
 """A folder that several processes use at once, and that one of them wants to clear: nobody clears it while another uses it.
 
 Each process that uses the folder holds a lock on a marker file of its own; the operating system frees the lock when the process
-dies. Whoever begins to use the folder, or clears it, holds the gate meanwhile, one process at a time.
+dies. Whoever begins to use the folder, or clears it, holds the gate meanwhile; only one process at a time can.
 """
 
 from __future__ import annotations
@@ -22,12 +22,12 @@ GATE = ".paznja-gate.lock"
 
 _MARKER = re.compile(r"\.paznja-([0-9a-f]{16})-[0-9a-f]{8}\.lock")
 _SOFT = re.compile(rb"\d+\n")
-"""How a lock begins where the system has none for files (some network drives): with the number of its process."""
+"""How a lock file begins if the system cannot lock files (some network drives): with the number of its process."""
 
 _THIS_PROCESS = secrets.token_hex(8)
 _TRIES = 20
 _PATIENCE = 60.0
-"""Seconds in which whoever has the gate should be through; a process that was stopped is not."""
+"""Seconds after which whoever holds the gate should have left it, unless its process was suspended."""
 
 
 @contextmanager
@@ -41,7 +41,7 @@ def used(folder: Path) -> Iterator[None]:
         yield
     finally:
         lock.release()
-        with suppress(OSError):  # whoever asks whether the folder is used may have removed it, or hold it open
+        with suppress(OSError):  # another process that looks who uses the folder may have removed the marker, or have it open
             marker.unlink()
 
 
@@ -56,7 +56,7 @@ def gate(folder: Path) -> Iterator[None]:
         try:
             lock.acquire(timeout=_PATIENCE, poll_interval=0.01)
             break
-        except FileNotFoundError:  # another process removes the folder in this moment
+        except FileNotFoundError:  # another process is removing the folder at this moment
             if not tries_left:
                 raise
         except filelock.Timeout:
@@ -68,7 +68,7 @@ def gate(folder: Path) -> Iterator[None]:
 
 
 def is_used_by_others(folder: Path) -> bool:
-    """Whether another process uses the folder now; removes the markers of processes that died. To be asked within the gate."""
+    """Whether another process uses the folder now; removes the markers of dead processes. Call it while holding the gate."""
     living = False
     for name in os.listdir(folder):
         named = _MARKER.fullmatch(name)
@@ -78,13 +78,13 @@ def is_used_by_others(folder: Path) -> bool:
 
 
 def remove_gate(folder: Path) -> None:
-    """Within the gate, by whoever removes the folder next."""
-    if os.name == "posix" and is_sharing_file(folder / GATE):  # elsewhere an open file cannot be removed, and leaving the gate does it
+    """Remove the gate; for whoever holds it and removes the folder next."""
+    if os.name == "posix" and is_sharing_file(folder / GATE):  # other systems cannot remove an open file; leaving the gate removes it
         (folder / GATE).unlink()
 
 
 def is_sharing_file(path: Path) -> bool:
-    """Whether this file is of this module's making: by its name, and because it is empty or holds a process's number."""
+    """Whether this module made the file: judged by its name, and by its being empty or holding a process's number."""
     if path.name != GATE and not _MARKER.fullmatch(path.name):
         return False
     try:
@@ -92,7 +92,7 @@ def is_sharing_file(path: Path) -> bool:
         if not stat.S_ISREG(about.st_mode) or about.st_size > 1024:
             return False
         return about.st_size == 0 or _SOFT.match(path.read_bytes()) is not None
-    except FileNotFoundError:  # its process removes it in this moment
+    except FileNotFoundError:  # its process is removing it at this moment
         return False
 
 

@@ -1,4 +1,4 @@
-"""The table that is the measure of the product: generated text, iteration, time. As text for a file, and its parts for a terminal."""
+"""The table that the program is judged by: generated text, iteration, time. As Markdown for a file, and its parts for a terminal."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-_MARKS = re.compile(r"[\\|`*_~<>&$\[\]]")  # which Markdown would take for its own
+_MARKS = re.compile(r"[\\|`*_~<>&$\[\]]")  # signs with a meaning in Markdown
 
 
 def markdown_table(rows: Iterable[Mapping[str, Any]]) -> str:
@@ -19,12 +19,12 @@ def markdown_table(rows: Iterable[Mapping[str, Any]]) -> str:
 
 
 def one_line(text: str) -> str:
-    """Line ends as " / ", the way verse is quoted in running text."""
+    """The text on one line, with " / " for line ends, as verse is quoted."""
     return " / ".join(part.strip() for part in text.strip().split("\n") if part.strip())
 
 
 def duration(seconds: float) -> str:
-    """A time as a person says it: 0.4 s, 20 s, 10 min, 2 h 5 min, 3 days 4 h."""
+    """A time as a person would say it: 0.4 s, 20 s, 10 min, 2 h 5 min, 3 days 4 h."""
     if seconds < 9.95:
         return f"{seconds:.1f} s"
     if seconds < 59.5:
@@ -42,9 +42,9 @@ def duration(seconds: float) -> str:
 
 
 def count(number: float) -> str:
-    """A large number as a person says it: 950, 12 thousand, 23.7 million, 1.2 billion."""
+    """A large number as a person would say it: 950, 12 thousand, 23.7 million, 1.2 billion."""
     for size, word in ((1e9, "billion"), (1e6, "million"), (1e3, "thousand")):
-        # What would be rounded up to a thousand of one word is one of the next; below ten thousand all digits are worth saying.
+        # A number that would round up to 1000 thousand is 1.0 million; below ten thousand all digits are worth saying.
         if number >= max(0.9995 * size, 1e4):
             scaled = number / size
             return f"{scaled:.1f} {word}" if scaled < 99.95 and word != "thousand" else f"{scaled:.0f} {word}"
@@ -52,12 +52,12 @@ def count(number: float) -> str:
 
 
 def counted(number: int, thing: str, things: str | None = None) -> str:
-    """1 book, 2 books, 1,000 books; `things` where the plural has more than an s."""
+    """1 book, 2 books, 1,000 books; `things` is the plural, if that is not just an s."""
     return f"{number:,} {thing if number == 1 else things or f'{thing}s'}"
 
 
 def file_size(size: float) -> str:
-    """Bytes on disk as a person says them: 12 kB, 3.4 MB, 1.2 GB."""
+    """Bytes on disk as a person would say them: 12 kB, 3.4 MB, 1.2 GB."""
     for unit, word in ((1e9, "GB"), (1e6, "MB")):
         if size >= 0.9995 * unit:
             return f"{size / unit:.1f} {word}"

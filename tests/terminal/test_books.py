@@ -26,4 +26,4 @@ def test_narrow_terminals_get_a_line_a_book_and_its_remarks_under_it(books: Path
         assert len({re.search(r"[0-9,]+(?=  \w+)", line).end() for line in rows}) == 1  # type: ignore[union-attr]
     name = next(number for number, line in enumerate(lines) if line.startswith(story.stem))
     remark = lines[name + 1 + (width == 40)]
-    assert remark.startswith("    Brought to Cyrillic from Latin")
+    assert remark.startswith("    Converted to Cyrillic from Latin")

@@ -6,8 +6,9 @@ import pytest
 import torch
 
 from paznja.config import ModelConfig, preset
+from paznja.cores import allowed_cores
 from paznja.training import pace
-from paznja.training.pace import PROBES, measure_pace
+from paznja.training.pace import PROBES, measure_pace, seconds_of_iteration
 
 SETTINGS = replace(
     preset("tiny"),
@@ -52,3 +53,13 @@ def test_a_disturbed_measurement_never_promises_that_size_costs_nothing(monkeypa
     measured = measure_pace(SETTINGS)
     assert measured.seconds_per_operation > 0
     assert measured.seconds_per_position >= 0
+
+
+@pytest.mark.parametrize("memory", ["none", "learned", "counted"])
+def test_a_network_is_timed_with_more_threads_than_are_allowed_here_as_its_run_may_come_from_a_larger_machine(memory):
+    settings = replace(
+        SETTINGS,
+        model=replace(SETTINGS.model, memory=memory),
+        training=replace(SETTINGS.training, threads=allowed_cores() + 1),
+    )
+    assert seconds_of_iteration(settings) > 0

@@ -1,4 +1,4 @@
-"""What was taken out of a book or mended in it: every rule has a name, can be switched off, counts what it did and shows examples.
+"""What was left out of a book or repaired in it: every rule has a name, can be switched off, counts what it did and shows examples.
 
 A `Ledger` is made for each book and handed to its reader and to the cleaning. A rule that is about to change something asks
 `applies` first, and calls `note` for each change.
@@ -10,33 +10,33 @@ from dataclasses import dataclass, field
 from paznja.errors import WrongUse
 
 RULES: Mapping[str, str] = {
-    "broken-bytes": "the few bytes that are wrong in a file otherwise in UTF-8 are mended or left out",
-    "mojibake": "letters that were made unreadable, when a file was read in the wrong encoding and saved again, are put back",
-    "yuscii": "{ | } ~ [ ] @ \\ ` ^ are read as letters where a file in the old seven-bit code uses them so",
-    "notes": "footnotes, endnotes and the marks that point at them are left out",
-    "captions": "captions and descriptions of pictures and tables are left out",
-    "contents-pages": "tables of contents, lists of pictures and indexes are left out",
-    "title-pages": "covers and title pages are left out",
-    "copyright-pages": "the publisher's page (copyright, ISBN, printer) is left out",
-    "advertisements": "lists of the publisher's other books and invitations to buy are left out",
-    "library-notices": "licences and notices of digital libraries at the beginning and the end are left out",
-    "page-numbers": "page numbers are left out",
-    "running-heads": "lines that come again at the top or the foot of many pages are left out",
-    "page-frames": "menus, headers and footers of web pages and documents are left out",
-    "apparatus": "comments, deleted and hidden text, and what editors wrote beside the text are left out",
-    "markdown-marks": "Markdown's marks (#, *, links, tables) are taken out, the words stay",
-    "divided-words": "words divided at the end of a line are put together, hyphens that the book writes elsewhere stay",
-    "broken-words": "words broken by a hyphen and a space within a line are put together, where the book knows the whole word",
-    "soft-hyphens": "invisible hyphens, where a word may be divided, are taken out",
-    "ligatures": "joined letters that are one sign (fi, fl, ff, st) are taken apart",
-    "odd-spaces": "no-break, thin and other unusual spaces become plain ones",
-    "invisible-characters": "control characters, zero-width marks and byte order marks are taken out",
-    "misread-digits": "digits that text recognition took for letters (3 in 3ато) are mended, where the book knows the word",
-    "comma-quotes": "quotation marks made of two commas or apostrophes become real ones",
-    "scan-noise": "runs of signs that no book prints (|¦^ ~_) are taken out, and lines made of them",
-    "homoglyphs": "letters of the other script that look the same are put right",
-    "accents": "accent marks are taken off letters",
-    "archaic": "ѣ, ъ and ь are written as today's spelling does",
+    "broken-bytes": "repairs or leaves out the few wrong bytes in a file that is otherwise UTF-8",
+    "mojibake": "restores letters that became unreadable when a file was read in the wrong encoding and saved again",
+    "yuscii": "reads { | } ~ [ ] @ \\ ` ^ as letters in a file that uses the old seven-bit code",
+    "notes": "leaves out footnotes, endnotes and the marks that point to them",
+    "captions": "leaves out captions and descriptions of pictures and tables",
+    "contents-pages": "leaves out tables of contents, lists of pictures and indexes",
+    "title-pages": "leaves out covers and title pages",
+    "copyright-pages": "leaves out the publisher's page (copyright, ISBN, printer)",
+    "advertisements": "leaves out lists of the publisher's other books and invitations to buy",
+    "library-notices": "leaves out licences and notices of digital libraries at the beginning and the end",
+    "page-numbers": "leaves out page numbers",
+    "running-heads": "leaves out lines that are repeated at the top or the bottom of many pages",
+    "page-frames": "leaves out menus, headers and footers of web pages and documents",
+    "apparatus": "leaves out comments, deleted and hidden text, and what editors wrote beside the text",
+    "markdown-marks": "removes Markdown's marks (#, *, links, tables) and keeps the words",
+    "divided-words": "joins words divided at the end of a line; hyphens that the book writes elsewhere stay",
+    "broken-words": "joins words broken by a hyphen and a space within a line, if the whole word occurs in the book",
+    "soft-hyphens": "removes invisible hyphens, which mark where a word may be divided",
+    "ligatures": "splits joined letters that are one sign (fi, fl, ff, st)",
+    "odd-spaces": "turns no-break, thin and other unusual spaces into plain ones",
+    "invisible-characters": "removes control characters, zero-width marks and byte order marks",
+    "misread-digits": "corrects digits that text recognition put in place of letters (3 in 3ато), if the word occurs in the book",
+    "comma-quotes": "turns quotation marks made of two commas or apostrophes into real ones",
+    "scan-noise": "removes runs of signs that no book prints (|¦^ ~_), and lines made of them",
+    "homoglyphs": "corrects letters of the other script that look the same",
+    "accents": "removes accent marks from letters",
+    "archaic": "writes ѣ, ъ and ь as today's spelling does",
 }
 """What each rule does, in half a sentence, by the rule's name."""
 
@@ -71,7 +71,7 @@ class Change:
 
     count: int = 0
     characters: int = 0
-    """How many characters were taken out, put in or replaced."""
+    """How many characters were left out, added or replaced."""
     examples: list[Example] = field(default_factory=list)
     """The first few changes, each different."""
 

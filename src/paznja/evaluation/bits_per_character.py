@@ -1,7 +1,7 @@
 """Bits per character: the sum of -log2 p over a text's tokens, divided by the text's characters.
 
 Whole texts in order, in windows of the context length that overlap by half; of each window but the first only the second
-half is scored. A line's end stands before the first token, so nothing is skipped. No learning while scoring. The same for
+half is scored. An end of line stands before the first token, so nothing is skipped. Nothing is learnt while scoring. The same for
 every kind of tokenizer.
 
 Shapes: B windows in a batch, T positions in a window.
@@ -22,34 +22,34 @@ if TYPE_CHECKING:
     from paznja.memory.evidence import Evidence
 
 TOKENS_AT_ONCE = 4096
-"""Scored in one pass: enough to keep the matrix products busy, few enough to stay in the cache."""
+"""Tokens that are scored in one pass: enough to keep the matrix products busy, few enough to stay in the processor's cache."""
 
 Piece = NDArray[np.uint16]
 
 
 class Scorable(Protocol):
-    """What can be scored: whatever says how likely each next id was. `Transformer` is one."""
+    """What can be scored: anything that says how likely each next id was. `Transformer` is one."""
 
     @property
     def context(self) -> int:
-        """How many positions it sees at most."""
+        """The most positions that it can see."""
         ...
 
     @property
     def device(self) -> torch.device:
-        """Where it takes its ids."""
+        """Where its ids have to be."""
         ...
 
     def losses(self, ids_BT: Tensor, next_ids_BT: Tensor, evidence: Evidence | None = None) -> Tensor:
-        """-log p (nats) of each next id after those before it in its row, (B, T); T up to `context`."""
+        """-log p (nats) of each next id, given those before it in its row, (B, T); T is at most `context`."""
         ...
 
 
 class Remembering(Protocol):
-    """What a counted memory has to say of the pieces that are scored (`paznja.memory.remembered`)."""
+    """What a counted memory says about the pieces that are scored (`paznja.memory.remembered`)."""
 
     def evidence(self, windows: Sequence[tuple[int, int, int]], length: int) -> Evidence:
-        """For each window (piece, start, stop), `length` places."""
+        """The evidence for `length` places of each window (piece, start, stop)."""
         ...
 
 
@@ -63,8 +63,8 @@ def score(
 ) -> Generator[tuple[int, int], None, list[float]]:
     """Score texts (each its token ids): returns the bits that the model needs for each.
 
-    Yields (tokens done, tokens in all) on the way. `remembered`: for a model with a counted memory, which sees all that
-    stands before a token in its text.
+    Yields (tokens done, total tokens) on the way. `remembered`: for a model with a counted memory, which sees all that
+    comes before a token in its text.
     """
     context, device = model.context, model.device
     bits = [0.0] * len(texts)
@@ -94,7 +94,7 @@ def bits_of_texts(
     remembered: Remembering | None = None,
     on_scored: Callable[[int, int], None] | None = None,
 ) -> list[float]:
-    """`score`, all at once; `on_scored(tokens done, tokens in all)` is told on the way."""
+    """`score`, all at once; calls `on_scored(tokens done, total tokens)` on the way."""
     scoring = score(model, texts, newline, remembered=remembered)
     while True:
         try:
@@ -106,9 +106,9 @@ def bits_of_texts(
 
 
 def spread(texts: Sequence[Piece], tokens: int, pieces: int = 25) -> list[Piece]:
-    """About `tokens` tokens, never more, in equal stretches evenly spread over the texts laid end to end: the same ones every time.
+    """About `tokens` tokens, never more, in equal stretches, spread evenly over the texts laid end to end; the same ones every time.
 
-    A stretch that runs over the end of a text is two pieces; no token is taken twice.
+    A stretch across the end of a text becomes two pieces; no token is taken twice.
     """
     return [texts[text][start:stop] for text, start, stop in places_spread([len(text) for text in texts], tokens, pieces)]
 
@@ -132,9 +132,9 @@ def places_spread(lengths: Sequence[int], tokens: int, pieces: int = 25) -> list
 class _Window(NamedTuple):
     text: int
     start: int
-    """Where in the text the first token is that it could score."""
+    """Where the first token that the window could score is in the text."""
     ids: NDArray[np.int64]
-    """The window's ids with one more in front."""
+    """The window's ids, with one more in front."""
     first_scored: int
 
 

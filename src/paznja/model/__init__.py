@@ -1,1 +1,1 @@
-"""Token ids to the next id's logits. Knows nothing of text, files or training."""
+"""Maps token ids to the logits of the next id. Knows nothing about text, files or training."""

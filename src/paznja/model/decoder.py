@@ -1,7 +1,7 @@
-"""The same network as `transformer.py`, for writing: one token after another, with a cache of keys and values. In NumPy.
+"""The same network as in `transformer.py`, for writing one token after another, with a cache of keys and values; in NumPy.
 
-A token of a small model is a few hundred tiny products; in PyTorch most of their time goes into being called. Here it is
-about three times as fast, and writing from a stored run needs no torch at all. Tests hold the two networks to the same logits.
+A token takes a small model a few hundred tiny products; in PyTorch most of their time goes into calling them. NumPy is
+about three times as fast, and writing from a stored run needs no torch at all. Tests check that the two give the same logits.
 
 Shapes: B sequences, T new positions, S positions in the cache, C width, H heads, D width of a head, F hidden width, V vocabulary.
 """
@@ -27,20 +27,20 @@ if TYPE_CHECKING:
     from paznja.memory.remembered import Writing
 
 Array = NDArray[Any]
-"""float32; NumPy's stubs take its product with a plain number for float64, which it is not."""
+"""float32. NumPy's stubs wrongly say that its product with a plain number is float64."""
 
 
 @dataclass(frozen=True)
 class _Layer:
-    """One block's matrices, ready to be multiplied from the left, with every constant factor folded in."""
+    """One block's matrices, ready to be multiplied from the left by activations, with all constant factors folded in."""
 
     qkv: Array
-    """(C, 3C): the norm's weights and the root of C folded in; of each head of queries and keys, dimension j and its partner
-    j + D/2, which are turned together, lie side by side."""
+    """(C, 3C): the norm's weights and the root of C folded in; in each head of queries and keys, dimension j and its partner
+    j + D/2, which are rotated together, are side by side."""
     out: Array
     """(C, C)"""
     gate_up: Array
-    """(C, 2F): the norm's weights and the root of C folded in, and a half for the gate."""
+    """(C, 2F): the norm's weights and the root of C folded in, and a factor of a half for the gate."""
     down: Array
     """(F, C)"""
     head_weights: Array
@@ -48,10 +48,10 @@ class _Layer:
 
 
 class Decoder:
-    """Weights under the names of `Qwen3ForCausalLM` (as in `model.safetensors`), and a learned memory's, to logits of the next token."""
+    """Maps token ids to logits of the next token, with weights named as in `model.safetensors`."""
 
     def __init__(self, config: ModelConfig, state: Mapping[str, Array], memory: CountedMemory | None = None) -> None:
-        """`state`: float32 arrays (the memory's table may be float16); KeyError for a missing one. `memory`: where one was counted."""
+        """`state`: float32 arrays (a learned memory's table may be float16); KeyError if one is missing. `memory`: a counted one."""
         self.config, self._memory = config, memory
         self._root = math.sqrt(config.width)
         self._embedding = np.ascontiguousarray(state[names.EMBEDDING])
@@ -64,7 +64,7 @@ class Decoder:
         self._layers = [self._layer(state, names.layer(i)) for i in range(config.layers)]
         frequencies = 1.0 / config.rope_theta ** (np.arange(0, config.head_width, 2) / config.head_width)
         angles = np.outer(np.arange(config.context), frequencies)
-        # A pair of dimensions as a complex number: one product turns it.
+        # A pair of dimensions as a complex number: one product rotates it.
         self._turns = (np.cos(angles) + 1j * np.sin(angles)).astype(np.complex64)
         self._width_epsilon = config.width * config.norm_epsilon
         self._head_epsilon = config.head_width * config.norm_epsilon
@@ -91,14 +91,14 @@ class Decoder:
         )
 
     def cache(self, sequences: int) -> Cache:
-        """An empty cache for so many sequences, as long as the context."""
+        """An empty cache for this many sequences, as long as the context."""
         c = self.config
         shape = (c.layers, sequences, c.heads, c.context, c.head_width)
         codes = np.zeros((sequences, c.memory_order - 1 + c.context), np.int64)
         return Cache(np.empty(shape, np.float32), np.empty(shape, np.float32), codes)
 
     def writing(self, begin: Sequence[int], count: int) -> Writing | None:
-        """For a network with a counted memory: what reads along with `count` texts that begin so."""
+        """For a network with a counted memory: what gathers evidence for `count` texts that begin like this."""
         if self._memory is None:
             return None
         from paznja.memory.remembered import Writing
@@ -106,10 +106,10 @@ class Decoder:
         return Writing(self._memory, begin, count)
 
     def forward(self, ids_BT: NDArray[np.integer], cache: Cache, evidence: Evidence | None = None) -> Array:
-        """Take T more tokens of each sequence into the cache; the logits_BV after the last of them.
+        """Read T more tokens of each sequence into the cache; returns the logits_BV after the last of them.
 
-        `evidence`: what the counted memory says after each of the new tokens, where there is one.
-        ValueError if they do not fit: cache.length + T may not exceed the context.
+        `evidence`: what the counted memory, if there is one, says after each of the new tokens.
+        ValueError if they do not fit: cache.length + T must not exceed the context.
         """
         B, T = ids_BT.shape
         c = self.config
@@ -147,14 +147,14 @@ class Decoder:
         return self._weighed(unit_BC, evidence, T)
 
     def _weighed(self, unit_BC: Array, evidence: Evidence | None, T: int) -> Array:
-        """The logits_BV; evidence is for T positions of each sequence, of which the last counts."""
+        """The logits_BV; the evidence is for T positions of each sequence, and only the last of them counts."""
         logits_BV = unit_BC @ self._head
         if self._weighing is not None and evidence is not None:
             self._weighing.weigh(logits_BV, unit_BC * self._root, evidence, T)
         return logits_BV
 
     def _remembered(self, ids_BT: NDArray[np.integer], cache: Cache) -> Array:
-        """What the memory adds to the new positions, (B, T, C)."""
+        """What the learned memory adds to the new positions, (B, T, C)."""
         B, T = ids_BT.shape
         start, orders = cache.length, self._orders
         cache.codes[:, start + orders : start + orders + T] = ids_BT + 1
@@ -172,7 +172,7 @@ class Decoder:
         return np.add.reduce(found_NW.reshape(self._orders, -1))
 
     def _step(self, new_id: int, cache: Cache, evidence: Evidence | None) -> Array:
-        """`forward` for one token of one sequence, without the dimensions that are 1: writing spends its time here."""
+        """`forward` for one token of one sequence, without the dimensions of size 1: most of the time of writing is spent here."""
         c, position, end = self.config, cache.length, cache.length + 1
         x_C: Array = self._embedding[new_id]
         if self._orders:
@@ -214,7 +214,7 @@ class Weighing:
         return evidence.features @ self._features + evidence.prior @ self._prior
 
     def weigh(self, logits_BV: Array, normed_BC: Array, evidence: Evidence, T: int) -> None:
-        """Add what the memory says of the last of every T positions."""
+        """Add what the memory says about the last of every T positions."""
         from paznja.memory.evidence import add_weighed
 
         last = slice(T - 1, None, T)
@@ -225,9 +225,9 @@ class Weighing:
 
 
 class Cache:
-    """Keys and values of the positions so far: (layers, B, H, context, D) each, of which `length` positions count.
+    """Keys and values of the positions so far: (layers, B, H, context, D) each; the first `length` positions are filled.
 
-    `codes`, (B, orders of the memory + context): what a learned memory looks back at; 0 before the beginning, then each
+    `codes` (B, orders of the memory + context): what a learned memory looks back at; 0 before the beginning, then each
     position's id plus 1.
     """
 
@@ -237,7 +237,7 @@ class Cache:
 
 
 def _to_unit_length(x: Array, epsilon: float) -> Array:
-    """x over its length along the last dimension: RMSNorm, but for the root of that dimension, which the matrices hold."""
+    """x divided by its length along the last dimension: RMSNorm, except for the root of that dimension, which is in the matrices."""
     squares = np.vecdot(x, x)[..., None]
     squares += epsilon
     np.sqrt(squares, out=squares)
@@ -245,7 +245,7 @@ def _to_unit_length(x: Array, epsilon: float) -> Array:
 
 
 def _softmax_unscaled(scores: Array) -> Array:
-    """exp of the scores, in place, the largest of each row at 1; dividing by the sum is cheaper behind the product that follows."""
+    """exp of the scores, in place, scaled so that the largest in each row is 1; dividing by the sum is cheaper after the next product."""
     scores -= scores.max(axis=-1, keepdims=True)
     return np.exp(scores, out=scores)
 

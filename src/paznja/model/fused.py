@@ -1,7 +1,7 @@
-"""The network's memory-bound steps, each with a backward pass of its own that touches every number as few times as eager PyTorch allows.
+"""The network's memory-bound steps, each with a backward pass that touches every number as few times as eager PyTorch allows.
 
-What autograd would derive from the plain formulas allocates and clears a tensor for every slice and every product; on a
-CPU these passes over memory cost much of an iteration. The gradients are tested against the plain formulas.
+The backward pass that autograd derives from the plain formulas allocates a tensor for every slice and product; on a
+CPU, these passes over memory take much of an iteration. The gradients are tested against the plain formulas.
 
 Shapes: B batch, T positions, C width, H heads, D width of a head, F hidden width of the feed-forward.
 """
@@ -20,12 +20,12 @@ def normalise(x: Tensor, epsilon: float) -> Tensor:
 
 
 def normalise_and_rotate(x_BTHD: Tensor, weight_D: Tensor, cos_TD: Tensor, sin_TD: Tensor, epsilon: float) -> Tensor:
-    """Queries or keys x_BTHD, normalised over D, times weight_D, turned by their positions' angles."""
+    """Queries or keys x_BTHD, normalised over D, multiplied by weight_D, rotated by the angles of their positions."""
     return _NormaliseAndRotate.apply(x_BTHD, weight_D, cos_TD, sin_TD, epsilon)
 
 
 def swiglu(gate_up_BTF: Tensor) -> Tensor:
-    """silu(gate) * up, where the gate is the first half of the last dimension and up the second (arXiv:2002.05202)."""
+    """silu(gate) * up, where gate is the first half of the last dimension and up the second (arXiv:2002.05202)."""
     return _SwiGLU.apply(gate_up_BTF)
 
 
@@ -49,7 +49,7 @@ class _NormaliseAndRotate(torch.autograd.Function):
         scale = _inverse_rms(x_BTHD, epsilon)
         normed = x_BTHD * scale
         half = weight_D.shape[0] // 2
-        # The weight is folded into the tables: they are small, the activations are not.
+        # The weight is folded into the tables, because they are small and the activations are not.
         cos_T1D = (cos_TD * weight_D)[:, None]
         sin_T1D = (sin_TD * torch.cat((weight_D[half:], weight_D[:half])))[:, None]
         ctx.save_for_backward(normed, scale, weight_D, cos_TD, sin_TD)
@@ -65,7 +65,7 @@ class _NormaliseAndRotate(torch.autograd.Function):
         half = weight_D.shape[0] // 2
         cos_T1D, sin_T1D = cos_TD[:, None], sin_TD[:, None]
         turned = gradient * cos_T1D
-        # The rotation's transpose: the sines act from the other half.
+        # The transposed rotation: the sines come from the other half.
         turned[..., :half].addcmul_(gradient[..., half:], sin_T1D[..., half:])
         turned[..., half:].addcmul_(gradient[..., :half], sin_T1D[..., :half])
         products = turned * normed
@@ -95,7 +95,7 @@ class _SwiGLU(torch.autograd.Function):
 
 
 def _inverse_rms(x: Tensor, epsilon: float) -> Tensor:
-    """1 / sqrt(mean(x^2) + epsilon) over the last dimension, kept."""
+    """1 / sqrt(mean(x^2) + epsilon) over the last dimension, which stays with size 1."""
     return torch.linalg.vector_norm(x, dim=-1, keepdim=True).square_().div_(x.shape[-1]).add_(epsilon).rsqrt_()
 
 

@@ -1,6 +1,6 @@
-"""How Qwen3 names what the network has: the names of the weights in `model.safetensors`, and its `config.json`. Knows no torch.
+"""Qwen3's names for the parts of the network: those of the weights in `model.safetensors`, and `config.json`. Needs no torch.
 
-Whatever reads or writes weights takes their names from here.
+All code that reads or writes weights takes their names from here.
 """
 
 from __future__ import annotations
@@ -12,14 +12,14 @@ from paznja.config import ModelConfig
 
 EMBEDDING = "model.embed_tokens.weight"
 NORM = "model.norm.weight"
-"""Of what the last layer gives."""
+"""The norm after the last layer."""
 HEAD = "lm_head.weight"
-"""Missing where it is the embedding."""
+"""Missing if the embedding is also the head."""
 
 TABLE = "memory.table"
-"""A learned memory's, which Qwen3 does not have."""
+"""The table of a learned memory, which Qwen3 does not have."""
 WEIGHING = "memory."
-"""What the names begin with of what weighs a counted memory."""
+"""How the names of the weights that weigh a counted memory begin."""
 
 
 @dataclass(frozen=True)
@@ -40,7 +40,7 @@ class LayerNames:
 
 
 def layer(number: int) -> LayerNames:
-    """The names in the layer of this number, counted from 0."""
+    """The names in the layer with this number, counted from 0."""
     begin = f"model.layers.{number}"
     return LayerNames(
         attention_norm=f"{begin}.input_layernorm.weight",
@@ -58,7 +58,7 @@ def layer(number: int) -> LayerNames:
 
 
 def qwen3_config(config: ModelConfig) -> dict[str, Any]:
-    """The shape as `Qwen3Config` of `transformers` takes it; without a memory, which Qwen3 does not have."""
+    """The shape as `Qwen3Config` in `transformers` takes it, without a memory, which Qwen3 does not have."""
     return {
         "architectures": ["Qwen3ForCausalLM"],
         "model_type": "qwen3",

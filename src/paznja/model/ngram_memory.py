@@ -1,8 +1,8 @@
-"""The learned memory: what the last 2..N tokens are worth, looked up in one big table and added to the input of the network.
+"""The learned memory: vectors for the last 2..N tokens, looked up in one big table and added to the input of the network.
 
-An n-gram has several rows of the table, found by as many hash functions, which laid end to end are as long as the network is
+An n-gram has several rows of the table, each found by a hash function of its own; laid end to end they are as long as the network is
 wide. N-grams that share one of their rows hardly ever share another, so a table can be far smaller than there are n-grams.
-Looking up is next to no arithmetic, and it spares the network learning which letters follow which. (Embeddings of hashed n-grams: "Byte
+A look-up takes hardly any arithmetic, and the network need not learn which letters follow which. (Embeddings of hashed n-grams: "Byte
 Latent Transformer", 2024, arXiv:2412.09871; several hashes: "Hash Embeddings for Efficient Word Representations", 2017,
 arXiv:1709.03933.)
 
@@ -20,17 +20,17 @@ from paznja.model.ngrams import rows_of_ngrams
 
 
 class NgramMemory(nn.Module):
-    """ids_BT (int64) to what the network adds to its input, (B, T, C). What stood before the window is taken for a text's beginning."""
+    """Maps ids_BT (int64) to what the network adds to its input, (B, T, C). A window counts as the beginning of a text."""
 
     def __init__(self, config: ModelConfig) -> None:
         super().__init__()
         self.orders = config.memory_order - 1
         self.pieces = config.width // config.memory_width
         self.table = nn.Parameter(torch.zeros(config.memory_rows, config.memory_width))
-        """At zero, so that an n-gram that was never learnt says nothing."""
+        """Starts at zero, so that an n-gram that was never learnt adds nothing."""
 
     def forward(self, ids_BT: Tensor) -> Tensor:
-        """The sum over the orders. The gradient of the table is sparse: the rows that were looked up, once for each time."""
+        """The sum over the orders. The table's gradient is sparse: it has the rows that were looked up, once for each look-up."""
         B, T = ids_BT.shape
         codes = F.pad(ids_BT + 1, (self.orders, 0))
         back = [codes[:, self.orders - j : self.orders - j + T] for j in range(self.orders + 1)]

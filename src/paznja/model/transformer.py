@@ -1,7 +1,7 @@
-"""The network: a decoder-only transformer laid out exactly as `transformers` calls `Qwen3ForCausalLM`.
+"""The network: a decoder-only transformer laid out exactly like `Qwen3ForCausalLM` in `transformers`.
 
 RMSNorm, rotary positions, normalised queries and keys, SwiGLU, no biases. It maps ids to the next id's logits and knows
-nothing of text, files or training. `state_for_export` and `load_exported` translate between its fused
+nothing about text, files or training. `state_for_export` and `load_exported` translate between its fused
 matrices and the names and shapes of Qwen3 ("Qwen3 Technical Report", 2025, arXiv:2505.09388), which is what is stored.
 
 Shapes: B batch, T positions, C width, H heads, D width of a head, F hidden width of the feed-forward, V vocabulary.
@@ -29,9 +29,9 @@ if TYPE_CHECKING:
 
 
 class Transformer(nn.Module):
-    """ids_BT (int64) to logits_BTV (float32 on a CPU), or to the mean loss when the next ids are given.
+    """Maps ids_BT (int64) to logits_BTV (float32 on a CPU), or to the mean loss if the next ids are given.
 
-    Settings: see `ModelConfig`; `config.vocabulary` must be set. Weights are drawn from `generator` when it is given.
+    Settings: see `ModelConfig`; `config.vocabulary` must be set. Weights are drawn from `generator` if it is given.
     """
 
     def __init__(self, config: ModelConfig, generator: torch.Generator | None = None) -> None:
@@ -49,9 +49,9 @@ class Transformer(nn.Module):
         self.initialise(generator)
 
     def forward(self, ids_BT: Tensor, next_ids_BT: Tensor | None = None, evidence: Evidence | None = None) -> Tensor:
-        """Logits of the next id at every position (B, T, V); with `next_ids_BT` the mean cross-entropy in nats instead.
+        """Logits of the next id at every position (B, T, V) or, with `next_ids_BT`, the mean cross-entropy in nats.
 
-        T may not exceed `config.context`. `evidence`: what the counted memory says of every next id, where there is one.
+        T must not exceed `config.context`. `evidence`: what the counted memory, if there is one, says about every next id.
         """
         T = ids_BT.shape[1]
         cos_TD, sin_TD = self.get_buffer("cos_TD")[:T], self.get_buffer("sin_TD")[:T]
@@ -81,18 +81,18 @@ class Transformer(nn.Module):
 
     @property
     def context(self) -> int:
-        """How many positions it sees at most."""
+        """The most positions that the network can see."""
         return self.config.context
 
     @property
     def device(self) -> torch.device:
-        """Where its weights are."""
+        """Where the weights are."""
         return self.embedding.device
 
     def initialise(self, generator: torch.Generator | None) -> None:
-        """Draw the weights: the embedding normal, matrices by fan-in; what writes into the residual stream, and the head, at zero.
+        """Draw the weights: the embedding normal, matrices by fan-in; whatever writes into the residual stream, and the head, is zero.
 
-        At the start every block is the identity and every next id as likely as any other.
+        So at the start every block is the identity, and all next ids are equally likely.
         """
         std = 0.02 if self.head is None else 0.7
         nn.init.normal_(self.embedding, std=std, generator=generator)
@@ -109,14 +109,14 @@ class Transformer(nn.Module):
             self.weighing.initialise(generator)
 
     def num_parameters(self) -> int:
-        """How many numbers the training moves."""
+        """How many numbers are trained."""
         return sum(parameter.numel() for parameter in self.parameters())
 
     def state_for_export(self, *, small: bool = False) -> dict[str, Tensor]:
-        """The weights (detached, not copied where that can be) under the names and in the shapes of `Qwen3ForCausalLM`.
+        """The weights (detached, and copied only if needed) with the names and shapes of `Qwen3ForCausalLM`.
 
-        A learned memory, which Qwen3 has no place for, is there besides: `memory.table`, in 16 bits where it is to be `small`.
-        So is what weighs a counted one, `memory.features` and more.
+        A learned memory, which Qwen3 has no place for, is added as `memory.table`, in 16 bits if `small`.
+        So are the weights that weigh a counted one: `memory.features` and more.
         """
         state = {names.EMBEDDING: self.embedding.detach(), names.NORM: self.norm.detach()}
         if self.head is not None:
@@ -133,13 +133,13 @@ class Transformer(nn.Module):
 
     @torch.no_grad()
     def load_exported(self, state: Mapping[str, Tensor]) -> None:
-        """Copy weights that `state_for_export` named into this network; KeyError or RuntimeError where they do not fit."""
+        """Copy weights, named as in `state_for_export`, into this network; KeyError or RuntimeError if they do not fit."""
         for name, tensor in self.state_for_export().items():
             tensor.copy_(state[name])
 
 
 def _weighing(config: ModelConfig) -> Weighing:
-    """Imported only where it is used: it brings numba along."""
+    """Import it only when it is used, because it imports numba."""
     from paznja.model.weighing import Weighing
 
     return Weighing(config)
@@ -164,7 +164,7 @@ class Block(nn.Module):
     def forward(self, x_BTC: Tensor, cos_TD: Tensor, sin_TD: Tensor) -> Tensor:
         B, T, C = x_BTC.shape
         H, epsilon = self.config.heads, self.config.norm_epsilon
-        # The norms' weights are folded into the matrices behind them: those are small, the activations are not.
+        # The norms' weights are folded into the matrices after them, because these are small and the activations are not.
         qkv_BTC = F.linear(normalise(x_BTC, epsilon), self.qkv * self.attention_norm)
         q_BTHD, k_BTHD, v_BTHD = qkv_BTC.view(B, T, 3, H, C // H).unbind(2)
         q_BTHD = normalise_and_rotate(q_BTHD, self.query_norm, cos_TD, sin_TD, epsilon)
@@ -175,7 +175,7 @@ class Block(nn.Module):
         return x_BTC + F.linear(swiglu(gate_up_BTF), self.down)
 
     def named_for_export(self, names: LayerNames) -> dict[str, Tensor]:
-        """This layer's weights by these names; views of the fused matrices."""
+        """This layer's weights by these names, as views of the fused matrices."""
         q, k, v = self.qkv.chunk(3)
         gate, up = self.gate_up.chunk(2)
         return {
@@ -194,7 +194,7 @@ class Block(nn.Module):
 
 
 def rotary_tables(positions: int, head_width: int, theta: float) -> tuple[Tensor, Tensor]:
-    """cos_TD and sin_TD of the rotary positions (RoFormer, 2021, arXiv:2104.09864), halves laid out as Qwen3 does.
+    """cos_TD and sin_TD of the rotary positions (RoFormer, 2021, arXiv:2104.09864), with halves laid out as in Qwen3.
 
     The first half of a row of sin_TD is negated, so that rotating is x * cos + swapped_halves(x) * sin.
     """

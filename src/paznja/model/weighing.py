@@ -1,7 +1,7 @@
-"""How the network uses the counted memory: it reads how sure each kind of context is, and weighs what each says.
+"""How the network uses the counted memory: it reads how certain each kind of context is, and weighs what each one says.
 
-Its input learns what the memory expects and how much it has seen; behind its last block it gives every kind of context a weight
-for this position, and the kinds' gains, so weighed, are added to its own logits.
+Its input includes what the memory expects and how much it has seen. After its last block it gives every kind of context a weight
+for this position, and adds the kinds' weighted gains to its own logits.
 
 Shapes: B batch, T positions, N = B * T, C width, K kinds of contexts, V vocabulary.
 """
@@ -22,7 +22,7 @@ from paznja.model.names import WEIGHING
 
 
 class Weighing(nn.Module):
-    """The memory's way into the network and out of it."""
+    """The weights that bring the memory into the network's input and its output."""
 
     def __init__(self, config: ModelConfig) -> None:
         super().__init__()
@@ -34,7 +34,7 @@ class Weighing(nn.Module):
         self.register_buffer("base", torch.zeros(V))
 
     def initialise(self, generator: torch.Generator | None) -> None:
-        """The ways in small and random; the weights the same for every position and kind."""
+        """Weights into the input are small and random; at the output all positions and kinds have the same weight."""
         nn.init.normal_(self.features, std=0.1, generator=generator)
         nn.init.normal_(self.prior, std=0.3, generator=generator)
         nn.init.zeros_(self.gates)
@@ -46,13 +46,13 @@ class Weighing(nn.Module):
         return F.linear(features_NF, self.features) + F.linear(prior_NV, self.prior)
 
     def weigh(self, logits_NV: Tensor, normed_NC: Tensor, evidence: Evidence) -> Tensor:
-        """The network's own logits and what the memory says, by weights that `normed_NC` and the memory's sureness decide; on the CPU."""
+        """The network's own logits plus what the memory says, with weights from `normed_NC` and the memory's certainty; on the CPU."""
         rows_NK = torch.from_numpy(evidence.buckets + np.arange(NUM_KINDS) * BUCKETS).to(self.trust.device)
         weights_NK = F.linear(normed_NC, self.gates) + F.embedding(rows_NK, self.trust.reshape(-1, 1))[..., 0]
         return _AddWeighed.apply((logits_NV + self.get_buffer("base")).float().cpu(), weights_NK.float().cpu(), evidence)
 
     def state_for_export(self) -> dict[str, Tensor]:
-        """What is to be stored, by name."""
+        """Everything that has to be stored, by name."""
         tensors = {name: parameter.detach() for name, parameter in self.named_parameters()}
         return {WEIGHING + name: tensor for name, tensor in {**tensors, "base": self.get_buffer("base")}.items()}
 

@@ -21,19 +21,19 @@ from paznja.corpus.verdict import verdict
 from paznja.table import count, counted, one_line
 
 PLAIN_WIDTH = 160
-"""Of the table where there is no terminal."""
+"""Columns of the table if there is no terminal."""
 
 WIDE = 120
-"""Columns of a terminal from which on the table has room for its remarks."""
+"""In a terminal with at least this many columns, the table has room for remarks."""
 
 _LEAST_TITLE = 20
-"""Columns for a title that has the rest of the book's line beside it."""
+"""The fewest columns for a title if the rest of the book's line is beside it."""
 
 _EXCERPT = 400
 
 
 def print_books(corpus: Corpus, remarks: Sequence[str], *, as_json: bool) -> None:
-    """A line a book, the totals, what was done and left out, and whether it is enough."""
+    """Print a line for each book, the totals, what was repaired and left out, and whether there is enough text."""
     if as_json:
         print(json.dumps(plain(corpus, remarks), ensure_ascii=False, indent=1))
         return
@@ -49,7 +49,7 @@ def print_books(corpus: Corpus, remarks: Sequence[str], *, as_json: bool) -> Non
             f"{count(apart)} held out to measure on."
         )
     )
-    for line in [*remarks, mended(corpus.books), verdict(learnt)]:
+    for line in [*remarks, repaired(corpus.books), verdict(learnt)]:
         if line:
             console.print(Text(line))
 
@@ -71,7 +71,7 @@ def _wide(corpus: Corpus) -> Table:
 
 
 def _narrow(corpus: Corpus, width: int) -> Iterator[RenderableType]:
-    """A line a book, of aligned columns, and its remarks indented under it; very narrow, all but the title go to a second line."""
+    """A line for each book, in aligned columns, with its remarks below; if it is very narrow, all but the title go to a second line."""
     facts = [(book.format, book.script.capitalize(), f"{book.characters:,}", _use(book, corpus)) for book in corpus.books]
     titles = ("format", "script", "characters", "used for")
     wide = [max(map(cell_len, column)) for column in zip(titles, *facts, strict=True)]
@@ -85,7 +85,7 @@ def _narrow(corpus: Corpus, width: int) -> Iterator[RenderableType]:
         else:
             yield Text(_called(book, width), no_wrap=True, overflow="ellipsis")
             yield Padding(Text(f"{', '.join(fact[:2])}, {fact[2]} chars, {fact[3]}"), (0, 0, 0, 2))
-        converted = [f"Brought to {book.script.capitalize()} from {book.converted_from.capitalize()}."] if book.converted_from else []
+        converted = [f"Converted to {book.script.capitalize()} from {book.converted_from.capitalize()}."] if book.converted_from else []
         for remark in [*converted, *book.notices]:
             yield Padding(Text(remark, style="italic"), (0, 0, 0, 4))
 
@@ -100,7 +100,7 @@ def _line(name: str, facts: Sequence[str], room: int, wide: Sequence[int], style
 
 
 def _called(book: Book, room: int) -> str:
-    """Title and author in so many columns of the terminal: where both do not fit, the author's surname alone, or only the title."""
+    """Title and author in this many columns of the terminal: if they do not fit, only the author's surname, or only the title."""
     last = book.author.split(",")[0] if "," in book.author else book.author.split(" ")[-1]
     for author in (book.author, last):
         if author and cell_len(f"{book.title}, {author}") <= room:
@@ -113,14 +113,14 @@ def _use(book: Book, corpus: Corpus) -> str:
 
 
 def print_book(book: Book) -> None:
-    """One book: what is known of it, what each rule left out or mended, with examples, and how its text begins."""
+    """Print one book: what is known about it, what each rule left out or repaired, with examples, and how its text begins."""
     console = Console(highlight=False, width=None if sys.stdout.isatty() else PLAIN_WIDTH)
     console.print(Text().append(book.title, style="bold").append(f"  {book.author}"))
     console.print(Text(f"{printable(book.path / book.member)}: {book.format}, {script(book)}, {book.characters:,} characters"))
     for notice in book.notices:
         console.print(Text(notice))
     if not book.changes:
-        console.print("\nNothing was left out or mended.")
+        console.print("\nNothing was left out or repaired.")
     for rule, change in book.changes.items():
         what = RULES.get(rule, "")
         console.print()
@@ -133,8 +133,8 @@ def print_book(book: Book) -> None:
     console.print(Text(f"{book.text[:_EXCERPT].rstrip()} ..."))
 
 
-def mended(books: Sequence[Book]) -> str:
-    """How much the rules left out and mended, the busiest rules first; empty if nothing."""
+def repaired(books: Sequence[Book]) -> str:
+    """How much the rules left out and repaired, the busiest rules first; empty if they did nothing."""
     characters: dict[str, int] = {}
     for book in books:
         for rule, change in book.changes.items():
@@ -143,16 +143,16 @@ def mended(books: Sequence[Book]) -> str:
         return ""
     busiest = sorted(characters, key=lambda rule: -characters[rule])
     listed = ", ".join(f"{rule} {characters[rule]:,}" for rule in busiest[:8])
-    return f"Left out or mended, in characters: {listed}{' and more' if len(busiest) > 8 else ''}. Of one book: --show TITLE."
+    return f"Left out or repaired, in characters: {listed}{' and more' if len(busiest) > 8 else ''}. For one book: --show TITLE."
 
 
 def script(book: Book) -> str:
-    """As a table says it: "Cyrillic", or "Cyrillic, from Latin"."""
+    """The script in a table: "Cyrillic", or "Cyrillic, from Latin"."""
     return book.script.capitalize() + (f", from {book.converted_from.capitalize()}" if book.converted_from else "")
 
 
 def plain(corpus: Corpus, remarks: Sequence[str]) -> dict[str, Any]:
-    """All of it as plain values, for JSON."""
+    """Everything as plain values, for JSON."""
     return {
         "books": [
             {
@@ -183,14 +183,14 @@ def _example(example: Example) -> Text:
     line = Text("    ")
     line.append(_shown(example.left)[-40:], style="dim").append(_shown(example.before), style="red strike")
     line.append(_shown(example.after), style="green").append(_shown(example.right)[:40], style="dim")
-    if not Console().is_terminal:  # without colours the two have to be told apart in another way
+    if not Console().is_terminal:  # without colours, the two have to differ in another way
         before, after = _shown(example.before), _shown(example.after)
         return Text(f"    {_shown(example.left)[-40:]}[{before}" + (f" -> {after}" if after else "") + f"]{_shown(example.right)[:40]}")
     return line
 
 
 def _shown(text: str) -> str:
-    """On one line, and what cannot be seen made visible."""
+    """The text on one line, with invisible characters made visible."""
     ends = " " * text.startswith((" ", "\n")), " " * text.endswith((" ", "\n"))
     line = one_line(text.replace("\t", "⇥").replace("\f", "⏏"))
     visible = "".join(c if c.isprintable() else f"<U+{ord(c):04X}>" for c in line)

@@ -1,6 +1,6 @@
 """The learning curve in a terminal: bits per character against time or iterations, in braille dots, as plain lines of text.
 
-Knows nothing of runs: it is given points. Where the terminal lacks braille, ASCII stands for it.
+Knows nothing about runs: it is given points. If the terminal lacks braille, the drawing is in ASCII.
 """
 
 from __future__ import annotations
@@ -15,22 +15,22 @@ from paznja.table import duration
 Points = Sequence[tuple[float, float]]
 
 HEIGHT = 16
-"""Lines that the drawing has between its legend and its axis."""
+"""The number of lines between the legend and the axis."""
 
 NARROWEST = 30
 
-_HIGHEST = 1e6  # bits per character: what is above it comes from a damaged file
+_HIGHEST = 1e6  # bits per character; a higher value comes from a damaged file
 
 _DOTS = ((0x01, 0x08), (0x02, 0x10), (0x04, 0x20), (0x40, 0x80))
-"""Braille's bit for each dot of a character: four rows of two."""
+"""The bit of each dot in a braille character: four rows of two."""
 
 _TIMES = (0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 30, 60, 120, 300, 600, 1200, 1800, 3600, 7200, 10800, 21600, 43200, 86400)
-"""Seconds between two labels of an axis of time."""
+"""Seconds that there can be between two labels of a time axis."""
 
 
 @dataclass(frozen=True)
 class Axis:
-    """From values to places between 0 and 1, and the values that get a label."""
+    """Maps values to places between 0 and 1, and says which values get a label."""
 
     low: float
     high: float
@@ -38,17 +38,17 @@ class Axis:
     log: bool = False
 
     def place(self, value: float) -> float:
-        """0 at the axis's beginning, 1 at its end."""
+        """0 at the beginning of the axis, 1 at its end."""
         if self.log:
             return (math.log(value) - math.log(self.low)) / (math.log(self.high) - math.log(self.low))
         return (value - self.low) / (self.high - self.low)
 
 
 def draw(training: Points, held_out: Points, *, width: int, time: bool = True, log: bool = False, ascii_only: bool = False) -> list[str]:
-    """The lines of the drawing: training as a line, held-out as points; x in seconds if `time`, else iterations.
+    """The lines of the drawing: training as a line, held-out as points; x is in seconds if `time`, otherwise in iterations.
 
-    None is wider than `width`, or than `NARROWEST` if that is more.
-    With `log`, x is logarithmic, and points at 0 are left out. Empty where there is no point.
+    No line is wider than `width`, or than `NARROWEST` if that is more.
+    With `log`, x is logarithmic, and points at 0 are left out. Empty if there are no points.
     """
     training, held_out = _drawable(training, log=log), _drawable(held_out, log=log)
     points = [*training, *held_out]
@@ -104,7 +104,7 @@ def _logarithmic(values: Sequence[float], *, time: bool) -> Axis:
 
 
 def _nice_step(span: float, most: int) -> float:
-    """1, 2 or 5 times a power of ten, so that it goes at most `most` times into the span."""
+    """1, 2 or 5 times a power of ten, such that it fits at most `most` times into the span."""
     power = 10.0 ** math.floor(math.log10(span / most))
     return next(digit * power for digit in (1, 2, 5, 10, 20) if digit * power * most >= span)
 
@@ -142,7 +142,7 @@ def _canvas(training: Points, held_out: Points, x_axis: Axis, y_axis: Axis, colu
 
 
 def _legend(training: Points, held_out: Points, width: int, *, ascii_only: bool) -> list[str]:
-    """What is drawn and where it stands last; on one line, or on as many as it takes."""
+    """What is drawn, with the last value of each; on one line, or on as many as needed."""
     line, point = ("....", "o") if ascii_only else ("⠤⠤", "●")
     lines = ["bits per character"]
     for sign, name, points in ((line, "training", training), (point, "held-out", held_out)):
@@ -157,7 +157,7 @@ def _legend(training: Points, held_out: Points, width: int, *, ascii_only: bool)
 
 
 def _ruler(axis: Axis, columns: int, *, time: bool, flat: str, mark: str) -> tuple[str, str]:
-    """The axis below the drawing, and the labels below that; a label that would touch the one before it is left out with its mark."""
+    """The axis below the drawing, and the labels below the axis. A label that would touch the previous one is left out with its mark."""
     ruler, words = [flat] * columns, ""
     for tick in axis.ticks:
         label = ("0" if tick == 0 else duration(tick)) if time else f"{tick:,.10g}"

@@ -1,1 +1,1 @@
-"""What moves the weights: batches, optimizers, schedule, checkpoints, and the trainer, a generator of events."""
+"""Training: batches, optimizers, schedule, checkpoints, and the trainer, a generator of events."""

@@ -1,6 +1,6 @@
-"""Batches of windows from the books' token ids: every window once before any comes again, in an order that the seed decides.
+"""Batches of windows from the books' token ids: every window comes once before any comes again, in an order that the seed decides.
 
-Knows nothing of text or models. The position is one number, so a resumed run draws exactly what the undisturbed one would have drawn.
+Knows nothing about text or models. The position is one number, so a resumed run draws exactly what an uninterrupted one would have.
 """
 
 from __future__ import annotations
@@ -19,25 +19,25 @@ if TYPE_CHECKING:
 
 
 class Batch(NamedTuple):
-    """What the network reads in one iteration, and what it should have expected: B windows of T positions."""
+    """What the network reads in one iteration, and what it should predict: B windows of T positions."""
 
     ids: Tensor
     """(B, T), int64, on the CPU."""
     next_ids: Tensor
     """(B, T), int64, on the CPU."""
     evidence: Evidence | None = None
-    """What a counted memory says of every next token."""
+    """What a counted memory says about every next token."""
 
 
 class Batches:
-    """Windows of `context` + 1 ids; each epoch cuts the books at another offset and shuffles the windows anew."""
+    """Windows of `context` + 1 ids; each epoch cuts the books at a new offset and shuffles the windows again."""
 
     def __init__(self, ids: NDArray[np.uint16], context: int, batch: int, seed: int) -> None:
-        """`ids`: the training books' ids one after the other, usually memory-mapped. NoBooks if they do not fill a window."""
+        """`ids`: the training books' ids one after the other, usually memory-mapped. NoBooks if they are too few for a window."""
         check_enough(len(ids), context)
         self.ids, self.context, self.batch, self.seed = ids, context, batch, seed
         self.windows_drawn = 0
-        """How many windows were drawn since the start of the run: the generator's whole position."""
+        """How many windows were drawn since the start of the run: this alone is the position."""
         self._num_windows = (len(ids) - context - 1) // context
         self._epoch = -1
         self._starts: NDArray[np.int64] = np.empty(0, dtype=np.int64)
@@ -74,6 +74,6 @@ class Batches:
 
 
 def check_enough(num_ids: int, context: int) -> None:
-    """NoBooks if training books of so many ids do not fill a window, wherever an epoch begins to cut them."""
+    """NoBooks if training books of this many ids can be too few for a window, depending on the epoch's offset."""
     if num_ids < 2 * context + 1:
         raise NoBooks(f"The training books are {num_ids:,} tokens long; a context of {context} needs {2 * context + 1:,} or more.")

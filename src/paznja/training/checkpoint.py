@@ -1,4 +1,4 @@
-"""Weights and optimizer state as safetensors, in and out of a run's folder. No pickle anywhere."""
+"""Weights and optimizer state as safetensors, written to a run's folder and read from it. No pickle anywhere."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ OPTIMIZER = "optimizer.safetensors"
 
 
 def pack(tensors: Mapping[str, Tensor], about: Mapping[str, Any] | None = None) -> bytes:
-    """Tensors as a safetensors file, on the CPU, with JSON values in its header; the same ones give the same bytes."""
+    """The content of a safetensors file with these tensors, and JSON values in its header; the same input gives the same bytes."""
     plain = {name: tensor.detach().to("cpu").contiguous() for name, tensor in tensors.items()}
-    # Memory shared between names (views of fused matrices) has to be copied apart.
+    # Tensors that share memory (views of fused matrices) have to be copied.
     apart = {name: tensor.clone() if tensor.untyped_storage().nbytes() != tensor.nbytes else tensor for name, tensor in plain.items()}
     content = save(apart, {"format": "pt", **{name: json.dumps(value) for name, value in (about or {}).items()}})
-    # The library writes what is packed along in an order that differs from time to time; the same weights are to be the same bytes.
+    # The library orders the header differently from time to time; sorted, the same weights give the same bytes.
     length = int.from_bytes(content[:8], "little")
     ordered = json.dumps(json.loads(content[8 : 8 + length]), ensure_ascii=False, sort_keys=True, separators=(",", ":")).encode()
     ordered += b" " * (-len(ordered) % 8)
@@ -33,7 +33,7 @@ def pack(tensors: Mapping[str, Tensor], about: Mapping[str, Any] | None = None) 
 
 
 def unpack(content: bytes, name: str) -> dict[str, Tensor]:
-    """What `pack` packed; RunError, naming the file, if it is damaged."""
+    """The tensors that `pack` packed; RunError, naming the file, if the content is damaged."""
     try:
         return load(content)
     except (SafetensorError, ValueError) as error:
@@ -41,7 +41,7 @@ def unpack(content: bytes, name: str) -> dict[str, Tensor]:
 
 
 def newest_usable(run: Run) -> tuple[dict[str, Any] | None, list[str]]:
-    """The position of the newest checkpoint whose files can be read, and a remark for each newer one; None for a run without any.
+    """The position of the newest readable checkpoint, and a remark on each newer one; None for a run without checkpoints.
 
     RunError, with the reasons, if there are checkpoints and none can be used.
     """
@@ -58,12 +58,12 @@ def newest_usable(run: Run) -> tuple[dict[str, Any] | None, list[str]]:
         remarks = [f"{folder / 'position.json'} is missing or damaged." for folder in run.checkpoint_folders()]
     if remarks:
         raise RunError(f"No checkpoint of the run {run.name!r} can be used: {' '.join(remarks)}")
-    run.position()  # a file that names a checkpoint which is not there is damaged
+    run.position()  # an error if the file names a checkpoint that does not exist
     return None, []
 
 
 def header(content: bytes, name: str) -> dict[str, Any]:
-    """The JSON values that were packed along; RunError, naming the file, if it is damaged."""
+    """The JSON values that `pack` put in the header; RunError, naming the file, if the content is damaged."""
     length = int.from_bytes(content[:8], "little")
     try:
         metadata = json.loads(content[8 : 8 + length]).get("__metadata__", {})
@@ -73,7 +73,7 @@ def header(content: bytes, name: str) -> dict[str, Any]:
 
 
 def load_model(run: Run, *, latest: bool = False, device: str = "cpu") -> Transformer:
-    """The run's network with its best weights, or with those of the newest checkpoint; RunError if there are none yet."""
+    """The run's network with its best weights or, if `latest`, those of the newest checkpoint; RunError if there are none yet."""
     model = Transformer(run.settings().model)
     name = str(run.path / WEIGHTS)
     state = unpack(run.read_weights(latest=latest), name)
@@ -89,5 +89,5 @@ def _damaged(name: str, error: Exception) -> RunError:
 
 
 def blank(config: ModelConfig, seed: int) -> Transformer:
-    """A network with the first weights that this seed gives."""
+    """A network with the initial weights that this seed gives."""
     return Transformer(config, torch.Generator().manual_seed(seed))

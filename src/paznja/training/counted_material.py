@@ -1,4 +1,4 @@
-"""What a trainer learns from and is scored on beside a counted memory: the books are set aside in turn (`set_aside.py`)."""
+"""What a trainer with a counted memory learns from and is scored on: the books are set aside in turn (`set_aside.py`)."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ class CountedMaterial:
         self._turns.windows_drawn = number
 
     def begin(self, model: Transformer, *, new: bool) -> Iterator[Counting]:
-        """Count; for a new run fit how far to trust what was counted, and write the memory into the run's folder."""
+        """Count, and write the memory into the run's folder if it is not there; for a new run, fit how far to trust what was counted."""
         yield Counting()
         self._count()
         assert self.memory is not None
@@ -77,7 +77,7 @@ class CountedMaterial:
         return self._remembered
 
     def _count(self) -> None:
-        """Where another turn has come, what is set aside is other books: the training part is a part of those."""
+        """If a new turn has begun, other books are set aside: then take the training part from those."""
         if self._turns.prepare():
             self.memory = self._turns.memory
             self._training_text = self._turns.set_aside.ids

@@ -2,12 +2,12 @@
 
 A small network learns fast and stops early, a large one learns slowly and gets further. For each memory a law, fitted to
 measurements by `benchmarks/dial.py`, says what held-out loss a network of N multiplied weights has after D characters:
-E + C (A / N^a + 1 / D)^b, the form of Kaplan and others (2020, arXiv:2001.08361) with a floor E. The less was read, the less the size
-matters, which a sum of a term for N and one for D does not have. The dial takes the shape for which the loss is least.
+E + C (A / N^a + 1 / D)^b, the form of Kaplan and others (2020, arXiv:2001.08361) with a floor E. In this form, unlike in a sum of one
+term for N and one for D, the size matters less if little was read. The dial takes the shape with the lowest loss.
 
-A shelf is read again and again when time allows; what comes again teaches less and less (Muennighoff and others, 2023,
-arXiv:2305.16264), and a network that is large for its books learns them by heart. So a small shelf ends its run before the minutes
-are over, with the learning rate fallen to nothing by then; and its learned memory looks less far back.
+If there is time, a shelf is read again and again; each repetition teaches less (Muennighoff and others, 2023,
+arXiv:2305.16264), and a network that is large for its books learns them by heart. So a run on a small shelf ends before its minutes
+are over, with the learning rate at zero by then; and its learned memory looks less far back.
 """
 
 from __future__ import annotations
@@ -24,49 +24,50 @@ if TYPE_CHECKING:
     from paznja.training.pace import Pace
 
 SHAPES = ((2, 128), (4, 128), (4, 192), (6, 256), (8, 320), (10, 448))
-"""Layers and width of the networks that are chosen from, smallest first."""
+"""Layers and width of the networks to choose from, smallest first."""
 
 BATCHES = ((1.5e6, 16), (8e6, 32), (math.inf, 64))
-"""Windows in an iteration, by how many characters are read at most: the longer a run, the more it is worth to look before a step."""
+"""(most characters that a run reads, windows in an iteration): the longer a run, the more a precise step is worth."""
 
 LEARNING_SHARE = 0.85
-"""Of the minutes, what is left for learning; the rest goes into the table, scoring and saving."""
+"""The share of the minutes that is left for learning; the rest goes into the table, scoring and saving."""
 
 READINGS = 4.0
-"""Of the same books, after which a network of as many weights as they have characters begins to learn them by heart. A smaller one may
-read them more often, by so much, but not more than
+"""How often books may be read by a network with as many weights as they have characters, before it begins to learn them by heart.
+
+A network with half as many weights may read them twice as often, and so on, up to `MOST_READINGS`.
 """
 MOST_READINGS = 16.0
-"""times."""
+"""However small a network is for its books, it reads them at most this often."""
 
 ORDERS = ((1e6, 2), (4e6, 4), (math.inf, 6))
-"""How many characters back the learned memory looks, by the characters of the books at most: what stands once in a small shelf teaches
-nothing of other books."""
+"""(most characters of the books, how many characters back the learned memory looks): what occurs once on a small shelf teaches nothing
+about other books."""
 
 WEIGHTS_A_CHARACTER = 4.0
-"""A network has at most so many multiplied weights for each character of the books."""
+"""A network has at most this many multiplied weights per character of the books."""
 
 SCORED_SHARE = 0.01
-"""Of what a run reads, as much is scored at a row of the table, but not fewer tokens than
-"""
+"""The share of what a run reads that is scored at a row of the table, but at least `LEAST_SCORED` tokens."""
 LEAST_SCORED = 10_000
+"""Tokens that are scored at a row, however short the run."""
 
 MEASURED_MINUTES = 60.0
-"""Beyond it nothing was measured, and the laws are extrapolated."""
+"""Longer runs were not measured; for them the laws are extrapolated."""
 
 _WORTH_OF_REPEATS = 15.0
-"""Readings after which what comes again has lost two thirds of its worth (arXiv:2305.16264)."""
+"""After this many repetitions, another one has lost two thirds of its worth (arXiv:2305.16264)."""
 
 
 @dataclass(frozen=True)
 class Law:
-    """What was fitted for one memory: the loss in bits, with N and D in millions."""
+    """The law that was fitted for one memory: the loss in bits, with N and D in millions."""
 
     floor: float
     factor: float
     exponent: float
     of_size: float
-    """1 / `of_size` million characters: as after so many at endless size does a million weights after endless reading."""
+    """A million weights, however long they read, reach what an endlessly large network reaches after 1 / `of_size` million characters."""
     size_exponent: float
 
     def loss(self, weights: float, characters: float) -> float:
@@ -79,7 +80,7 @@ LAWS: Mapping[str, Law] = {
     "learned": Law(1.467, 0.9136, 0.252, 0.1579, 0.3021),
     "counted": Law(1.295, 0.7268, 0.06299, 0.0976, 0.8572),
 }
-"""By the memory; without one, the shapes are chosen as with a learned one."""
+"""The law for each memory; without a memory, the shape is chosen as for a learned one."""
 
 
 @dataclass(frozen=True)
@@ -88,19 +89,19 @@ class Chosen:
 
     settings: Settings
     loss: float
-    """Bits per character on held-out books, by the law; for a shelf of novels, whatever the books are."""
+    """Bits per character that the law expects on held-out books, if the books are novels."""
     characters: float
-    """That will be read in the time."""
+    """How many characters will be read in the time."""
     readings: float
-    """How often each character of the books will be."""
+    """How often each character of the books will be read."""
     enough: bool
-    """Whether the books are read as often as is of use before the time is over; the budget is then one of iterations."""
+    """Whether the books have been read as often as is useful before the time is over; the budget is then in iterations."""
 
 
 def choose(settings: Settings, seconds: float, pace: Pace, characters: int, laws: Mapping[str, Law] | None = None) -> Chosen:
-    """The shape for a training of so many seconds on books of so many characters.
+    """The shape for a training of this many seconds on books with this many characters.
 
-    `settings`: complete; a batch that was asked for stays. `laws`: those of this version, unless others are given.
+    `settings` must be complete; a batch that was asked for stays. `laws` are those of this version, unless others are given.
     """
     laws = laws or LAWS
     law = laws.get(settings.model.memory, laws["learned"])
@@ -128,29 +129,29 @@ def choose(settings: Settings, seconds: float, pace: Pace, characters: int, laws
 
 
 def most_readings(weights: float, characters: float) -> float:
-    """How often a network of so many multiplied weights may read books of so many characters."""
+    """How often a network with this many multiplied weights may read books with this many characters."""
     return min(MOST_READINGS, READINGS / min(1.0, weights / characters))
 
 
 def batch_for(characters: float) -> int:
-    """Windows in an iteration of a run that reads so many characters."""
+    """Windows in an iteration of a run that reads this many characters."""
     return next(batch for most, batch in BATCHES if characters <= most)
 
 
 def multiplied_weights(model: ModelConfig) -> int:
-    """The network's own, without what is only looked up: the embedding and the learned memory's table."""
+    """The network's weights without those that are only looked up, in the embedding and the learned memory's table."""
     beside = model.num_table_parameters() + model.num_weighing_parameters()
     return model.num_parameters() - beside - model.vocabulary * model.width
 
 
 def worth(read: float, characters: float) -> float:
-    """How many fresh characters teach as much as `read` of books that have only so many."""
+    """How many characters of new text teach as much as `read` characters of books that have only `characters`."""
     repeats = max(0.0, read / characters - 1)
     return min(read, characters) + characters * _WORTH_OF_REPEATS * (1 - math.exp(-repeats / _WORTH_OF_REPEATS))
 
 
 def in_words(chosen: Chosen, minutes: float) -> tuple[str, str]:
-    """A line for everybody, on what the minutes bring and what would bring more, and one for those who want to know what was chosen."""
+    """A line on what the minutes bring and what would bring more, and a line for the curious on what was chosen."""
     if chosen.enough:
         plain = f"under {duration(60 * minutes)}, for {_readings(chosen.readings)} of the books; only more books would help."
     elif chosen.readings < 1:

@@ -1,6 +1,6 @@
-"""What is announced before the first iteration: the memory that it will take, how fast it will go, how far the minutes will reach.
+"""What is announced before the first iteration: how much memory training will take, how fast it will be, how far the minutes will go.
 
-Measured on this machine in a second or two; `benchmarks/announced.py` holds it against what comes of it.
+Measured on this machine in a second or two; `benchmarks/announced.py` compares it with what really happens.
 """
 
 from __future__ import annotations
@@ -18,41 +18,41 @@ from paznja.training.machine import matmul_peak, set_threads, training_memory
 from paznja.training.pace import seconds_of_iteration
 
 USUAL_SHARE = 0.5
-"""Of the matrix product's peak, what an iteration usually reaches (`benchmarks/training.py`)."""
+"""The share of the matrix product's peak that an iteration usually reaches (`benchmarks/training.py`)."""
 
-_WORTH_MEASURING = 1.0  # seconds: of iterations that take longer none is tried beforehand
+_WORTH_MEASURING = 1.0  # seconds; slower iterations are not tried beforehand
 
 COUNTED_BYTES = 32
-"""A token of the training books, in a counted memory and what is made of it to learn and to score."""
+"""Bytes per token of the training books in a counted memory and in what learning and scoring make of it."""
 
 COUNTED_SLOWER = 1.1
-"""An iteration that asks a counted memory takes so many times as long as one that looks into a learned one."""
+"""How many times as long an iteration takes with a counted memory as with a learned one."""
 
 COUNTED_TIMES = 3.0
-"""All that is done with the books before and beside the iterations takes so many times as long as counting them."""
+"""All work on the books outside the iterations takes this many times as long as counting them once."""
 
 _SAMPLE_TOKENS = 1_000_000
 
 
 @dataclass(frozen=True)
 class Estimate:
-    """Of a training that is about to begin."""
+    """What to expect of a training that is about to begin."""
 
     memory_bytes: int
-    """Of the whole process at its largest."""
+    """Memory of the whole process at its largest."""
     seconds_per_iteration: float
     counting_seconds: float
-    """That a budget of minutes loses to a counted memory."""
+    """Seconds of a budget of minutes that a counted memory takes."""
     matmul_peak: float
-    """Floating-point operations a second of this machine's plain matrix product."""
+    """Floating-point operations per second of a matrix product on this machine."""
 
     def iterations(self, minutes: float) -> float:
-        """About how many fit into so many minutes, with all the sampling, scoring and saving."""
+        """About how many iterations fit into this many minutes, including sampling, scoring and saving."""
         return max(1.0, (LEARNING_SHARE * 60 * minutes - self.counting_seconds) / self.seconds_per_iteration)
 
 
 def estimate(settings: Settings, run: Run, tokenizer: Tokenizer) -> Estimate:
-    """Of this training; `settings` complete. Times a few iterations, a matrix product and, for a counted memory, some counting."""
+    """What to expect of complete settings; times a few iterations, a matrix product and, for a counted memory, some counting."""
     model, training = settings.model, settings.training
     set_threads(training.threads)
     before = psutil.Process().memory_info().rss
@@ -82,7 +82,7 @@ def _seconds_to_count_a_token(run: Run, tokenizer: Tokenizer, threads: int) -> f
     from paznja.memory.counted import CountedMemory
 
     sample, lettering = run.training_ids()[:_SAMPLE_TOKENS], Lettering.of(tokenizer)
-    CountedMemory.count(sample[:1000], lettering, threads=threads)  # what is compiled is there from now on
+    CountedMemory.count(sample[:1000], lettering, threads=threads)  # compiles what is not compiled yet
     start = time.perf_counter()
     CountedMemory.count(sample, lettering, threads=threads)
     return (time.perf_counter() - start) / len(sample)

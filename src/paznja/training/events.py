@@ -1,4 +1,4 @@
-"""What a trainer tells: plain values, in the order in which things happen."""
+"""What a trainer reports: plain values, in the order in which things happen."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Counting:
-    """The counted memory is being made, which takes seconds."""
+    """The books are being counted for the counted memory, which takes seconds."""
 
 
 @dataclass(frozen=True)
@@ -16,14 +16,14 @@ class Progress:
 
     iteration: int
     seconds: float
-    """Of training so far, resumed or not."""
+    """Seconds of training so far, including those before the run was resumed."""
     fraction: float
-    """How much of the budget is spent, 0 to 1."""
+    """How much of the budget is spent, from 0 to 1."""
     training_bits: float
     """Bits per character on the latest batches, smoothed."""
     characters_seen: int
     characters_per_second: float
-    """Over the latest seconds."""
+    """The average over the latest iterations."""
     seconds_left: float
 
 
@@ -32,13 +32,14 @@ class Scoring:
     """While held-out text is being scored."""
 
     done: int
+    """Tokens that are scored."""
     total: int
-    """Both in tokens."""
+    """Tokens that have to be scored."""
 
 
 @dataclass(frozen=True)
 class Evaluated:
-    """After scoring: also a line of `metrics.jsonl`."""
+    """After scoring; also a line in `metrics.jsonl`."""
 
     iteration: int
     seconds: float
@@ -47,14 +48,14 @@ class Evaluated:
     held_out: float
     """Bits per character on a fixed part of the held-out books."""
     held_out_whole: float | None
-    """Bits per character on all of the held-out books: at the end by the best weights, or always where the fixed part is all there is."""
+    """Bits per character on all held-out books: at the end, with the best weights; or always, if the fixed part is all of them."""
     best: bool
     """Whether these are the best weights so far."""
 
 
 @dataclass(frozen=True)
 class Sampled:
-    """A text that the model wrote: also a line of `samples.jsonl`."""
+    """A text that the model wrote; also a line in `samples.jsonl`."""
 
     iteration: int
     seconds: float
@@ -82,12 +83,12 @@ class Paused:
 
 @dataclass(frozen=True)
 class Stopping:
-    """Ctrl-C was heard: the trainer stops after this iteration. Told in the same moment, from another thread than the other events."""
+    """Ctrl-C was pressed: the trainer stops after this iteration. Reported at once, from another thread than the other events."""
 
 
 @dataclass(frozen=True)
 class Rethreaded:
-    """Another number of threads is faster now, since the machine has become busy or quiet."""
+    """Another number of threads is faster now, because the machine has become busy or quiet."""
 
     iteration: int
     threads: int
@@ -100,14 +101,14 @@ class Finished:
     iteration: int
     seconds: float
     complete: bool
-    """Whether the budget is spent; otherwise it was stopped, and can be resumed."""
+    """Whether the budget is spent; otherwise the run was stopped and can be resumed."""
     held_out: float | None
-    """The best bits per character so far: on all of the held-out books where they were scored, else on the fixed part.
+    """The best bits per character so far: on all held-out books if they were scored, otherwise on the fixed part.
 
-    None where nothing was scored.
+    None if nothing was scored.
     """
     whole: bool
-    """Which of the two it is."""
+    """Whether `held_out` is the figure for all held-out books."""
 
 
 Event = Rethreaded | Counting | Progress | Scoring | Evaluated | Sampled | Saved | Paused | Stopping | Finished

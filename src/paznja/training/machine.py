@@ -1,8 +1,7 @@
-"""What the machine is and can do: device, threads, precision, the speed of its matrix products, the memory in use."""
+"""What the machine is and what it can do: device, threads, precision, speed of matrix products, memory."""
 
 from __future__ import annotations
 
-import os
 import platform
 import sys
 import time
@@ -12,16 +11,17 @@ import psutil
 import torch
 
 from paznja.config import ModelConfig, TrainingConfig
+from paznja.cores import allowed_cores
 from paznja.errors import WrongUse
 
 _ROWS_TRIED, _WIDTH_TRIED = 4096, 1024
-"""The largest product that is tried when threads are picked."""
+"""Rows and columns of the largest matrix that is multiplied when the number of threads is picked."""
 
 PRECISIONS = {"float32": torch.float32, "bfloat16": torch.bfloat16}
 
 
 def resolve(config: TrainingConfig, model: ModelConfig) -> TrainingConfig:
-    """The same settings with everything that was left to be picked: device, precision, threads, as suits this network.
+    """The same settings with everything picked that was left open: device, precision, threads, as they suit this network.
 
     WrongUse for a device that this machine does not have.
     """
@@ -39,8 +39,8 @@ def resolve(config: TrainingConfig, model: ModelConfig) -> TrainingConfig:
 
 def num_cores() -> int:
     """Physical cores that this process may use."""
-    allowed = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    return max(1, min(allowed, psutil.cpu_count(logical=False) or allowed))
+    logical = allowed_cores()
+    return min(logical, psutil.cpu_count(logical=False) or logical)
 
 
 def thread_candidates() -> list[int]:
@@ -50,10 +50,10 @@ def thread_candidates() -> list[int]:
 
 
 def pick_threads(rows: int, width: int, seconds: float = 0.3) -> int:
-    """Which number of threads multiplies (rows, width) by (width, 3 * width) fastest right now: all cores, half of them, or one.
+    """The number of threads that multiplies (rows, width) by (width, 3 * width) fastest right now: all cores, half of them, or one.
 
-    Where other programs have the other cores, threads wait for each other and one alone can be many times as fast. They take turns,
-    for about `seconds` in all; the medians decide, and all cores win unless fewer are a tenth faster.
+    If other programs keep the cores busy, threads wait for each other, and one alone can be many times as fast. The numbers take turns
+    for about `seconds` in all; the medians decide, and all cores win unless fewer are at least a tenth faster.
     """
     cores = num_cores()
     candidates = thread_candidates()
@@ -67,9 +67,9 @@ def pick_threads(rows: int, width: int, seconds: float = 0.3) -> int:
     while len(times[1]) < 3 or time.perf_counter() < end:
         for number in candidates:
             torch.set_num_threads(number)
-            torch.mm(x, matrix)  # the threads are there from now on
+            torch.mm(x, matrix)  # makes the threads
             start = time.perf_counter()
-            for _ in range(4):  # what comes between the products is the smaller, the faster they are
+            for _ in range(4):  # the faster the products are, the less comes between them
                 torch.nn.functional.silu(torch.mm(x, matrix))
             times[number].append(time.perf_counter() - start)
     torch.set_num_threads(before)
@@ -79,12 +79,12 @@ def pick_threads(rows: int, width: int, seconds: float = 0.3) -> int:
 
 
 def set_threads(number: int) -> None:
-    """Let PyTorch compute with so many CPU threads from now on."""
+    """Make PyTorch compute with this many CPU threads from now on."""
     torch.set_num_threads(number)
 
 
 def matmul_peak(device: str, size: int = 1024, seconds: float = 0.3) -> float:
-    """Floating-point operations a second of a plain float32 `torch.mm` of two square matrices, the median of as many as fit in the time."""
+    """Floating-point operations per second of a float32 `torch.mm` of two square matrices; the median of as many as fit into `seconds`."""
     a, b = torch.randn(size, size, device=device), torch.randn(size, size, device=device)
     times: list[float] = []
     torch.mm(a, b)
@@ -99,7 +99,7 @@ def matmul_peak(device: str, size: int = 1024, seconds: float = 0.3) -> float:
 
 
 def synchronise(device: str) -> None:
-    """Wait until the device has done what it was given."""
+    """Wait until the device has finished its work."""
     if device == "cuda":
         torch.cuda.synchronize()
     elif device == "mps":
@@ -107,7 +107,7 @@ def synchronise(device: str) -> None:
 
 
 def peak_memory() -> int:
-    """Bytes that this process had in memory at its largest."""
+    """The largest number of bytes that this process has had in memory."""
     if sys.platform == "win32":
         return psutil.Process().memory_info().peak_wset
     import resource
@@ -121,7 +121,7 @@ def training_memory(
 ) -> int:
     """About how many bytes training needs beyond the program itself: weights, gradients, two moments, activations.
 
-    Of a table that is looked up (`table` numbers, not among the parameters) only the weights, and copies of them while they are saved.
+    A table of `table` numbers, not among the parameters, counts only with its weights and the copies of them that saving makes.
     """
     activations = batch * context * (layers * (12 * width + 5 * hidden) + 3 * vocabulary) * 4
     return parameters * 4 * 5 + table * 4 * 4 + activations
@@ -135,7 +135,7 @@ def describe(config: TrainingConfig) -> dict[str, str | int]:
 
 
 def check_device(wanted: str) -> str:
-    """The device that this setting means; WrongUse for one that this machine does not have."""
+    """The device that this setting stands for; WrongUse if this machine does not have it."""
     there = {"cpu": True, "cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
     if wanted == "auto":
         return "cuda" if there["cuda"] else "mps" if there["mps"] else "cpu"
@@ -147,7 +147,7 @@ def check_device(wanted: str) -> str:
 
 
 def _cpu_computes_in_bf16() -> bool:
-    """Whether the processor multiplies bfloat16 itself; elsewhere it is emulated and far slower than float32."""
+    """Whether the processor multiplies bfloat16 natively; if it has to emulate it, that is far slower than float32."""
     return not {"amx_bf16", "avx512_bf16"}.isdisjoint(_cpuinfo("flags").split())
 
 
@@ -156,7 +156,7 @@ def _processor() -> str:
 
 
 def _cpuinfo(field: str) -> str:
-    """What Linux says of the first core under this name; nothing on other systems."""
+    """What Linux says about the first core under this name; an empty string on other systems."""
     try:
         with open("/proc/cpuinfo", encoding="utf-8") as file:
             return next((line.split(":", 1)[1].strip() for line in file if line.startswith(field)), "")

@@ -1,6 +1,6 @@
 """What a trainer learns from and is scored on: batches of the training books, and fixed parts of both kinds of books.
 
-`counted_material.py` is the same beside a counted memory.
+`counted_material.py` has the same for a network with a counted memory.
 """
 
 from __future__ import annotations
@@ -21,11 +21,11 @@ if TYPE_CHECKING:
     from paznja.memory.remembered import Remembered
 
 TRAINING_SHARE = 4
-"""The fixed part of the training books that is scored beside the held-out one is so many times smaller."""
+"""How many times smaller the fixed part of the training books is than that of the held-out books."""
 
 
 class Material(Protocol):
-    """What the trainer asks for."""
+    """What the trainer needs."""
 
     memory: CountedMemory | None
     held_out: list[Piece]
@@ -37,14 +37,14 @@ class Material(Protocol):
 
     @property
     def windows_drawn(self) -> int:
-        """The position: how many windows were drawn since the start of the run."""
+        """How many windows were drawn since the start of the run: this alone is the position."""
         ...
 
     @windows_drawn.setter
     def windows_drawn(self, number: int) -> None: ...
 
     def begin(self, model: Transformer, *, new: bool) -> Iterator[Counting]:
-        """Do what has to be done before the first batch; `new`: before the first one of the run."""
+        """Do what has to be done before the first batch; `new` says that the run is new, not resumed."""
         ...
 
     def next(self) -> Batch:
@@ -52,7 +52,7 @@ class Material(Protocol):
         ...
 
     def remembered(self, *, whole: bool) -> Remembered | None:
-        """What the memory says of the fixed parts (the held-out one first) or, if `whole`, of all held-out books."""
+        """What the memory says about the fixed parts (the held-out one first) or, if `whole`, about all held-out books."""
         ...
 
 
@@ -62,7 +62,7 @@ class PlainMaterial:
     memory: CountedMemory | None = None
 
     def __init__(self, run: Run, settings: Settings) -> None:
-        """NoBooks, RunError as `Batches` and `Run.training_ids`."""
+        """Raises NoBooks and RunError as `Batches` and `Run.training_ids` do."""
         model, training = settings.model, settings.training
         self.held_out = run.held_out_ids()
         self.held_out_part = spread(self.held_out, training.scored_tokens)
@@ -88,7 +88,7 @@ class PlainMaterial:
 
 
 def material_for(run: Run, settings: Settings, tokenizer: Tokenizer) -> Material:
-    """As the settings' memory wants it. NoBooks, RunError as `Batches` and `Run.training_ids`."""
+    """The material for these settings' memory. Raises NoBooks and RunError as `Batches` and `Run.training_ids` do."""
     if settings.model.memory != "counted":
         return PlainMaterial(run, settings)
     from paznja.training.counted_material import CountedMaterial  # which needs numba

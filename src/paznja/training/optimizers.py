@@ -1,4 +1,4 @@
-"""The optimizers: Muon for matrices, Adagrad for the memory's table, AdamW for the rest, behind one face that can be saved and restored.
+"""The optimizers: Muon for matrices, Adagrad for the memory's table, AdamW for the rest; together they can be saved and restored.
 
 Muon (Keller Jordan and others, "Muon: An optimizer for hidden layers in neural networks", 2024) turns each matrix's momentum
 into the nearest orthogonal matrix by Newton-Schulz iterations. Ours iterates in the precision of the training, over all matrices of
@@ -17,15 +17,15 @@ from paznja.config import TrainingConfig
 from paznja.model.transformer import Block, Transformer
 
 NEWTON_SCHULZ_COEFFICIENTS = (3.4445, -4.7750, 2.0315)
-"""Of the quintic iteration, as the article on Muon gives them: singular values end up between about 0.7 and 1.2."""
+"""Coefficients of the quintic iteration, from the article on Muon: singular values end up between about 0.7 and 1.2."""
 
 NEWTON_SCHULZ_STEPS = 5
 
 
 def orthogonalise(matrices_NRC: Tensor, precision: torch.dtype = torch.float32) -> Tensor:
-    """N matrices of R rows and C >= R columns, each made nearly orthogonal: singular values near 1, the same directions.
+    """Make N matrices of R rows and C >= R columns nearly orthogonal: singular values near 1, the same singular vectors.
 
-    Computed in this precision; float32 comes out.
+    Computes in `precision`; returns float32.
     """
     a, b, c = NEWTON_SCHULZ_COEFFICIENTS
     x = (matrices_NRC / (matrices_NRC.norm(dim=(1, 2), keepdim=True) + 1e-7)).to(precision)
@@ -36,7 +36,7 @@ def orthogonalise(matrices_NRC: Tensor, precision: torch.dtype = torch.float32) 
 
 
 class Muon:
-    """Muon over the given matrices, each split into `parts` equal ones along its rows (fused matrices are orthogonalised apart)."""
+    """Muon for the given matrices. Each is split along its rows into equal `parts`: fused matrices are orthogonalised one by one."""
 
     def __init__(
         self, matrices: Sequence[tuple[nn.Parameter, int]], momentum: float = 0.95, precision: torch.dtype = torch.float32
@@ -52,7 +52,7 @@ class Muon:
 
     @torch.no_grad()
     def step(self, learning_rate: float) -> None:
-        """Move every matrix along its orthogonalised Nesterov momentum."""
+        """Update every matrix by its orthogonalised Nesterov momentum."""
         for group, buffer in zip(self._groups, self._buffers, strict=True):
             gradients = self._stack([_gradient(p) for p in group], group)
             buffer.lerp_(gradients, 1 - self.momentum)
@@ -69,11 +69,11 @@ class Muon:
                 parameter.add_(update.reshape(parameter.shape), alpha=-learning_rate * scale)
 
     def state_tensors(self) -> dict[str, Tensor]:
-        """What has to survive a restart, by name."""
+        """Everything that has to survive a restart, by name."""
         return {f"muon.{i}": buffer for i, buffer in enumerate(self._buffers)}
 
     def load_state_tensors(self, state: Mapping[str, Tensor]) -> None:
-        """Take back what `state_tensors` gave."""
+        """Restore what `state_tensors` returned."""
         for i, buffer in enumerate(self._buffers):
             buffer.copy_(state[f"muon.{i}"])
 
@@ -87,9 +87,9 @@ class Muon:
 
 
 class AdamW:
-    """AdamW (Loshchilov and Hutter, 2019, arXiv:1711.05101) over groups of (parameters, weight decay); its state as named tensors.
+    """AdamW (Loshchilov and Hutter, 2019, arXiv:1711.05101) for groups of (parameters, weight decay).
 
-    Ours, because making a `torch.optim` optimizer imports the whole compiler of torch: more than a second before the first iteration.
+    Our own, because any optimizer of `torch.optim` imports torch's whole compiler: more than a second before the first iteration.
     """
 
     EPSILON = 1e-10
@@ -104,7 +104,7 @@ class AdamW:
 
     @torch.no_grad()
     def step(self, learning_rate: float) -> None:
-        """Move every parameter."""
+        """Update every parameter."""
         self._steps += 1
         beta1, beta2 = self._betas
         rate = learning_rate / (1 - beta1**self._steps)
@@ -118,14 +118,14 @@ class AdamW:
             parameter.addcdiv_(mean, square.sqrt().div_(root).add_(self.EPSILON), value=-rate)
 
     def state_tensors(self) -> dict[str, Tensor]:
-        """What has to survive a restart, by name."""
+        """Everything that has to survive a restart, by name."""
         state = {"adamw.steps": torch.tensor(self._steps)}
         for i, (mean, square) in enumerate(zip(self._means, self._squares, strict=True)):
             state |= {f"adamw.{i}.mean": mean, f"adamw.{i}.square": square}
         return state
 
     def load_state_tensors(self, state: Mapping[str, Tensor]) -> None:
-        """Take back what `state_tensors` gave."""
+        """Restore what `state_tensors` returned."""
         self._steps = int(state["adamw.steps"])
         for i, (mean, square) in enumerate(zip(self._means, self._squares, strict=True)):
             mean.copy_(state[f"adamw.{i}.mean"])
@@ -133,11 +133,11 @@ class AdamW:
 
 
 class RowAdagrad:
-    """Adagrad (Duchi and others, 2011) over the rows of a table, with one mean square a row: touches those that were looked up.
+    """Adagrad (Duchi and others, 2011) for the rows of a table, with one mean square per row; updates only rows that were looked up.
 
-    A row that is seen often slows down, a rare one still moves by the whole learning rate; and the state is one number a row.
+    A row that is seen often slows down, a rare one still moves by the whole learning rate; and the state is one number per row.
 
-    Shapes: L look-ups, U different rows among them, R rows, W width of a row.
+    Shapes: L look-ups, U different rows among them, R rows in the table, W width of a row.
     """
 
     EPSILON = 1e-20
@@ -148,9 +148,9 @@ class RowAdagrad:
 
     @torch.no_grad()
     def step(self, learning_rate: float) -> None:
-        """Move every row that has a gradient (sparse, as an embedding's)."""
+        """Update every row that has a gradient, which is sparse, like that of an embedding."""
         gradient = _gradient(self._table)
-        # What `coalesce` does, in half its time.
+        # Does the same as `coalesce`, in half the time.
         rows_U, places_L = torch.unique(gradient._indices()[0], return_inverse=True)
         sums_UW = self._table.new_zeros(len(rows_U), self._table.shape[1]).index_add_(0, places_L, gradient._values())
         lengths_U = torch.linalg.vector_norm(sums_UW, dim=1)
@@ -159,16 +159,16 @@ class RowAdagrad:
         self._table.index_add_(0, rows_U, sums_UW.mul_(scales_U[:, None]), alpha=-learning_rate)
 
     def state_tensors(self) -> dict[str, Tensor]:
-        """What has to survive a restart, by name."""
+        """Everything that has to survive a restart, by name."""
         return {"memory.squares": self._squares_R}
 
     def load_state_tensors(self, state: Mapping[str, Tensor]) -> None:
-        """Take back what `state_tensors` gave."""
+        """Restore what `state_tensors` returned."""
         self._squares_R.copy_(state["memory.squares"])
 
 
 class Optimizers:
-    """All that moves one network, with one `step`."""
+    """All optimizers of one network, with one `step`."""
 
     def __init__(self, model: Transformer, config: TrainingConfig) -> None:
         self._parameters = list(model.parameters())
@@ -192,10 +192,10 @@ class Optimizers:
         ]
 
     def step(self, factor: float) -> float:
-        """Clip the gradients, move the weights at `factor` times the peak learning rates, clear the gradients.
+        """Clip the gradients, update the weights at `factor` times the peak learning rates, clear the gradients.
 
-        Gives the gradients' norm before clipping. The memory's table takes part in neither: how far its rows move does not
-        depend on how long their gradients are.
+        Returns the gradients' norm before clipping. The memory's table is neither counted in it nor clipped: how far its rows move does not
+        depend on the size of their gradients.
         """
         norm = float(nn.utils.clip_grad_norm_(self._clipped, self._clip, foreach=True))
         for optimizer, peak in self._optimizers:
@@ -205,11 +205,11 @@ class Optimizers:
         return norm
 
     def state_tensors(self) -> dict[str, Tensor]:
-        """What has to survive a restart, by name."""
+        """Everything that has to survive a restart, by name."""
         return {name: tensor for optimizer, _ in self._optimizers for name, tensor in optimizer.state_tensors().items()}
 
     def load_state_tensors(self, state: Mapping[str, Tensor]) -> None:
-        """Take back what `state_tensors` gave."""
+        """Restore what `state_tensors` returned."""
         for optimizer, _ in self._optimizers:
             optimizer.load_state_tensors(state)
 

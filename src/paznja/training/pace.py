@@ -1,9 +1,9 @@
-"""How fast this machine trains right now: two small networks of which a few iterations are timed, in a second or two."""
+"""How fast this machine trains right now: a few iterations of two small networks are timed, in a second or two."""
 
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 
@@ -18,20 +18,20 @@ _ITERATIONS = 3
 
 @dataclass(frozen=True)
 class Pace:
-    """An iteration's seconds are `operations * seconds_per_operation + positions * seconds_per_position`."""
+    """An iteration takes `positions * (operations * seconds_per_operation + seconds_per_position)` seconds."""
 
     seconds_per_operation: float
     seconds_per_position: float
 
     def seconds(self, model: ModelConfig, positions: int) -> float:
-        """Of an iteration over so many positions."""
+        """How long an iteration over this many positions takes."""
         return positions * (model.operations() * self.seconds_per_operation + self.seconds_per_position)
 
 
 def measure_pace(settings: Settings) -> Pace:
-    """Time the probes with these settings' batch, context, precision and threads; the settings are complete, the vocabulary known.
+    """Time the probes with the batch, context, precision and threads of these settings, which must be complete, with the vocabulary.
 
-    Asking a counted memory takes about as long as looking into a learned one, which stands for it here: nothing has to be counted.
+    Here a learned memory stands for a counted one: using it takes about as long, and nothing has to be counted.
     """
     set_threads(settings.training.threads)
     positions = settings.training.batch * settings.model.context
@@ -41,18 +41,21 @@ def measure_pace(settings: Settings) -> Pace:
         probe = adjust(settings, layers=layers, width=width, memory=memory)
         points.append((float(probe.model.operations()), _seconds(probe) / positions))
     (few, short), (many, long) = points
-    slope = max((long - short) / (many - few), 0.1 * long / many)  # on a busy machine the smaller one may be the slower
+    slope = max((long - short) / (many - few), 0.1 * long / many)  # on a busy machine the smaller network may be the slower one
     return Pace(slope, max(0.0, short - few * slope))
 
 
 def seconds_of_iteration(settings: Settings) -> float:
-    """Of the very network that will be trained, right now; what a counted memory adds is left out."""
-    memory = "none" if settings.model.memory == "none" else "learned"
-    return _seconds(settings if settings.model.memory == memory else adjust(settings, memory=memory))
+    """How long an iteration of the very network that will be trained takes right now, without what a counted memory adds."""
+    if settings.model.memory != "counted":
+        return _seconds(settings)
+    # A resumed run may have more threads than are allowed here, which `adjust` would refuse.
+    unchecked = replace(settings, training=replace(settings.training, threads=0))
+    return _seconds(adjust(unchecked, memory="learned"))
 
 
 def _seconds(settings: Settings) -> float:
-    """Of the fastest of a few iterations, forward, backward and step; a first one warms up."""
+    """The seconds of the fastest of a few iterations (forward, backward and step), after one to warm up."""
     from paznja.training.checkpoint import blank
     from paznja.training.optimizers import Optimizers
 

@@ -1,4 +1,4 @@
-"""How training goes, on disk: when a line is written into `progress.jsonl`, and when the file is thinned.
+"""The progress of training on disk: when a line is written to `progress.jsonl`, and when the file is thinned.
 
 The clock decides, not the iterations: the file of a fast machine is as long as that of a slow one.
 """
@@ -9,17 +9,17 @@ from paznja.run import Run
 from paznja.training.events import Progress
 
 SECONDS = 2.0
-"""Between two lines, until the file is thinned for the first time."""
+"""Seconds between two lines, until the file is thinned for the first time."""
 
 EARLY_SHARE = 0.05
-"""In the first seconds, where most is learnt, a line comes as soon as the run has lasted this share longer."""
+"""In the first seconds, when most is learnt, a line is written whenever the run has become longer by this share."""
 
 MAX_LINES = 2000
-"""At so many every second line is left out, and twice as much time passes between two from then on."""
+"""When the file has this many lines, every second one is left out, and from then on twice as much time passes between two."""
 
 
 class ProgressLog:
-    """The progress of one training, from its start or from where it goes on."""
+    """The progress of one training, from its start or from where it was resumed."""
 
     def __init__(self, run: Run) -> None:
         self._run = run
@@ -27,11 +27,11 @@ class ProgressLog:
         self._num_lines = len(lines)
         self._last_iteration, self._last_seconds = (lines[-1]["iteration"], lines[-1]["seconds"]) if lines else (-1, None)
         covered = lines[-1]["seconds"] - lines[0]["seconds"] if lines else 0.0
-        # A file that was thinned goes on as sparsely as it is.
+        # A file that was thinned stays as sparse as it is.
         self._interval = max(SECONDS, covered / max(1, len(lines) - 1))
 
     def add(self, progress: Progress, *, in_any_case: bool = False) -> None:
-        """Write a line if its moment has come, or `in_any_case` if it is not there yet."""
+        """Write a line if it is due, or `in_any_case` unless this iteration has one."""
         if progress.iteration == self._last_iteration or not (in_any_case or self._is_due(progress.seconds)):
             return
         self._run.append_progress(

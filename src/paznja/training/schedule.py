@@ -1,4 +1,4 @@
-"""When: the learning rate over a budget, the iterations of the table's rows, the moments of the samples between them."""
+"""When things happen: the learning rate over a budget, the iterations of the table's rows, the samples between them."""
 
 from __future__ import annotations
 
@@ -10,18 +10,17 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Budget:
-    """Minutes or iterations, whichever the run was given, from where this stretch of the run begins (a finished run can go on)."""
+    """The seconds or iterations that a run was given, counted from where its latest stretch began (a finished run can go on)."""
 
     seconds: float | None
-    """Length of the stretch in seconds; or
-    """
+    """Length of the stretch in seconds; None if the budget is in iterations."""
     iterations: int | None
-    """in iterations."""
+    """Length of the stretch in iterations; None if the budget is in seconds."""
     from_iteration: int = 0
     from_seconds: float = 0.0
 
     def fraction(self, iteration: int, seconds: float, reserved: float = 0.0) -> float:
-        """How much of the budget is spent at this point of the run, 0 to 1; `reserved` seconds are kept for the end."""
+        """How much of the budget is spent at this point of the run, from 0 to 1; `reserved` seconds are kept for the end."""
         if self.iterations is not None:
             return min(1.0, (iteration - self.from_iteration) / self.iterations)
         assert self.seconds is not None
@@ -29,18 +28,18 @@ class Budget:
 
 
 class Clock:
-    """Seconds of training: goes on from where the run was, stands still while it is stopped."""
+    """Seconds of training: continues from where the run was, and stands still while it is stopped."""
 
     def __init__(self, seconds: float) -> None:
         self._zero = time.perf_counter() - seconds
 
     def seconds(self) -> float:
-        """Of the run so far."""
+        """Seconds of the run so far."""
         return time.perf_counter() - self._zero
 
     @contextmanager
     def stopped(self) -> Iterator[None]:
-        """Time in here does not count."""
+        """Stop the clock inside this block."""
         start = time.perf_counter()
         try:
             yield
@@ -49,18 +48,18 @@ class Clock:
 
 
 class SamplesBetween:
-    """When to sample between the rows of the table: evenly in log time, and never for more than a small share of the run.
+    """When to write samples between the rows of the table: evenly in log time, and never for more than a small share of the run.
 
     A machine that is too slow for whole samples gets shorter ones, and one that is too slow for those gets fewer.
     """
 
     SHARE = 0.025
-    """Of the run's time that these samples may take."""
+    """The share of the run's time that these samples may take."""
     SHORTEST = 40
-    """Characters; shorter ones show nothing."""
+    """The fewest characters in a sample; a shorter one shows nothing."""
 
     def __init__(self, number: int, characters: int, taken: int = 0, last: float = 0.0) -> None:
-        """`taken` samples were written so far, the last of them at `last` (in seconds or iterations, as the budget is)."""
+        """`taken` samples were written so far, the last of them at `last` (in seconds or iterations, like the budget)."""
         self._number, self._longest = number, characters
         self.taken, self.last = taken, last
         self.characters = min(characters, self.SHORTEST)
@@ -68,7 +67,7 @@ class SamplesBetween:
         self._seconds_per_character: float | None = None
 
     def due(self, now: float, end: float, planned_seconds: float, spent_seconds: float) -> bool:
-        """Whether it is time for the next one. `planned_seconds` is the whole run's length, `spent_seconds` what the samples have cost."""
+        """Whether it is time for the next sample. `planned_seconds`: of the whole run; `spent_seconds`: on such samples so far."""
         number, allowed, cost = self._number, self.SHARE * planned_seconds, 0.0
         if self._seconds_per_character is not None:
             affordable = allowed / self._seconds_per_character
@@ -80,19 +79,19 @@ class SamplesBetween:
         left = number - self.taken
         if left < 1:
             return False
-        # The samples that are left divide the log time that is left; where iterations are too slow for that, each has one.
+        # The samples that are left divide the log time that is left; if iterations are too slow for that, each gets a sample.
         return not self.taken or now >= self.last * (end / self.last) ** (1 / left)
 
     def took(self, now: float, seconds: float) -> None:
-        """A sample was written at `now`, at this cost."""
+        """A sample was written at `now` and took this long."""
         self.taken, self.last = self.taken + 1, now
         self._seconds_per_character = seconds / self.characters
 
 
 def learning_rate_factor(iteration: int, fraction: float, warm_up: int, decay: float) -> float:
-    """What the peak learning rates are multiplied by at this iteration (the first is 1), with this fraction of the budget spent.
+    """The factor for the peak learning rates at this iteration (the first is 1), with this fraction of the budget spent.
 
-    A linear warm-up, then flat, then a linear fall to nothing over the last `decay` of the budget.
+    A linear warm-up, then level, then a linear fall to zero over the last `decay` of the budget.
     """
     rise = min(1.0, iteration / warm_up) if warm_up else 1.0
     fall = min(1.0, (1.0 - fraction) / decay) if decay else 1.0
@@ -100,7 +99,7 @@ def learning_rate_factor(iteration: int, fraction: float, warm_up: int, decay: f
 
 
 def default_rows() -> Iterator[int]:
-    """1, 2, 5, 10, 20, 50, ... without end: the first iterations still write random letters."""
+    """1, 2, 5, 10, 20, 50, ... without end; after the first iterations the model still writes random letters."""
     power = 1
     while True:
         yield from (power, 2 * power, 5 * power)
@@ -108,17 +107,17 @@ def default_rows() -> Iterator[int]:
 
 
 FIRST_SCORED = 10
-"""Before this iteration the rows show letters, and measuring them would take longer than making them."""
+"""Before this iteration the rows are random letters, and scoring would take longer than the training."""
 
 ROWS_SCORING_SHARE = 0.05
-"""Of a budget of minutes, what the scoring at the rows may take; the end comes on top."""
+"""The share of a budget of minutes that scoring at the rows may take; the scoring at the end comes on top."""
 
 
 def is_scored(iteration: int, sample_at: tuple[int, ...], spent: float, cost: float, planned: float | None) -> bool:
-    """Whether a row of the table is scored, not being the last one, which always is.
+    """Whether a row of the table is scored, unless it is the last one, which always is.
 
-    `spent`: seconds that scoring has taken; `cost`: what it takes once more; `planned`: seconds of the run, None for a budget of
-    iterations, where the clock decides nothing.
+    `spent`: seconds that scoring has taken; `cost`: seconds that it takes once more; `planned`: seconds of the run, None for a budget of
+    iterations, for which the clock decides nothing.
     """
     if not sample_at and iteration < FIRST_SCORED:
         return False
@@ -126,7 +125,7 @@ def is_scored(iteration: int, sample_at: tuple[int, ...], spent: float, cost: fl
 
 
 def is_row(iteration: int, sample_at: tuple[int, ...]) -> bool:
-    """Whether this iteration has a row in the table (the last one always has, and is not asked for here)."""
+    """Whether this iteration has a row in the table, unless it is the last one, which always has."""
     if sample_at:
         return iteration in sample_at
     return next(row for row in default_rows() if row >= iteration) == iteration

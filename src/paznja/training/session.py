@@ -1,6 +1,6 @@
-"""A training from its beginning to its end: reading the books, picking what was left open, making or finding the run's folder, training.
+"""A training from beginning to end: reading the books, picking the settings left open, making or finding the run's folder, training.
 
-Torch is imported only once the books are read: a wrong path is answered at once.
+Torch is imported only after the books are read, so that a wrong path is reported at once.
 """
 
 from __future__ import annotations
@@ -35,15 +35,15 @@ if TYPE_CHECKING:
     from paznja.training.estimate import Estimate
 
 Tell = Callable[[Any], None]
-"""Is given everything that happens: Reading and Planned from here, then the trainer's events."""
+"""Called with everything that happens: `Reading` and `Planned` from this module, then the trainer's events."""
 
 _HOPELESS = 2
-"""How many times the machine's memory a training may take by the estimate, which is a rough one, before it is refused."""
+"""A training is refused if the estimate, which is rough, is more than this many times the machine's memory."""
 
 
 @dataclass(frozen=True)
 class Reading:
-    """While books are read: told after each file."""
+    """While books are read; reported after each file."""
 
     done: int
     total: int
@@ -59,28 +59,28 @@ class Planned:
     books: tuple[BookRecord, ...]
     unreadable: tuple[Unreadable, ...]
     remarks: tuple[str, ...]
-    """What is to be said of the books, and can be asked for again: files of kinds that are not read, books that are there twice."""
+    """What the user should know about the books, and can ask for again: files of kinds that are not read, books that are there twice."""
     warnings: tuple[str, ...]
     """What is said only now: a prompt that was converted, books that changed, a checkpoint that was damaged."""
     dialled: tuple[str, ...]
-    """What the minutes will bring, and what was chosen for them; empty where they chose nothing."""
+    """What the minutes will bring, and what the dial chose for them; empty if it chose nothing."""
     enough: bool
-    """Whether it ends before its minutes are over, since by then the books have taught all they can."""
+    """Whether the run ends before its minutes are over, because by then the books have taught all they can."""
     cached: bool
-    """Whether the books were read already, by an earlier run."""
+    """Whether the books had been read before, by an earlier run."""
     from_iteration: int
-    """Where it goes on from; 0 for a new run."""
+    """The iteration from which the run goes on; 0 for a new run."""
     parameters: int
     memory_bytes: int
-    """About what the whole process will have at its largest."""
+    """About how much memory the whole process will have at its largest."""
     available_bytes: int
-    """What it can have, with what it has already."""
+    """How much memory the process can have, including what it has already."""
     matmul_peak: float
-    """Floating-point operations a second of this machine's plain matrix product, measured just now."""
+    """Floating-point operations per second of a matrix product on this machine, measured just now."""
     seconds_per_iteration: float
-    """Measured just now; for a network that takes over a second, or on a GPU, from the peak and the share of it that is usually reached."""
+    """Measured just now; if an iteration takes over a second, or on a GPU, calculated from `matmul_peak` and the share usually reached."""
     iterations: int | None
-    """About how many fit into a budget of minutes; None for a budget of iterations."""
+    """About how many iterations fit into a budget of minutes; None for a budget of iterations."""
 
 
 def begin(
@@ -96,7 +96,7 @@ def begin(
     strict: bool = False,
     stop: Callable[[], bool] | None = None,
 ) -> Run:
-    """Read the books, make the run's folder `out/name`, train; gives the run. Errors as in `paznja.train`."""
+    """Read the books, make the run's folder `out/name`, train; returns the run. Raises the errors of `paznja.train`."""
     wait_briefly()
     if name is not None:
         check_free(out, name)
@@ -137,13 +137,13 @@ def go_on(
     cache: Path | None = None,
     stop: Callable[[], bool] | None = None,
 ) -> None:
-    """Train on from the last checkpoint, to the end of the run's budget or for so much more. Errors as in `paznja.resume`."""
+    """Go on from the last checkpoint, to the end of the run's budget or for this much more. Raises the errors of `paznja.resume`."""
     wait_briefly()
     from paznja.training.machine import check_device
 
     about, settings = run.about(), run.settings()
     if minutes is None and iterations is None and run.state() == "finished":
-        raise RunError(f"The run {run.name!r} is finished. Give it --minutes or --iterations to go on for.")
+        raise RunError(f"The run {run.name!r} is finished. To train it further, give --minutes or --iterations.")
     check_device(settings.training.device)
     with ExitStack() as stack:
         if not about["corpus"].get("kept", True):
@@ -163,7 +163,7 @@ def go_on(
 
 
 def _create(out: Path, name: str | None, places: list[Path], about: dict[str, Any], prepared: Path, *, with_corpus: bool) -> Run:
-    """A new run of this name. Without one the program picks it, and another where a training that begins in this moment has it already."""
+    """Make a run with this name, or with one that is free; if another training takes that at the same moment, with the next one."""
     while True:
         try:
             return Run.create(out, name or _default_name(out, places), about, prepared, with_corpus=with_corpus)
@@ -173,13 +173,13 @@ def _create(out: Path, name: str | None, places: list[Path], about: dict[str, An
 
 
 def _default_name(out: Path, places: list[Path]) -> str:
-    """The first place's name, the day and a number: Books-2026-11-22-1."""
+    """The name of the first place, the date and a number: Books-2026-11-22-1."""
     stem = "".join(c for c in (places[0].resolve().stem or "run") if c.isalnum() or c in " -_")[:60].strip(" -")
     return free_name(out, f"{stem or 'run'}-{datetime.date.today().isoformat()}", first=1)
 
 
 def _complete(settings: Settings, prepared: Prepared) -> tuple[Settings, list[str], tuple[Chosen, float] | None]:
-    """With everything that was left to be picked, from the machine and the books; what is to be said of the prompts; what was dialled."""
+    """Pick the settings that were left open; returns the settings, remarks on the prompts, and what the dial chose for how many minutes."""
     from paznja.training.batches import check_enough
     from paznja.training.machine import resolve
 
@@ -200,7 +200,7 @@ def _complete(settings: Settings, prepared: Prepared) -> tuple[Settings, list[st
 
 
 def _dialled(settings: Settings, prepared: Prepared) -> tuple[Chosen, float] | None:
-    """For the preset "auto" and a budget of minutes on a CPU: the network that learns most in them; and the minutes."""
+    """For the preset "auto" with a budget of minutes on a CPU: the network that learns most in that time, and the minutes."""
     from paznja.training.dial import choose
     from paznja.training.pace import measure_pace
 
@@ -211,7 +211,7 @@ def _dialled(settings: Settings, prepared: Prepared) -> tuple[Chosen, float] | N
 
 
 def _check_memory(settings: Settings) -> None:
-    """TrainingFailed for a training that this machine has far too little memory for: it would swap, or be killed without a word."""
+    """Raise TrainingFailed if this machine has far too little memory: training would swap, or be killed without a message."""
     import psutil
 
     from paznja.training.estimate import memory_needed
@@ -230,7 +230,7 @@ def _about(settings: Settings, prepared: Prepared, places: list[Path], held_out:
     from paznja.training.machine import describe
 
     corpus: dict[str, Any] = {
-        # A run that is kept without its books does not say where they lie either.
+        # A run that does not keep its books does not say where they are either.
         "places": [str(place.absolute()) for place in places] if with_corpus else [],
         "kept": with_corpus,
         "fingerprint": prepared.fingerprint,
@@ -253,33 +253,33 @@ def _about(settings: Settings, prepared: Prepared, places: list[Path], held_out:
 def _corpus_to_resume(
     run: Run, books: list[Path] | None, cache: Path | None, tell: Tell, stack: ExitStack
 ) -> tuple[Path | None, list[str]]:
-    """Where the ids are, if not in the run's folder, and what is to be said of books that changed; they stay there while `stack` is open.
+    """The file with the ids, if not in the run's folder, and warnings about books that changed. The file stays while `stack` is open.
 
-    BooksChanged unless they are the same, where the run is without their text or they were named.
+    BooksChanged if they are not the same and the run does not have their text, or `books` were named.
     """
     corpus, stored = run.corpus(), run.files()
     places = books if books is not None else [Path(place) for place in corpus["places"]]
     named = corpus.get("held_out")
     held_out = None if named is None else [Path(place) for place in named]
-    # A trainer that was killed may have left a text behind that was not to be kept.
+    # A trainer that was killed may have left a text that should not have been kept.
     kept = corpus.get("kept", True) and (run.path / "corpus.bin").is_file()
     if not places:
-        raise RunError(f"{run.name!r} was kept without its books' text and does not know where they are: say it with --books.")
+        raise RunError(f"{run.name!r} was kept without its books' text and does not know where they are: name them with --books.")
     if books is None and not all(place.exists() for place in [*places, *(held_out or [])]):
         if kept:
             return None, []
         raise RunError(
-            f"The books are not at {places[0]} any more, and this run was kept without their text: say where they are with --books."
+            f"The books are not at {places[0]} any more, and this run was kept without their text: say with --books where they are."
         )
     if books is not None and held_out is not None:
-        # The held-out files were named by where they lay; they are found again by their names.
+        # The held-out files were named by their paths; in their new place they are found by their file names.
         names = {name for name, _, use in stored if use}
         held_out = [path for place in places for path in ([place] if place.is_file() else sorted(place.rglob("*"))) if path.name in names]
     try:
         now = describe_files(places, held_out)
     except NoBooks as error:
         if kept and books is None:
-            return None, [f"{error}; it goes on with the books that it was begun with."]
+            return None, [f"{error}; it goes on with the books that it began with."]
         raise BooksChanged(str(error)) from None
     if now != stored:
         before, after = ({(name, sha256) for name, sha256, _ in files} for files in (stored, now))
@@ -287,9 +287,9 @@ def _corpus_to_resume(
         shown = ", ".join(names[:5]) + (f" and {len(names) - 5} more" if len(names) > 5 else "")
         if kept and books is None:
             where = ", ".join(map(str, places))
-            return None, [f"The books in {where} have changed ({shown}); it goes on with those that it was begun with."]
+            return None, [f"The books in {where} have changed ({shown}); it goes on with those that it began with."]
         raise BooksChanged(
-            f"The books are not those that {run.name!r} was begun with (changed, new or missing: {shown or 'what is held out'}). "
+            f"The books are not those that {run.name!r} began with (changed, new or missing: {shown or 'what is held out'}). "
             "Put them back as they were, or begin a new run with paznja train."
         )
     if kept:
@@ -321,7 +321,7 @@ def _train(
     chosen: tuple[Chosen, float] | None = None,
     stop: Callable[[], bool] | None = None,
 ) -> None:
-    """Train under the run's lock, telling everything; out of memory and a full disk become sentences."""
+    """Train under the run's lock and report everything; a lack of memory and a full disk become sentences."""
     import torch
 
     from paznja.training.estimate import estimate
@@ -408,7 +408,7 @@ def _plan(
 
 @contextmanager
 def _borrowed(run: Run, corpus: Path | None) -> Iterator[None]:
-    """For a run that is kept without its books' text: the ids stand in its folder while it trains, and no longer."""
+    """If the run does not keep its books' text, put the ids into its folder while it trains, and no longer."""
     if corpus is None:
         yield
         return
@@ -422,9 +422,9 @@ def _borrowed(run: Run, corpus: Path | None) -> Iterator[None]:
 
 @contextmanager
 def _interruptible(tell: Tell) -> Iterator[threading.Event]:
-    """An event that Ctrl-C (or SIGTERM, or a closed window's SIGHUP) sets, which tells `Stopping`; a second Ctrl-C interrupts at once.
+    """An event that Ctrl-C sets (or SIGTERM, or SIGHUP from a closed window), which reports `Stopping`; a second Ctrl-C interrupts at once.
 
-    Only in the main thread, where signals arrive.
+    Works only in the main thread, where signals arrive.
     """
     asked = threading.Event()
     if threading.current_thread() is not threading.main_thread():
@@ -435,7 +435,7 @@ def _interruptible(tell: Tell) -> Iterator[threading.Event]:
     def acknowledge() -> None:
         asked.wait()
         if not over:
-            with suppress(OSError):  # a terminal that was closed
+            with suppress(OSError):  # the terminal was closed
                 tell(Stopping())
 
     def ask(number: int, frame: Any) -> None:
@@ -443,7 +443,7 @@ def _interruptible(tell: Tell) -> Iterator[threading.Event]:
             raise KeyboardInterrupt
         asked.set()
 
-    # The handler itself must not tell: it may have interrupted whoever is being told, in the middle of drawing.
+    # The handler itself must not report: it may have interrupted the screen in the middle of drawing.
     listener = threading.Thread(target=acknowledge, daemon=True)
     numbers = [signal.SIGINT, signal.SIGTERM]
     if hasattr(signal, "SIGHUP") and signal.getsignal(signal.SIGHUP) != signal.SIG_IGN:  # a closed window, unless nohup was asked for

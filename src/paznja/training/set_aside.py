@@ -1,7 +1,7 @@
-"""Learning beside a counted memory: the books are set aside in turn, and the network learns on them from the memory of all the others.
+"""Learning with a counted memory: the books are set aside in turn, and the network learns on them with the memory of all others.
 
-A network that saw a memory of the very books it reads would learn to trust it blindly. So the books are dealt into groups; while
-the network learns from one, what was counted in it is left out of the evidence. A shelf of few books is cut into parts instead.
+A network that used a memory of the very books it reads would learn to trust it blindly. So the books are dealt into groups; while
+the network learns on one, what was counted in it is left out of the evidence. If there are few books, parts of them are dealt.
 """
 
 from __future__ import annotations
@@ -19,14 +19,14 @@ from paznja.memory.recall import Text
 from paznja.training.batches import Batch, Batches
 
 GROUPS = 8
-"""How many groups there are: each is an eighth of the books, so that the memory is hardly weaker for it."""
+"""How many groups there are: without an eighth of the books, the memory is hardly weaker."""
 
 _SHORTEST = 1000
-"""Tokens in the smallest part that a book is cut into."""
+"""The fewest tokens in a part that a book is cut into."""
 
 
 def groups(lengths: Sequence[int], seed: int) -> list[NDArray[np.int64]]:
-    """The stretches (S, 2) of every group, ascending; `lengths`: of the books, one after the other. Every token is in one group."""
+    """The stretches (S, 2) of every group, ascending; every token is in one group. `lengths`: of the books, in order."""
     total = sum(lengths)
     starts = np.cumsum([0, *lengths])
     generator = np.random.default_rng([seed, 0x5E7])
@@ -49,9 +49,9 @@ def groups(lengths: Sequence[int], seed: int) -> list[NDArray[np.int64]]:
 
 
 class Turns:
-    """The memory and the batches: a turn for every group of books, in which each of its windows is drawn once.
+    """The memory and the batches: every group of books has a turn, in which each of its windows is drawn once.
 
-    At the beginning of a turn everything is counted anew, a few seconds' work, with that group apart. As with `Batches`, the
+    At the beginning of a turn everything is counted again, with that group apart, which takes seconds. As with `Batches`, the
     position is `windows_drawn` alone.
     """
 
@@ -66,7 +66,7 @@ class Turns:
         *,
         threads: int,
     ) -> None:
-        """`lengths`: how many of the `ids` are each book's, in order."""
+        """`lengths`: how many of the `ids` belong to each book, in order."""
         self._ids, self._lettering, self._threads = ids, lettering, threads
         self._context, self._batch, self._seed = context, batch, seed
         self._groups = [group for group in groups(lengths, seed) if _size(group) >= 2 * context + 1] or [np.array([[0, len(ids)]])]
@@ -77,7 +77,7 @@ class Turns:
 
     @property
     def memory(self) -> CountedMemory:
-        """What is counted in this turn; all of the books, if what is set aside is not left out."""
+        """The memory in this turn: it counts all books, and can leave out what is set aside."""
         self.prepare()
         return self._memory
 
@@ -88,7 +88,7 @@ class Turns:
         return self._text
 
     def prepare(self) -> bool:
-        """Count, where another turn has come; gives whether it had."""
+        """Count if a new turn has begun; returns whether one has."""
         turn, drawn_before = self._turn_of(self.windows_drawn)
         if turn == self._turn:
             return False
@@ -103,7 +103,7 @@ class Turns:
         return True
 
     def next(self) -> Batch:
-        """The next batch, with its evidence as if its books had not been counted."""
+        """The next batch, with evidence as if its books had not been counted."""
         self.prepare()
         epoch = self._turn // len(self._groups)
         self._batches.windows_drawn = epoch * self._windows_in(self._turn) + self.windows_drawn - self._drawn_before
@@ -113,7 +113,7 @@ class Turns:
         return windows._replace(evidence=self._evidence(starts))
 
     def at_random(self, seed: int) -> Batch:
-        """A batch of windows anywhere in what is set aside, which counts for nothing."""
+        """A batch of windows from anywhere in what is set aside; it does not change the position."""
         self.prepare()
         starts = np.random.default_rng([self._seed, seed]).integers(0, self._text.length - self._context, self._batch)
         return self._batches.windows(starts)._replace(evidence=self._evidence(starts))
@@ -123,12 +123,12 @@ class Turns:
         return self._memory.look_up(rows, self._context, threads=self._threads)
 
     def _windows_in(self, turn: int) -> int:
-        """Whole batches in a turn."""
+        """How many windows the whole batches of a turn have."""
         windows = (_size(self._groups[turn % len(self._groups)]) - self._context - 1) // self._context
         return max(1, windows // self._batch) * self._batch
 
     def _turn_of(self, windows_drawn: int) -> tuple[int, int]:
-        """The turn that the next window belongs to, and how many were drawn before it."""
+        """The turn that the next window belongs to, and how many windows were drawn before that turn."""
         in_all_turns = sum(self._windows_in(turn) for turn in range(len(self._groups)))
         epoch, left = divmod(windows_drawn, in_all_turns)
         turn = epoch * len(self._groups)

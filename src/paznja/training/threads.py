@@ -1,7 +1,7 @@
-"""How many threads to learn with, looked at again while the training goes on: what else the machine does changes.
+"""How many threads to train with. The number is reconsidered during training, because other programs come and go.
 
-Knows nothing of PyTorch: it is told how long iterations took, and says how many threads the next one is to have. While it tries, numbers
-take turns from iteration to iteration, so nothing is computed for the trial alone.
+Knows nothing about PyTorch: it is told how long iterations took, and says how many threads the next one should use. In a trial, numbers
+take turns from iteration to iteration, so nothing is computed only for the trial.
 """
 
 from __future__ import annotations
@@ -11,20 +11,20 @@ from collections.abc import Sequence
 from statistics import median
 
 SLOW = 1.7
-"""So many times as long as usual: something else has the cores."""
+"""If iterations take this many times as long as usual, something else is using the cores."""
 
-_RECENT = 9  # iterations whose median is looked at
-_TURNS = 5  # of each number, in a trial
-_GAIN = 0.9  # of the present number's time that another must stay under
-_AGAIN = 20.0  # seconds after a trial before the next one
-_BACK = 60.0  # seconds after which fewer threads than at the beginning are questioned in any case
+_RECENT = 9  # iterations over which the median is taken
+_TURNS = 5  # of each number in a trial
+_GAIN = 0.9  # another number must take less than this share of the present one's time
+_AGAIN = 20.0  # seconds between a trial and the next one
+_BACK = 60.0  # seconds after which a number lower than at the beginning is tried against the others in any case
 
 
 class Threads:
-    """Decides; `number` is how many the next iteration is to have."""
+    """Decides on the number of threads: the next iteration should use `number`."""
 
     def __init__(self, number: int, candidates: Sequence[int]) -> None:
-        """`number`: what was picked at the start, the best on a quiet machine; `candidates`: what may be tried, it among them."""
+        """`number`: what was picked at the start, the best on a quiet machine; `candidates`: the numbers that may be tried."""
         self.number = number
         self._kept = self._first = number
         self._candidates = sorted({*candidates, number}, reverse=True)
@@ -34,7 +34,7 @@ class Threads:
         self._since = 0.0
 
     def took(self, seconds: float) -> int | None:
-        """An iteration with `number` threads took so long. Gives the new number where a trial has just ended with another one."""
+        """Report how long an iteration with `number` threads took. Returns the new number if a trial has just ended with another one."""
         if len(self._candidates) == 1:
             return None
         self._since += seconds
@@ -56,7 +56,7 @@ class Threads:
         self.number = self._candidates[(place + 1) % len(self._candidates)]
         if len(trial[self._candidates[-1]]) < _TURNS:
             return None
-        # The first turn of each pays for threads that have to be made.
+        # In the first turn of each number, threads may still have to be made.
         medians = {number: median(times[1:]) for number, times in trial.items()}
         fastest = min(medians, key=lambda number: medians[number])
         before = self._kept

@@ -1,7 +1,7 @@
-"""The trainer: moves the weights and tells what happens, as a generator of events.
+"""The trainer: updates the weights and reports what happens, as a generator of events.
 
-It prints nothing, draws nothing and writes nothing but what it hands to the `Run`. All that it has to remember is in
-`Trainer.position` and the tensors beside it, so a killed run goes on where its last checkpoint was, bit for bit.
+It prints nothing, draws nothing and writes only what it hands to the `Run`. Everything that it has to remember is in
+`Trainer.position` and in tensors, so a killed run goes on from its last checkpoint, bit for bit.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ from paznja.training.schedule import Budget, Clock, SamplesBetween, is_row, is_s
 from paznja.training.threads import Threads
 
 SCORING_SHARE = 0.1
-"""All of the held-out books are scored at the end if scoring then takes at most this share of the run; else the fixed part stands."""
+"""All held-out books are scored at the end if scoring then takes at most this share of the run; otherwise only the fixed part."""
 
 SAVING_SHARE = 0.05
 """Checkpoints take at most this share of the time."""
@@ -40,7 +40,7 @@ SAVING_SHARE = 0.05
 
 @dataclass
 class Position:
-    """Where the training is: what a checkpoint keeps beside the tensors."""
+    """Where the training is: what a checkpoint keeps besides the tensors."""
 
     iteration: int = 0
     seconds: float = 0.0
@@ -53,23 +53,22 @@ class Position:
     evaluated_at: int = -1
     """The last iteration that was scored."""
     scoring_speed: float | None = None
-    """Tokens a second, when it last was."""
+    """Tokens per second in the last scoring."""
     scoring_seconds: float = 0.0
-    """What the scoring at the rows has cost."""
+    """Seconds that scoring at the rows has taken."""
     sampled_between: int = 0
-    """How many samples were written between the rows, and
-    """
+    """How many samples were written between the rows."""
     sampled_last: float = 0.0
-    """when the last of them was, in the budget's own unit."""
+    """When the last of them was written, in seconds or iterations, like the budget."""
     sampling_seconds: float = 0.0
-    """What the samples between the rows have cost."""
+    """Seconds that the samples between the rows have taken."""
 
 
 class Trainer:
     """One run's training, from its start or from its last checkpoint to the end of its budget."""
 
     def __init__(self, run: Run, settings: Settings, tokenizer: Tokenizer, *, stop: Callable[[], bool] = lambda: False) -> None:
-        """`settings` complete, nothing left to be picked. `stop` is asked after every iteration and while scoring."""
+        """`settings` must be complete, with nothing left to pick. `stop` is called after every iteration and during scoring."""
         self.run, self.settings, self.tokenizer, self._stop_asked = run, settings, tokenizer, stop
         config = settings.training
         seconds = None if config.minutes is None else 60 * config.minutes
@@ -87,10 +86,10 @@ class Trainer:
         self._threads = self._watched_threads()
         self._slowest_save = 0.0
         self._sound = True
-        """Whether the network holds what was learnt last."""
+        """Whether the network has the weights that were learnt last."""
         self.position = Position()
         self.remarks: list[str] = []
-        """What is to be said about where it goes on from."""
+        """What the user should know about where the run goes on from."""
         self._stored: dict[str, Any] | None = None
         self._prepared = False
         self._resume()
@@ -109,7 +108,7 @@ class Trainer:
         position.seconds = last_save = self._clock.seconds()
         progress_log, progress = ProgressLog(self.run), None
         speeds: list[tuple[float, int]] = [(position.seconds, position.characters_seen)]
-        if self._has_row():  # a stop, a pause or a crash may have come before all of it was there
+        if self._has_row():  # a stop or a crash may have come before the row was complete
             yield from self._row()
             if self._is_scored():
                 yield from self._evaluate()
@@ -135,7 +134,7 @@ class Trainer:
                     yield from self._evaluate()
             elif asked:
                 yield from self._row()
-            elif not self._spent():  # the end is a row
+            elif not self._spent():  # the end has a row
                 yield from self._between(between)
             position.seconds = self._clock.seconds()
             if position.seconds - last_save >= max(config.checkpoint_seconds, self._slowest_save / SAVING_SHARE):
@@ -164,7 +163,7 @@ class Trainer:
         position.iteration += 1
 
     def _watched_threads(self) -> Threads:
-        """Looked at again while a budget of minutes is spent; one of iterations ends the same bit for bit, and so keeps what it has."""
+        """Reconsidered only with a budget of minutes: a run with a budget of iterations has to end the same, bit for bit."""
         config = self.settings.training
         watched = config.minutes is not None and config.device == "cpu" and "threads" not in self.settings.asked
         return Threads(config.threads, thread_candidates() if watched else ())
@@ -194,7 +193,7 @@ class Trainer:
         )
 
     def _obey(self) -> Generator[Event, None, bool]:
-        """Do what was asked for through the folder; gives whether a row of the table was."""
+        """Do what was asked for through the folder; returns whether a row of the table was asked for."""
         asked = deque(self.run.take_commands())
         sample = False
         while asked and not self._stopping:
@@ -233,11 +232,11 @@ class Trainer:
         return self.budget.fraction(self.position.iteration, self.position.seconds, self._reserved())
 
     def _spent(self) -> bool:
-        """Whether the budget is: an iteration is always in it."""
+        """Whether the budget is spent; it always has room for one iteration."""
         return self.position.iteration > self.budget.from_iteration and self._fraction() >= 1.0
 
     def _reserved(self) -> float:
-        """Seconds of a budget of minutes that the end will need, as far as is known yet: its scoring and its checkpoint."""
+        """Seconds of a budget of minutes that the end will need for scoring and the checkpoint, as far as is known yet."""
         if self.budget.seconds is None:
             return 0.0
         seconds = 2 * self._slowest_save
@@ -247,9 +246,9 @@ class Trainer:
         return min(0.5 * self.budget.seconds, seconds)
 
     def _whole_tokens(self) -> int | None:
-        """How many held-out tokens the last scoring adds to the fixed part's: 0 if that part is all.
+        """How many tokens the scoring of all held-out books takes: 0 if the fixed part is all of them.
 
-        None if they are not to be scored, or it would take too long.
+        None if they are not scored, because of the settings or because it would take too long.
         """
         if not self._scores:
             return None
@@ -266,12 +265,12 @@ class Trainer:
     # --- what it shows --------------------------------------------------------------------------------------------------------------
 
     def _has_row(self) -> bool:
-        """Whether this iteration has a row in the table, and not as the last one."""
+        """Whether this iteration has a row in the table other than the last one."""
         counted_alone = self.material.memory is not None and self.position.iteration == 0
         return (counted_alone or is_row(self.position.iteration, self.settings.sampling.sample_at)) and not self._spent()
 
     def _is_scored(self) -> bool:
-        """Whether this row is, not being the last one."""
+        """Whether this row is scored, unless it is the last one."""
         position = self.position
         cost = self._part_tokens() / position.scoring_speed if position.scoring_speed else 0.0
         counted_alone = self.material.memory is not None and position.iteration == 0
@@ -279,11 +278,11 @@ class Trainer:
         return is_scored(position.iteration, sample_at, position.scoring_seconds, cost, self.budget.seconds)
 
     def _part_tokens(self) -> int:
-        """How many tokens a row's scoring takes."""
+        """How many tokens are scored at a row."""
         return sum(map(len, self.material.held_out_part)) + sum(map(len, self.material.training_part))
 
     def _row(self) -> Iterator[Event]:
-        """A row of the table for every prompt, once an iteration."""
+        """Write a row of the table for every prompt, at most once per iteration."""
         position = self.position
         if position.row_at == position.iteration:
             return
@@ -293,7 +292,7 @@ class Trainer:
         position.row_at = position.iteration
 
     def _between(self, between: SamplesBetween) -> Iterator[Event]:
-        """A sample for the slider, where its moment has come."""
+        """Write a sample for the slider, if one is due."""
         position = self.position
         iterations = self.budget.iterations is not None
         segment_seconds = position.seconds - self.budget.from_seconds
@@ -322,7 +321,7 @@ class Trainer:
         return Decoder(self.settings.model, state, self.material.memory)
 
     def _evaluate(self) -> Iterator[Event]:
-        """Score the fixed parts, log the figures, keep the weights if they are the best; dropped where a stop is asked for meanwhile."""
+        """Score the fixed parts, log the figures, keep the weights if they are the best; give up if a stop is asked for meanwhile."""
         position = self.position
         if not self._scores or position.evaluated_at == position.iteration:
             return
@@ -350,7 +349,7 @@ class Trainer:
         yield self._log(Evaluated(position.iteration, self._clock.seconds(), training, held_out, whole, best))
 
     def _evaluate_whole(self) -> Generator[Event, None, float | None]:
-        """Score all of the held-out books with the best weights; None where that takes too long or a stop is asked for."""
+        """Score all held-out books with the best weights; returns None if that takes too long or a stop is asked for."""
         position = self.position
         tokens = self._whole_tokens()
         if tokens is None:
@@ -374,7 +373,7 @@ class Trainer:
 
     def _score(self, pieces: list[Piece], *, whole: bool) -> Generator[Event, None, list[float] | None]:
         remembered = self.material.remembered(whole=whole)
-        # A CPU scores in float32 whatever it learns in, so that `evaluate` comes to the same figure.
+        # A CPU scores in float32, whatever the precision of the training, so that `evaluate` gives the same figure.
         precision = torch.float32 if self.device.type == "cpu" else self._precision
         scoring = score(self.model, pieces, self.tokenizer.newline, precision=precision, remembered=remembered)
         while True:
@@ -408,7 +407,7 @@ class Trainer:
     # --- saving and resuming --------------------------------------------------------------------------------------------------------
 
     def save_if_sound(self) -> None:
-        """Save before an error of somebody else's ends the training; between two iterations, where an event was told."""
+        """Save before an error in the code that receives the events ends the training; called between two iterations."""
         if self._sound and self.position.iteration:
             self._save(finished=False)
 
@@ -416,7 +415,7 @@ class Trainer:
         start = time.perf_counter()
         position: dict[str, Any] = {**asdict(self.position), "seconds": self._clock.seconds(), "finished": finished}
         weights = checkpoint.pack(self.model.state_for_export(), None if self._scores else {"iteration": self.position.iteration})
-        if not self._scores:  # which weights are the best nobody knows: the last ones are the run's
+        if not self._scores:  # nobody knows which weights are the best, so the run keeps the last ones
             self.run.write_file(checkpoint.WEIGHTS, weights)
         self.run.write_checkpoint(
             position, {checkpoint.WEIGHTS: weights, checkpoint.OPTIMIZER: checkpoint.pack(self.optimizers.state_tensors())}
@@ -425,27 +424,27 @@ class Trainer:
         return Saved(self.position.iteration, position["seconds"])
 
     def prepare_folder(self) -> None:
-        """Bring the run's folder to where this training goes on from; once, and only when all that it needs has been read."""
+        """Cut the run's folder back to where this training goes on from; once, and only after everything needed was read."""
         if not self._prepared:
             self._prepared = True
-            self.run.take_commands()  # of a trainer that is no more
+            self.run.take_commands()  # left over from an earlier trainer
             remark = self.run.cut_back(self._stored)
             self.remarks += [remark] if remark else []
 
     def _resume(self) -> None:
-        """Take everything back from the run's newest usable checkpoint; a run without one begins anew. Changes nothing on disk."""
+        """Restore everything from the run's newest usable checkpoint; a run without one starts over. Changes nothing on disk."""
         self._stored, self.remarks = checkpoint.newest_usable(self.run)
         stored = self._stored
         if stored is None:
             return
         try:
-            # An older run lacks what later versions remember besides.
+            # A run of an older version lacks some fields.
             self.position = Position(**{name: stored[name] for name in asdict(self.position) if name in stored})
             self.material.windows_drawn = stored["windows_drawn"]
         except (KeyError, TypeError) as error:
             raise RunError(f"{self.run.path / stored['checkpoint'] / 'position.json'} is damaged ({error}).") from None
         if self.position.iteration == self.settings.training.from_iteration:
-            # Another stretch has samples between its rows as if it were a run of its own.
+            # A new stretch has samples between its rows like a run of its own.
             self.position.sampled_between, self.position.sampled_last, self.position.sampling_seconds = 0, 0.0, 0.0
             self.position.scoring_seconds = 0.0
         folder = self.run.path / stored["checkpoint"]
@@ -456,7 +455,7 @@ class Trainer:
                 raise RunError(f"{folder / file} does not fit the model that run.toml describes ({error}).") from None
         weights = self.run.path / checkpoint.WEIGHTS
         if weights.is_file():
-            # They may be from after the checkpoint, and better: what is best stays.
+            # These weights may be newer than the checkpoint, and better: the best ones stay.
             content = weights.read_bytes()
             checkpoint.unpack(content, str(weights))
             best = checkpoint.header(content, str(weights)).get("held_out")

@@ -1,4 +1,4 @@
-"""What the memory alone can do: how far to trust each kind of context, fitted in a few seconds before the network learns anything."""
+"""How far to trust each kind of context: fitted in a few seconds, before the network learns anything."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from paznja.training.optimizers import AdamW
 from paznja.training.set_aside import Turns
 
 ITERATIONS = 60
-"""Batches of what is set aside that are looked at."""
+"""How many batches of what is set aside are used."""
 
 _LEARNING_RATE = 0.15
 
 
 def fit_trust(weighing: Weighing, turns: Turns) -> None:
-    """Move `weighing.trust`, a weight for every kind of context and how sure it can be, and nothing else."""
+    """Fit `weighing.trust`, which has a weight for every kind of context and degree of certainty, and nothing else."""
     optimizer = AdamW([([weighing.trust], 0.0)])
     width = weighing.gates.shape[1]
     for i in range(ITERATIONS):
