@@ -21,7 +21,6 @@ def train_once(books: str, memory: str, minutes: float, folder: str, cache: str 
     """One run, in a process of its own."""
     import paznja
     from paznja.api import Planned
-    from paznja.training.machine import peak_memory
 
     plans: list[Planned] = []
 
@@ -30,6 +29,8 @@ def train_once(books: str, memory: str, minutes: float, folder: str, cache: str 
             plans.append(event)
 
     run = paznja.train(books, minutes=minutes, memory=memory, out=folder, cache=cache, on_event=on_event)
+    from paznja.training.machine import peak_memory  # brings torch along, which training has to load itself
+
     position = run.run.position()
     assert position is not None
     assert plans[0].iterations is not None
