@@ -14,7 +14,6 @@ from pathlib import Path
 import pytest
 
 from paznja.cli import main
-from paznja.cores import allowed_cores
 from paznja.preparing import passing_cache, prepare
 from paznja.run import Run
 
@@ -91,10 +90,10 @@ def test_a_wild_value_for_training_is_wrong_use(wild: list[str], books: Path, tm
     assert not (tmp_path / "runs").exists()
 
 
-def test_as_many_threads_as_there_are_allowed_cores_are_taken_and_one_more_says_how_many_there_are(
+def test_as_many_threads_as_there_are_cores_are_allowed_and_one_more_says_how_many_there_are(
     books: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ):
-    cores = allowed_cores()
+    cores = os.cpu_count() or 1
     assert call("train", books, "--out", tmp_path / "runs", "--threads", str(cores + 1)) == 2
     assert f"at most {cores} " in capsys.readouterr().err
 

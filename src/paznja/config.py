@@ -9,11 +9,11 @@ from __future__ import annotations
 import dataclasses
 import difflib
 import math
+import os
 import typing
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from paznja.cores import allowed_cores
 from paznja.errors import RunError, WrongUse
 from paznja.memory.kinds import BUCKETS, FEATURES, NUM_KINDS
 
@@ -347,8 +347,8 @@ def _check(settings: Settings) -> None:
         raise WrongUse(f"--learning-rate must be above 0, and {training.learning_rate:g} is not.")
     if not 0 <= training.checkpoint_seconds < float("inf"):
         raise WrongUse(f"--checkpoint-seconds must be 0 or more, and {training.checkpoint_seconds:g} is not.")
-    if training.threads > (cores := allowed_cores()):
-        raise WrongUse(f"--threads can be at most {cores} here, as paznja may use no more cores, and {training.threads} is more.")
+    if training.threads > (cores := os.cpu_count() or 1):
+        raise WrongUse(f"--threads can be at most {cores} on this machine, which has no more cores, and {training.threads} is more.")
     if training.seed > MAX_SEED:
         raise WrongUse(f"--seed must be at most {MAX_SEED}, and {training.seed} is not.")
     if sampling.length > MAX_LENGTH:
