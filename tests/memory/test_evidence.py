@@ -36,14 +36,14 @@ def said(evidence: Evidence, position: int, kind: int) -> dict[int, float]:
 
 def plain_prior(memory: CountedMemory, before: list[int], counts: list[dict], context_of) -> tuple[np.ndarray, list[dict[int, float]]]:
     """P after all orders, and every order's gains, by the plain formula."""
-    p = memory.base.copy()
+    p = memory.tables.base.copy()
     gains: list[dict[int, float]] = []
     for k, order in enumerate(ORDERS):
         after: Counter[int] = counts[k].get(context_of(before, order), Counter())
         gains.append({})
         if not after:
             continue
-        discount = [float(memory.discounts[k, min(3, c)]) for c in range(200)]
+        discount = [float(memory.tables.discounts[k, min(3, c)]) for c in range(200)]
         total = after.total()
         left = sum(discount[c] for c in after.values()) / total
         refined = p * left
@@ -74,7 +74,7 @@ def test_gains_of_the_orders_are_those_of_the_formula_with_and_without_what_is_s
 
 def test_all_gains_together_make_the_prior(memory, text):
     evidence = memory.look_up([Row(text, 700, 740)], 40)
-    logits = np.tile(np.log(memory.base).astype(np.float32), (40, 1))
+    logits = np.tile(np.log(memory.tables.base).astype(np.float32), (40, 1))
     add_weighed(evidence.starts, evidence.tokens, evidence.gains, np.ones((40, NUM_KINDS), np.float32), logits)
     p = np.exp(logits.astype(np.float64))
     np.testing.assert_allclose(p / p.sum(1, keepdims=True), evidence.prior.astype(np.float64) ** 2, atol=1e-5)
@@ -216,7 +216,7 @@ def test_the_file_holds_all_that_is_needed(memory, text, lettering):
     again = from_bytes(content)
     assert to_bytes(again) == content
     for name in ("keys", "counts", "slots", "slot_offsets", "slot_bits", "discounts", "least", "base"):
-        np.testing.assert_array_equal(getattr(again, name), getattr(memory, name))
+        np.testing.assert_array_equal(getattr(again.tables, name), getattr(memory.tables, name))
     np.testing.assert_array_equal(again.lettering.folded, lettering.folded)
     expected, found = (m.look_up([Row(text, 300, 340)], 40) for m in (memory, again))
     np.testing.assert_array_equal(found.prior, expected.prior)

@@ -118,7 +118,7 @@ def test_the_network_that_writes_weighs_as_the_one_that_learns():
     ids = np.random.default_rng(4).integers(0, VOCABULARY, 500).astype(np.uint16)
     memory = CountedMemory.count(ids, LETTERING)
     assert model.weighing is not None
-    model.weighing.get_buffer("base").copy_(torch.from_numpy(np.log(memory.base)))
+    model.weighing.get_buffer("base").copy_(torch.from_numpy(np.log(memory.tables.base)))
     rows = [Row(Text(ids[:100], LETTERING), 20, 32), Row(Text(ids[50:200], LETTERING), 50, 62)]
     ids_BT = np.stack([row.text.ids[row.start - 1 : row.stop - 1] for row in rows]).astype(np.int64)
     with torch.no_grad():

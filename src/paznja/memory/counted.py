@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from functools import cached_property
 from typing import NamedTuple
 
 import numpy as np
@@ -41,22 +40,8 @@ class CountedMemory:
     """What followed every context of the books."""
 
     lettering: Lettering
-    keys: NDArray[np.uint32]
-    counts: NDArray[np.uint8]
-    set_aside: NDArray[np.uint8]
-    """(E,) each: all tables, one after the other; see `Table`."""
-    slots: NDArray[np.uint32]
-    """Where the entries of each slot begin, one stretch for every table; the top bits of a context's hash are its slot."""
-    slot_offsets: NDArray[np.int64]
-    """(K,): where each table's stretch begins."""
-    slot_bits: NDArray[np.int64]
-    """(K,): how many bits of the hash choose the slot in each table."""
-    discounts: NDArray[np.float32]
-    """(K, 4): see `Table`."""
-    least: NDArray[np.int64]
-    """(K,): how often a context must have been seen to give evidence."""
-    base: NDArray[np.float64]
-    """(V,): the probability of each token without any context."""
+    tables: Tables
+    """Its slots: the top bits of a context's hash are its slot, `slot_bits` of them, and `slots` says where the slot's entries begin."""
 
     @classmethod
     def count(
@@ -95,8 +80,8 @@ class CountedMemory:
             slot_bits.append(chosen)
             num_entries += len(table.keys)
         slot_offsets = np.cumsum([0, *(len(stretch) for stretch in slots[:-1])])
-        return cls(
-            lettering=lettering,
+        whole = Tables(
+            kinds=_KINDS,
             keys=np.concatenate([table.keys for table in tables]),
             counts=np.concatenate([table.counts for table in tables]),
             set_aside=np.concatenate([table.set_aside for table in tables]),
@@ -106,21 +91,25 @@ class CountedMemory:
             discounts=np.stack([table.discounts for table in tables]),
             least=least,
             base=base,
+            values=COUNTS,
+            token_bits=bits,
         )
+        return cls(lettering, whole)
 
     @property
     def vocabulary(self) -> int:
         """How many tokens there are."""
-        return len(self.base)
+        return len(self.tables.base)
 
     def separate_tables(self) -> list[Table]:
         """The tables, separated again."""
+        whole = self.tables
         separate: list[Table] = []
-        for k, (offset, bits) in enumerate(zip(self.slot_offsets, self.slot_bits, strict=True)):
-            starts = self.slots[offset : offset + (1 << bits) + 1 : 1 << (bits - PARTITION_BITS)].astype(np.int64)
+        for k, (offset, bits) in enumerate(zip(whole.slot_offsets, whole.slot_bits, strict=True)):
+            starts = whole.slots[offset : offset + (1 << bits) + 1 : 1 << (bits - PARTITION_BITS)].astype(np.int64)
             entries = slice(int(starts[0]), int(starts[-1]))
-            parts = (self.keys[entries], self.counts[entries], self.set_aside[entries])
-            separate.append(Table(*parts, starts - starts[0], self.discounts[k]))
+            parts = (whole.keys[entries], whole.counts[entries], whole.set_aside[entries])
+            separate.append(Table(*parts, starts - starts[0], whole.discounts[k]))
         return separate
 
     def look_up(self, rows: Sequence[Row], length: int, *, threads: int = 1) -> Evidence:
@@ -129,7 +118,7 @@ class CountedMemory:
 
         def look_up_row(i: int) -> None:
             text, start, stop, learning = rows[i]
-            gather(text.ids, text.links, text.first(start), start, stop, learning, self.lettering, self._tables, evidence, i * length)
+            gather(text.ids, text.links, text.first(start), start, stop, learning, self.lettering, self.tables, evidence, i * length)
 
         if threads == 1 or len(rows) == 1:
             for i in range(len(rows)):
@@ -138,20 +127,3 @@ class CountedMemory:
             with ThreadPoolExecutor(threads) as workers:
                 list(workers.map(look_up_row, range(len(rows))))
         return evidence
-
-    @cached_property
-    def _tables(self) -> Tables:
-        return Tables(
-            kinds=_KINDS,
-            keys=self.keys,
-            counts=self.counts,
-            set_aside=self.set_aside,
-            slots=self.slots,
-            slot_offsets=self.slot_offsets,
-            slot_bits=self.slot_bits,
-            discounts=self.discounts,
-            least=self.least,
-            base=self.base,
-            values=COUNTS,
-            token_bits=token_bits(self.vocabulary),
-        )

@@ -70,9 +70,11 @@ class Tables(NamedTuple):
     set_aside: NDArray[np.uint8]
     """(E,) each; see `counting.Table`."""
     slots: NDArray[np.uint32]
+    """Where the entries of each slot begin, one stretch for every table."""
     slot_offsets: NDArray[np.int64]
+    """(K,): where each table's stretch begins."""
     slot_bits: NDArray[np.int64]
-    """Where the entries of a context may be; see `counted.CountedMemory`."""
+    """(K,): how many bits of the hash choose the slot in each table."""
     discounts: NDArray[np.float32]
     """(K, 4): see `counting.Table`."""
     least: NDArray[np.int64]

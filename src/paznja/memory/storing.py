@@ -37,10 +37,10 @@ def to_bytes(memory: CountedMemory) -> bytes:
         "differences": np.concatenate(streams),
         "stream_sizes": np.array([len(stream) for stream in streams], np.int64),
         "table_sizes": np.array([len(table.keys) for table in memory.separate_tables()], np.int64),
-        "counts": np.frombuffer(zlib.compress(memory.counts.tobytes(), 1), np.uint8),
-        "discounts": memory.discounts,
-        "least": memory.least,
-        "base": memory.base,
+        "counts": np.frombuffer(zlib.compress(memory.tables.counts.tobytes(), 1), np.uint8),
+        "discounts": memory.tables.discounts,
+        "least": memory.tables.least,
+        "base": memory.tables.base,
     }
     return save(arrays)
 

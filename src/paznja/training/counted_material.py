@@ -58,7 +58,7 @@ class CountedMaterial:
         if not (self._run.path / MEMORY).is_file():
             self._run.write_file(MEMORY, to_bytes(self.memory))
         if new:
-            model.weighing.get_buffer("base").copy_(torch.from_numpy(np.log(self.memory.base)))
+            model.weighing.get_buffer("base").copy_(torch.from_numpy(np.log(self.memory.tables.base)))
             fit_trust(model.weighing, self._turns)
 
     def next(self) -> Batch:
