@@ -23,7 +23,7 @@ import psutil
 from paznja.config import ReadingConfig
 from paznja.corpus.book import Book, Unreadable
 from paznja.corpus.corpus import Corpus, read_corpus
-from paznja.corpus.faults import LOG
+from paznja.corpus.faults import LOG, is_log
 from paznja.corpus.finding import file_fingerprints, find_files
 from paznja.corpus.ledger import check_rules
 from paznja.corpus.pieces import pieces
@@ -44,9 +44,6 @@ CACHE_BYTES = 2_000_000_000
 
 BOOKS = "books"
 """The folder in the cache with the books that were read, one entry per file."""
-
-_LOG_BEGINS = re.compile(rb"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d  paznja |\Z")
-"""How `corpus/faults.py` begins an entry; a log may also be empty, if paznja was killed when it had just started one."""
 
 _CLOCKS_DIFFER = 10.0
 """Seconds by which a process's creation time, counted from the machine's start, may differ from the disk's clock."""
@@ -280,7 +277,7 @@ def clear_cache(cache: Path) -> list[Path]:
         if is_used_by_others(cache):
             raise CacheInUse(f"Another paznja is using {cache}, and nothing was deleted: wait until it is done, or stop it, and try again.")
         _trim(cache, -1, None)
-        if _is_log(cache / LOG):
+        if is_log(cache / LOG):
             (cache / LOG).unlink()
         books = cache / BOOKS
         made_here = made_here or _is_made_here(cache)
@@ -338,14 +335,6 @@ def _is_alive(process: int, folder: Path) -> bool:
         return False
     except psutil.AccessDenied:
         return True
-
-
-def _is_log(path: Path) -> bool:
-    """Whether this is the log of what could not be read, judged by how it begins."""
-    if path.is_symlink() or not path.is_file():
-        return False
-    with open(path, "rb") as file:
-        return _LOG_BEGINS.match(file.read(80)) is not None
 
 
 def _make_private(cache: Path) -> None:

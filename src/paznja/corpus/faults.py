@@ -7,6 +7,7 @@ behind has none.
 import importlib.metadata
 import os
 import platform
+import re
 import time
 import traceback
 from collections.abc import Iterator
@@ -26,6 +27,8 @@ MOST_LOG_BYTES = 1_000_000
 """Beyond this size the log starts over."""
 
 _MOST_ENTRY_CHARACTERS = 100_000
+_BEGINS = re.compile(rb"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d  paznja |\Z")
+"""How an entry begins; a log may also be empty, if paznja was killed when it had just started one."""
 _FRAMES = 60  # enough of an endless recursion
 
 
@@ -68,6 +71,14 @@ def logged(bad: Unreadable, log: Path | None) -> Unreadable:
     else:
         where = f"the details are in {printable(log)}"
     return replace(bad, reason=f"{bad.reason}; {where}", fault="", passing=True)
+
+
+def is_log(path: Path) -> bool:
+    """Whether this is such a log, judged by how it begins."""
+    if path.is_symlink() or not path.is_file():
+        return False
+    with open(path, "rb") as file:
+        return _BEGINS.match(file.read(80)) is not None
 
 
 def _append(log: Path, bad: Unreadable) -> None:
