@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 _MARKS = re.compile(r"[\\|`*_~<>&$\[\]]")  # signs with a meaning in Markdown
@@ -54,6 +54,11 @@ def count(number: float) -> str:
 def counted(number: int, thing: str, things: str | None = None) -> str:
     """1 book, 2 books, 1,000 books; `things` is the plural, if that is not just an s."""
     return f"{number:,} {thing if number == 1 else things or f'{thing}s'}"
+
+
+def some_of(names: Sequence[str], most: int = 5) -> str:
+    """The first of them, and how many more there are: a, b, c, d, e and 12 more."""
+    return ", ".join(names[:most]) + (f" and {len(names) - most:,} more" if len(names) > most else "")
 
 
 def file_size(size: float) -> str:

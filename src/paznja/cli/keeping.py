@@ -11,7 +11,7 @@ from paznja.cli.group import commands
 from paznja.cli.options import cache_option, out_option
 from paznja.completion import SHELLS, run_names, script
 from paznja.errors import RunError
-from paznja.table import counted, file_size
+from paznja.table import counted, file_size, some_of
 
 
 @commands.command()
@@ -74,8 +74,7 @@ def cache(clear: bool, yes: bool, cache: Path | None) -> None:
     click.echo(f"{folder}: {held} deleted.")
     strangers = [str(path.relative_to(folder)) for path in stays if not is_passing(path)]
     if strangers:
-        names = ", ".join(strangers[:5]) + (f" and {len(strangers) - 5:,} more" if len(strangers) > 5 else "")
-        click.echo(f"Not of paznja's making, and still there: {names}.")
+        click.echo(f"Not of paznja's making, and still there: {some_of(strangers)}.")
     if len(strangers) < len(stays):
         click.echo("A training with --no-corpus is running: what it has read of its books is still there, and goes when it ends.")
 

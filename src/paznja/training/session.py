@@ -27,6 +27,7 @@ from paznja.model.names import qwen3_config
 from paznja.openmp import wait_briefly
 from paznja.preparing import Prepared, describe_files, passing_cache, prepare, using
 from paznja.run import QWEN3_CONFIG, BookRecord, Run, check_free, free_name
+from paznja.table import some_of
 from paznja.tokenizers import load_tokenizer
 from paznja.training.events import Finished, Saved, Stopping
 
@@ -284,7 +285,7 @@ def _corpus_to_resume(
     if now != stored:
         before, after = ({(name, sha256) for name, sha256, _ in files} for files in (stored, now))
         names = sorted({name for name, _ in before ^ after})
-        shown = ", ".join(names[:5]) + (f" and {len(names) - 5} more" if len(names) > 5 else "")
+        shown = some_of(names)
         if kept and books is None:
             where = ", ".join(map(str, places))
             return None, [f"The books in {where} have changed ({shown}); it goes on with those that it began with."]
