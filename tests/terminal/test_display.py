@@ -139,6 +139,7 @@ def test_without_a_terminal_one_line_says_that_books_are_read(books: Path, cache
 
 
 def test_ctrl_c_is_acknowledged_at_once_while_books_are_read() -> None:
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # whatever ran before in this process
     file = io.StringIO()
 
     def seen(what: str) -> bool:
