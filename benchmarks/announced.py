@@ -31,16 +31,16 @@ def train_once(books: str, memory: str, minutes: float, folder: str, cache: str 
     run = paznja.train(books, minutes=minutes, memory=memory, out=folder, cache=cache, on_event=on_event)
     from paznja.training.machine import peak_memory  # brings torch along, which training has to load itself
 
-    position = run.run.position()
+    position = run.run.checkpoint()
     assert position is not None
     assert plans[0].iterations is not None
     return {
         "announced": plans[0].iterations,
-        "done": position["iteration"],
+        "done": position.iteration,
         "announced_memory": plans[0].memory_bytes,
         "peak": peak_memory(),
         "shape": f"{plans[0].settings.model.layers} x {plans[0].settings.model.width}",
-        "scoring": position["scoring_seconds"] / position["seconds"],
+        "scoring": position.parts["evaluator"]["scoring_seconds"] / position.seconds,
     }
 
 

@@ -36,7 +36,7 @@ def characters_a_second(threads: str, seconds: float) -> float:
     import torch
 
     from paznja.config import adjust, preset
-    from paznja.training.checkpoint import blank
+    from paznja.training.learner import blank
     from paznja.training.machine import PRECISIONS, num_cores, resolve, set_threads
     from paznja.training.optimizers import Optimizers
 

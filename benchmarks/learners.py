@@ -504,9 +504,9 @@ def ids_of_books(prepared: Path) -> list[tuple[Any, Any]]:
     """Each book's record and its ids, training books first."""
     import numpy as np
 
-    from paznja.run import read_books_json
+    from paznja.run.records import read_books
 
-    books = read_books_json(prepared / "corpus.json")
+    books = read_books(prepared / "corpus.json").books
     ends = np.cumsum([book.tokens for book in books])
     return list(zip(books, np.split(np.memmap(prepared / "corpus.bin", dtype=np.uint16, mode="r"), ends[:-1]), strict=True))
 

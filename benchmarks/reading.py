@@ -41,7 +41,7 @@ def get_ready(started: float, books: Path, cache: Path, out: Path) -> dict[str, 
     """In a fresh process: `paznja.train`, stopped after its first iteration; seconds and bytes. `started`: when the process was."""
     import torch  # noqa: F401  what the command imports before it can train
 
-    import paznja.training.trainer  # noqa: F401
+    import paznja.training.parts  # noqa: F401
     from paznja import api
     from paznja.training.events import Progress
     from paznja.training.machine import peak_memory
@@ -100,14 +100,14 @@ def sample(cache: Path, characters: int) -> tuple[Path, list[str]]:
     """The tokenizer.json in a cache of prepared books, and about so many characters of the books, in pieces."""
     import numpy as np
 
-    from paznja.run import read_books_json
+    from paznja.run.records import read_books
     from paznja.tokenizers import load_tokenizer
 
     (folder,) = (path.parent for path in cache.glob("*/tokenizer.json"))
     tokenizer = load_tokenizer(folder / "tokenizer.json")
     ids = np.memmap(folder / "corpus.bin", dtype=np.uint16, mode="r")
     text, start = "", 0
-    for book in read_books_json(folder / "corpus.json"):
+    for book in read_books(folder / "corpus.json").books:
         text += tokenizer.decode(ids[start : start + book.tokens])
         start += book.tokens
         if len(text) >= characters:

@@ -74,8 +74,9 @@ def main(books: Path, options: tuple[str, ...], minutes: float, out: Path) -> No
         arguments += ["--held-out", str(file)]
     whole, peak, peak_of_all = run_command(arguments)
     run = Run.open(name, out)
-    last, records = run.position(), run.books()
+    last, records = run.checkpoint(), run.books()
     assert last is not None
+    seen = last.parts["meter"]["characters_seen"]
     bits, scored_by = bits_of_all_held_out(run)
     training = [book for book in records if not book.held_out]
     print(f"## The shelf\n\n{about}\n\n    {shlex.join(['paznja', *arguments])}\n")
@@ -88,10 +89,10 @@ def main(books: Path, options: tuple[str, ...], minutes: float, out: Path) -> No
             for line in run.metrics()[-1:]
             for name, what in (("held_out", "the fixed part of them"), ("training", "a part of the training books"))
         ),
-        ("iterations", f"{last['iteration']:,}"),
-        ("characters seen", f"{last['characters_seen']:,}"),
-        ("characters a second of training", f"{last['characters_seen'] / last['seconds']:,.0f}"),
-        ("time that counts as training", duration(last["seconds"])),
+        ("iterations", f"{last.iteration:,}"),
+        ("characters seen", f"{seen:,}"),
+        ("characters a second of training", f"{seen / last.seconds:,.0f}"),
+        ("time that counts as training", duration(last.seconds)),
         ("time of the whole command", duration(whole)),
         *(("peak memory, by metrics.jsonl", megabytes(line["peak_memory_bytes"])) for line in run.metrics()[-1:]),
         ("peak memory of the largest process, by the operating system", megabytes(peak)),

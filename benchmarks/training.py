@@ -52,10 +52,10 @@ class Training:
         from dataclasses import replace
 
         from paznja import config
-        from paznja.run import Run
+        from paznja.run import RunRecord, RunWriter
         from paznja.tokenizers import load_tokenizer
         from paznja.training.batches import Batches
-        from paznja.training.checkpoint import blank
+        from paznja.training.learner import blank
         from paznja.training.machine import resolve, set_threads
         from paznja.training.optimizers import Optimizers
 
@@ -64,7 +64,8 @@ class Training:
         self.training = resolve(replace(settings.training, threads=threads, precision=precision), settings.model)
         self.config = replace(settings.model, vocabulary=self.tokenizer.size)
         set_threads(self.training.threads)
-        run = Run.create(folder, preset, {"settings": settings.to_dict()}, prepared)
+        with RunWriter.create(folder, preset, RunRecord(settings), prepared) as writer:
+            run = writer.run
         self.batches = Batches(run.training_ids(), self.config.context, self.training.batch, self.training.seed)
         self.model = blank(self.config, self.training.seed).to(self.training.device)
         self.optimizers = Optimizers(self.model, self.training)
@@ -106,7 +107,7 @@ class Training:
         }
 
     def iterate(self) -> dict[str, float]:
-        """One iteration, as `Trainer` does it."""
+        """One iteration, as `Learner` does it."""
         import torch
 
         from paznja.training.machine import PRECISIONS

@@ -16,7 +16,8 @@ import pytest
 from paznja.config import Settings
 from paznja.corpus import stories
 from paznja.preparing import prepare
-from paznja.run import Run
+from paznja.run import Run, RunRecord, RunWriter
+from paznja.run.records import ShelfRecord
 
 
 def pytest_configure() -> None:
@@ -77,8 +78,9 @@ def new_run(books: Path, cache: Path, tmp_path: Path) -> Callable[..., Run]:
 
     def make(name: str = "most", *, with_corpus: bool = True) -> Run:
         prepared = prepare([books], cache=cache)
-        about = {"settings": Settings().to_dict(), "corpus": {"places": [str(books)], "script": prepared.script}}
-        return Run.create(tmp_path / "runs", name, about, prepared.folder, with_corpus=with_corpus)
+        record = RunRecord(Settings(), ShelfRecord(places=(str(books),), script=prepared.script))
+        with RunWriter.create(tmp_path / "runs", name, record, prepared.folder, with_corpus=with_corpus) as writer:
+            return writer.run
 
     return make
 
@@ -87,6 +89,13 @@ def new_run(books: Path, cache: Path, tmp_path: Path) -> Callable[..., Run]:
 def run(new_run: Callable[..., Run]) -> Run:
     """A new run."""
     return new_run()
+
+
+@pytest.fixture
+def writer(run: Run) -> Iterator[RunWriter]:
+    """The writer of that run."""
+    with RunWriter.open(run) as writer:
+        yield writer
 
 
 @pytest.fixture

@@ -19,8 +19,9 @@ from paznja.corpus.corpus import read_books
 from paznja.corpus.scripts.transliteration import to_latin
 from paznja.errors import NoBooks, RunError, TrainingFailed, WrongUse
 from paznja.run import Run
+from paznja.training.batches import Batch
 from paznja.training.events import Evaluated, Finished, Progress, Sampled
-from paznja.training.trainer import Trainer
+from paznja.training.learner import Learner
 
 
 def learn(books: Any, out: Path, **changes: Any) -> TrainedRun:
@@ -91,11 +92,11 @@ def test_the_run_folder_holds_all_that_the_design_promises(trained: Path):
         "corpus.bin",
     }
     assert promised | {"checkpoint", "checkpoint-00000040"} <= files
-    about = Run(trained).about()
-    assert about["versions"]["torch"] == torch.__version__
-    training = about["settings"]["training"]
-    assert (training["device"], training["threads"], training["seed"], training["iterations"]) == ("cpu", 1, 3, 40)
-    assert about["settings"]["model"]["vocabulary"] > 256
+    record = Run(trained).record()
+    assert record.versions["torch"] == torch.__version__
+    training = record.settings.training
+    assert (training.device, training.threads, training.seed, training.iterations) == ("cpu", 1, 3, 40)
+    assert record.settings.model.vocabulary > 256
 
 
 def test_everything_that_happens_is_told_in_order(books: Path, out: Path):
@@ -415,10 +416,10 @@ def test_folder_that_cannot_be_written_to_is_refused_with_what_to_do(books: Path
 
 @pytest.mark.parametrize("error", [torch.OutOfMemoryError("CUDA out of memory."), MemoryError()])
 def test_out_of_memory_says_what_to_lower(books: Path, out: Path, monkeypatch: pytest.MonkeyPatch, error: Exception):
-    def fail(self: Trainer, factor: float) -> None:
+    def fail(self: Learner, batch: Batch, factor: float) -> float:
         raise error
 
-    monkeypatch.setattr(Trainer, "_iterate", fail)
+    monkeypatch.setattr(Learner, "step", fail)
     with pytest.raises(TrainingFailed, match=r"not enough memory. Lower --batch \(now 16\) or --context \(now 32\)"):
         learn(books, out)
 
@@ -436,10 +437,10 @@ def test_more_than_any_memory_is_refused_before_it_is_taken_and_the_name_stays_f
 
 
 def test_errors_that_are_bugs_are_not_hidden(books: Path, out: Path, monkeypatch: pytest.MonkeyPatch):
-    def fail(self: Trainer, factor: float) -> None:
+    def fail(self: Learner, batch: Batch, factor: float) -> float:
         raise RuntimeError("shapes do not match")
 
-    monkeypatch.setattr(Trainer, "_iterate", fail)
+    monkeypatch.setattr(Learner, "step", fail)
     with pytest.raises(RuntimeError, match="shapes"):
         learn(books, out)
     assert Run(out / "most").state() == "stopped"
@@ -499,10 +500,10 @@ def test_training_stops_and_saves_once_stop_says_so(books: Path, tmp_path: Path)
     run = paznja.train(
         books, name="most", out=tmp_path / "runs", cache=tmp_path / "cache", sample_at=(20,), stop=stop, scoring="none", **TINY
     )
-    position = run.run.position()
+    position = run.run.checkpoint()
     assert run.state == "stopped"
     assert position is not None
-    assert position["iteration"] == 3
+    assert position.iteration == 3
     assert paznja.resume(run.path, cache=tmp_path / "cache").state == "finished"
 
 
@@ -513,9 +514,9 @@ def test_an_error_in_on_event_leaves_a_checkpoint_behind(books: Path, tmp_path: 
 
     with pytest.raises(ZeroDivisionError):
         paznja.train(books, name="most", out=tmp_path / "runs", cache=tmp_path / "cache", on_event=fail, **TINY)
-    position = paznja.open_run(tmp_path / "runs" / "most").run.position()
+    position = paznja.open_run(tmp_path / "runs" / "most").run.checkpoint()
     assert position is not None
-    assert (position["iteration"], position["finished"]) == (4, False)
+    assert (position.iteration, position.finished) == (4, False)
 
 
 def test_a_run_whose_folder_is_deleted_while_it_trains_ends_with_a_sentence(books: Path, tmp_path: Path):

@@ -22,8 +22,8 @@ import pytest
 from paznja.cli.group import commands
 from paznja.config import preset
 from paznja.corpus.ledger import RULES
-from paznja.run import BookRecord
-from paznja.training.trainer import Position
+from paznja.run import BookRecord, CheckpointRecord, RunRecord
+from paznja.run.records import PARTS_OF_1, NowRecord, ShelfRecord
 
 ROOT = Path(__file__).parents[1]
 WITH_COMMANDS = [*(ROOT / name for name in ("README.md", "README.sr.md", "CONTRIBUTING.md")), *sorted((ROOT / "docs").glob("*.md"))]
@@ -101,7 +101,9 @@ def test_a_wrong_command_is_found(quoted: str, monkeypatch: pytest.MonkeyPatch) 
 def test_design_names_every_module_and_everything_that_a_run_stores() -> None:
     design = (ROOT / "docs" / "design.md").read_text(encoding="utf-8")
     modules = {path.name for path in (ROOT / "src").rglob("*.py")}
-    fields = {field.name for kind in (Position, BookRecord) for field in dataclasses.fields(kind)}
+    kinds = (CheckpointRecord, BookRecord, NowRecord, RunRecord, ShelfRecord)
+    fields = {field.name for kind in kinds for field in dataclasses.fields(kind)}
+    fields |= {name for names in PARTS_OF_1.values() for name in names}
     assert {module for module in modules if not re.search(rf"[ (]{re.escape(module)}[ ,\n]", design)} == set()
     assert {field for field in fields if f"`{field}`" not in design} == set()
 

@@ -33,8 +33,8 @@ def finish(process: subprocess.Popen[str]) -> None:
 
 
 def iteration_of(run: Run) -> int:
-    position = run.position() if run.path.exists() else None
-    return position["iteration"] if position else 0
+    position = run.checkpoint() if run.path.exists() else None
+    return position.iteration if position else 0
 
 
 def rows(run: Run) -> list[tuple[int, str, str]]:

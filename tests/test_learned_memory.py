@@ -34,9 +34,9 @@ def test_the_table_is_kept_with_the_weights_in_sixteen_bits_and_exactly_in_the_c
     run = trained_runs["learned"].run
     model = run.settings().model
     assert model.memory == "learned"
-    position = run.position()
+    position = run.checkpoint()
     assert position is not None
-    best, latest = (load_file(path / "model.safetensors")["memory.table"] for path in (run.path, run.path / position["checkpoint"]))
+    best, latest = (load_file(path / "model.safetensors")["memory.table"] for path in (run.path, run.path / position.folder))
     assert (best.dtype, latest.dtype) == (np.float16, np.float32)
     assert best.shape == latest.shape == (model.memory_rows, model.memory_width)
     assert latest.any()

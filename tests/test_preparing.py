@@ -26,7 +26,7 @@ from paznja.errors import CacheInUse, NoBooks, TrainingFailed, WrongUse
 from paznja.preparing import Prepared, cache_entries, clear_cache, describe_files, prepare, trim_cache, using
 from paznja.run import Run
 from paznja.tokenizers import load_tokenizer
-from paznja.training.session import Planned, Reading
+from paznja.training.plan import Planned, Reading
 
 
 def cache_size(cache: Path) -> int:

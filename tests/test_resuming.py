@@ -17,7 +17,7 @@ import paznja
 from paznja.api import Planned, TrainedRun
 from paznja.errors import BooksChanged, RunError, WrongUse
 from paznja.preparing import prepare
-from paznja.run import Run
+from paznja.run import Run, send
 from paznja.training.events import Progress
 from paznja.training.session import Reading
 
@@ -41,23 +41,23 @@ def stopped(books: Path, out: Path, cache: Path) -> Callable[..., Run]:
     def make(**changes: Any) -> Run:
         def stop(event: Any) -> None:
             if isinstance(event, Progress) and event.iteration == 4:
-                Run(out / "most").send("stop")
+                send(Run(out / "most"), "stop")
 
         few: dict[str, Any] = {"preset": "tiny", "threads": 1, "name": "most", "length": 20, "sample_at": [3], "out": out, "cache": cache}
         run = paznja.train(books, iterations=12, on_event=stop, **{**few, **changes}).run
         assert run.state() == "stopped"
-        position = run.position()
+        position = run.checkpoint()
         assert position is not None
-        assert position["iteration"] < 12
+        assert position.iteration < 12
         return run
 
     return make
 
 
 def iteration_of(run: Run) -> int:
-    position = run.position()
+    position = run.checkpoint()
     assert position is not None
-    return position["iteration"]
+    return position.iteration
 
 
 # --- going on -----------------------------------------------------------------------------------------------------------------------
@@ -88,7 +88,7 @@ def test_run_that_crashed_before_its_first_checkpoint_begins_anew(books: Path, o
     with pytest.raises(Crash):
         paznja.train(books, iterations=6, preset="tiny", threads=1, sample_at=[2], name="most", out=out, cache=cache, on_event=crash)
     run = Run(out / "most")
-    assert (run.state(), run.position(), len(run.metrics())) == ("stopped", None, 1)
+    assert (run.state(), run.checkpoint(), len(run.metrics())) == ("stopped", None, 1)
     assert paznja.resume(run).state == "finished"
     assert [line["iteration"] for line in run.metrics()] == [2, 6]
 
@@ -116,14 +116,14 @@ def test_finished_run_goes_on_for_so_many_iterations_more_and_keeps_its_table(tr
 
 
 def test_finished_run_goes_on_for_so_many_minutes_more(trained: Path):
-    before = Run(trained).position()
+    before = Run(trained).checkpoint()
     assert before is not None
     resumed = paznja.resume(trained, minutes=0.02)
-    after = resumed.run.position()
+    after = resumed.run.checkpoint()
     assert after is not None
     assert resumed.state == "finished"
-    assert after["iteration"] > before["iteration"]
-    assert after["seconds"] > before["seconds"]
+    assert after.iteration > before.iteration
+    assert after.seconds > before.seconds
     assert resumed.run.settings().training.minutes == 0.02
     assert resumed.run.settings().training.iterations is None
 
@@ -143,7 +143,7 @@ def test_stopped_run_can_be_given_another_budget(stopped: Callable[..., Run]):
 
 def test_stop_that_came_too_late_does_not_stop_the_next_trainer(stopped: Callable[..., Run]):
     run = stopped()
-    run.send("stop")
+    send(run, "stop")
     assert paznja.resume(run).state == "finished"
 
 
@@ -306,7 +306,7 @@ def test_interrupted_training_saves_says_how_to_go_on_and_can(
     run = Run(out / "most")
     wait_until(lambda: run.path.exists() and len(run.metrics()) == 1, process)
     assert run.state() == "training"
-    assert run.position() is None, "it has not saved before it was interrupted"
+    assert run.checkpoint() is None, "it has not saved before it was interrupted"
     process.send_signal(number)
     said, _ = process.communicate(timeout=60)
     assert process.returncode == 130, said
@@ -349,7 +349,7 @@ try:
 except TrainingFailed as error:
     said = str(error)
 run = paznja.open_run("most", out=small)
-before = (run.state, run.run.position()["iteration"], len(run.run.read_checkpoint("optimizer.safetensors")))
+before = (run.state, run.run.checkpoint().iteration, len(run.run.read_checkpoint("optimizer.safetensors")))
 try:
     paznja.train(books, out=small, **(settings | {"name": "another"}))
 except TrainingFailed as error:

@@ -10,8 +10,10 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -25,24 +27,26 @@ from paznja.config import Settings, customise
 from paznja.disk import link_or_copy, write_atomically
 from paznja.errors import PaznjaError, RunError, WrongUse
 from paznja.preparing import prepare
-from paznja.run import COMMANDS, Run, all_runs, check_name, free_name
+from paznja.run import Run, RunRecord, RunWriter, all_runs, check_name, free_name, remove_run, send
+from paznja.run.records import MetricsLine, ProgressLine, SampleLine
+from paznja.run.requests import KINDS, answer_to, waiting
 from paznja.training.session import _create
 
 MakeRun = Callable[..., Run]
 Killed = Callable[..., list[Path]]
 
 
-def save(run: Run, iteration: int, *, finished: bool = False) -> None:
+def save(writer: RunWriter, iteration: int, *, finished: bool = False) -> None:
     """A checkpoint whose files say of which iteration they are."""
     files = {"model.safetensors": f"weights {iteration}".encode(), "optimizer.safetensors": f"moments {iteration}".encode()}
-    run.write_checkpoint({"iteration": iteration, "seconds": iteration / 10, "finished": finished}, files)
+    writer.write_checkpoint(iteration, iteration / 10, {"meter": {"characters_seen": iteration}}, files, finished=finished)
 
 
 def assert_checkpoint_is_whole(run: Run) -> int:
-    position = run.position()
+    position = run.checkpoint()
     assert position is not None
-    iteration = position["iteration"]
-    assert position["checkpoint"] == f"checkpoint-{iteration:08d}"
+    iteration = position.iteration
+    assert position.folder == f"checkpoint-{iteration:08d}"
     assert run.read_checkpoint("model.safetensors") == f"weights {iteration}".encode()
     assert run.read_checkpoint("optimizer.safetensors") == f"moments {iteration}".encode()
     return iteration
@@ -63,8 +67,8 @@ def second_trainer(run: Run) -> Iterator[subprocess.Popen[str]]:
     code = """
 import sys
 from pathlib import Path
-from paznja.run import Run
-with Run(Path(sys.argv[1])).locked():
+from paznja.run import Run, RunWriter
+with RunWriter.open(Run(Path(sys.argv[1]))):
     print("in", flush=True)
     input()
 """
@@ -90,8 +94,10 @@ def test_created_run_is_found_by_its_name_and_by_its_folder(run: Run):
         assert found.settings() == Settings()
         assert len(found.books()) == 5
         assert sum(book.held_out for book in found.books()) == 1
-        assert found.metrics() == found.samples() == []
-        assert found.position() is None
+        assert found.metrics() == []
+        assert found.samples() == []
+        assert found.checkpoint() is None
+        assert found.now() is None
         assert found.state() == "stopped"
 
 
@@ -109,7 +115,7 @@ def test_run_that_cannot_be_made_leaves_nothing_behind(books: Path, cache: Path,
     prepared = prepare([books], cache=cache)
     (prepared.folder / "tokenizer.json").unlink()
     with pytest.raises(FileNotFoundError):
-        Run.create(tmp_path / "runs", "most", {}, prepared.folder)
+        RunWriter.create(tmp_path / "runs", "most", RunRecord(Settings()), prepared.folder)
     assert not list((tmp_path / "runs").iterdir())
 
 
@@ -120,7 +126,7 @@ def test_an_empty_folder_that_appears_meanwhile_is_not_taken_for_a_new_run(run: 
         monkeypatch.undo()
         folder.mkdir()
 
-    monkeypatch.setattr("paznja.run.check_free", is_free_but_then_appears)
+    monkeypatch.setattr("paznja.run.writing.check_free", is_free_but_then_appears)
     with pytest.raises(WrongUse, match="'new' is in use"):
         new_run("new")
     assert list(folder.iterdir()) == []
@@ -132,7 +138,8 @@ def test_trainings_without_a_name_that_begin_at_once_all_get_one(run: Run, books
 
     def begin() -> None:
         together.wait()
-        made.append(_create(run.path.parent, None, [books], run.about(), run.path, with_corpus=True))
+        with _create(run.path.parent, None, [books], run.record(), run.path, with_corpus=True) as writer:
+            made.append(writer.run)
 
     beginning = [threading.Thread(target=begin) for _ in range(8)]
     for thread in beginning:
@@ -144,7 +151,7 @@ def test_trainings_without_a_name_that_begin_at_once_all_get_one(run: Run, books
 
 
 def test_run_that_is_killed_while_it_is_made_is_there_whole_or_not_at_all(run: Run, killed_everywhere: Killed):
-    code = "paznja.run.Run.create(folder.parent, 'new', paznja.run.Run(folder).about(), folder)"
+    code = "paznja.run.RunWriter.create(folder.parent, 'new', paznja.run.Run(folder).record(), folder)"
     copies = killed_everywhere(run.path, code)
     assert len(copies) > 8
     made = [all_runs(copy.parent) for copy in copies]
@@ -213,73 +220,74 @@ def test_format_of_another_version_is_refused_with_a_sentence(run: Run):
 
 
 @pytest.mark.parametrize("file", ["checkpoint", "corpus.json"])
-def test_other_files_of_another_version_are_refused_too(run: Run, file: str):
-    save(run, 1)
+def test_other_files_of_another_version_are_refused_too(run: Run, writer: RunWriter, file: str):
+    save(writer, 1)
     content = json.loads((run.path / file).read_text())
-    (run.path / file).write_text(json.dumps({**content, "format": 2}))
+    (run.path / file).write_text(json.dumps({**content, "format": 9}))
     (run.path / "checkpoint-00000001" / "position.json").unlink()
     with pytest.raises(RunError, match="another version of paznja"):
-        run.position() if file == "checkpoint" else run.books()
+        run.checkpoint() if file == "checkpoint" else run.books()
 
 
 @pytest.mark.parametrize("content", [None, b"", b"{", b'{"format": 1}', b"\0" * 300])
-def test_without_the_small_file_checkpoint_the_newest_folder_says_where_the_run_is(run: Run, content: bytes | None):
-    save(run, 1)
-    save(run, 2)
+def test_without_the_small_file_checkpoint_the_newest_folder_says_where_the_run_is(run: Run, writer: RunWriter, content: bytes | None):
+    save(writer, 1)
+    save(writer, 2)
     if content is None:
         (run.path / "checkpoint").unlink()
     else:
         (run.path / "checkpoint").write_bytes(content)
-    position = run.position()
+    position = run.checkpoint()
     assert position is not None
-    assert position["checkpoint"] == "checkpoint-00000002"
-    assert [it["iteration"] for it in run.checkpoints()] == [2, 1]
+    assert position.folder == "checkpoint-00000002"
+    assert [it.iteration for it in run.checkpoints()] == [2, 1]
 
 
-def test_a_persons_copies_of_checkpoints_stay(run: Run):
-    save(run, 1)
+def test_a_persons_copies_of_checkpoints_stay(run: Run, writer: RunWriter):
+    save(writer, 1)
     copies = ("checkpoint-00000001 copy", "checkpoint-best", "checkpoint-1", ".notes.new", ".notes.1.part")
     for name in copies:
         shutil.copytree(run.path / "checkpoint-00000001", run.path / name)
     for iteration in (2, 3, 4):
-        save(run, iteration)
-    run.cut_back(run.position())
+        save(writer, iteration)
+    writer.cut_back(run.checkpoint())
     assert all((run.path / name / "position.json").is_file() for name in copies)
 
 
-def test_what_a_run_without_a_checkpoint_had_is_kept_aside(run: Run):
-    run.append_metrics({"iteration": 1})
-    run.append_sample(sample(1))
-    run.write_file("model.safetensors", b"the best weights")
-    assert "before-1" in run.cut_back(None)
+def test_what_a_run_without_a_checkpoint_had_is_kept_aside(run: Run, writer: RunWriter):
+    writer.append_metrics(measured(1))
+    writer.append_sample(sample(1))
+    writer.write_file("model.safetensors", b"the best weights")
+    assert "before-1" in writer.cut_back(None)
     assert run.metrics() == run.samples() == []
     assert (run.path / "before-1" / "model.safetensors").read_bytes() == b"the best weights"
     assert b"1" in (run.path / "before-1" / "metrics.jsonl").read_bytes()
 
 
-def test_a_damaged_line_in_a_log_is_left_out(run: Run):
-    run.append_metrics({"iteration": 1})
+def test_a_damaged_line_in_a_log_is_left_out(run: Run, writer: RunWriter):
+    writer.append_metrics(measured(1))
     with open(run.path / "metrics.jsonl", "ab") as file:
         file.write(b'{"iteration": 2, "he\n[1]\nnull\n{"no": 1}\n')
-    run.append_metrics({"iteration": 3})
+    writer.append_metrics(measured(3))
     assert [line["iteration"] for line in run.metrics()] == [1, 3]
 
 
 def test_a_run_with_a_damaged_run_toml_is_damaged(run: Run):
-    save(run, 1)
+    with RunWriter.open(run) as writer:
+        save(writer, 1)
     (run.path / "run.toml").write_bytes(b"\0\0")
     assert run.state() == "damaged"
 
 
 READERS: dict[str, Callable[[Run], Any]] = {
-    "run.toml": lambda run: (run.corpus(), run.settings()),
+    "run.toml": Run.record,
     "corpus.json": Run.books,
 }
 
 
 @pytest.mark.parametrize("file", READERS)
-def test_file_that_was_cut_short_anywhere_is_refused_with_a_sentence_that_names_it(run: Run, file: str):
-    save(run, 1)
+def test_file_that_was_cut_short_anywhere_is_refused_with_a_sentence_that_names_it(run: Run, writer: RunWriter, file: str):
+    save(writer, 1)
     whole = (run.path / file).read_bytes()
     refused = 0
     ends = range(0, len(whole), 7)
@@ -295,8 +303,8 @@ def test_file_that_was_cut_short_anywhere_is_refused_with_a_sentence_that_names_
 
 @pytest.mark.parametrize("file", READERS)
 @pytest.mark.parametrize("content", [b"\0" * 300, b"", b"[]", b"3", b"null", b'"\xff"', b"{", b"format = 1\nsettings = 3\ncorpus = []\n"])
-def test_file_full_of_something_else_is_refused_with_a_sentence(run: Run, file: str, content: bytes):
-    save(run, 1)
+def test_file_full_of_something_else_is_refused_with_a_sentence(run: Run, writer: RunWriter, file: str, content: bytes):
+    save(writer, 1)
     (run.path / file).write_bytes(content)
     with pytest.raises(RunError):
         READERS[file](run)
@@ -308,7 +316,7 @@ def test_missing_files_are_named(run: Run):
         run.books()
     (run.path / "run.toml").unlink()
     with pytest.raises(RunError, match=r"has no run\.toml"):
-        run.about()
+        run.record()
 
 
 def test_missing_or_shortened_books_are_refused(run: Run, new_run: MakeRun):
@@ -321,10 +329,10 @@ def test_missing_or_shortened_books_are_refused(run: Run, new_run: MakeRun):
         new_run("without", with_corpus=False).held_out_ids()
 
 
-def test_missing_checkpoint_files_are_named(run: Run):
+def test_missing_checkpoint_files_are_named(run: Run, writer: RunWriter):
     with pytest.raises(RunError, match="no checkpoint yet"):
         run.read_checkpoint("model.safetensors")
-    save(run, 1)
+    save(writer, 1)
     with pytest.raises(RunError, match=r"scaler\.safetensors is missing"):
         run.read_checkpoint("scaler.safetensors")
     shutil.rmtree(run.path / "checkpoint-00000001")
@@ -335,11 +343,31 @@ def test_missing_checkpoint_files_are_named(run: Run):
 # --- logs ---------------------------------------------------------------------------------------------------------------------------
 
 
-def sample(iteration: int, *, row: bool = True) -> dict[str, Any]:
-    return {"prompt": "Ово је мост ", "text": f"преко {iteration} река", "iteration": iteration, "seconds": 1.0, "row": row}
+def sample(iteration: int, *, row: bool = True) -> SampleLine:
+    return {
+        "iteration": iteration,
+        "seconds": 1.0,
+        "prompt": "Ово је мост ",
+        "text": f"преко {iteration} река",
+        "row": row,
+        "seed": 1,
+        "temperature": 0.8,
+    }
 
 
-def progress(iteration: int) -> dict[str, Any]:
+def measured(iteration: int) -> MetricsLine:
+    return {
+        "iteration": iteration,
+        "seconds": iteration / 10,
+        "characters_seen": 100 * iteration,
+        "training": 3.0,
+        "held_out": 3.5,
+        "held_out_whole": None,
+        "peak_memory_bytes": 1,
+    }
+
+
+def progress(iteration: int) -> ProgressLine:
     return {
         "iteration": iteration,
         "seconds": iteration / 10,
@@ -349,114 +377,117 @@ def progress(iteration: int) -> dict[str, Any]:
     }
 
 
-def test_samples_and_metrics_come_back_as_they_were_written(run: Run):
+def test_samples_and_metrics_come_back_as_they_were_written(run: Run, writer: RunWriter):
     for iteration in (1, 2, 3):
-        run.append_sample(sample(iteration, row=iteration != 2))
-        run.append_metrics({"iteration": iteration, "held_out": 1 / iteration})
+        writer.append_sample(sample(iteration, row=iteration != 2))
+        writer.append_metrics({**measured(iteration), "held_out": 1 / iteration})
     assert run.samples() == [sample(1), sample(2, row=False), sample(3)]
     assert run.samples(rows_only=True) == [sample(1), sample(3)]
-    assert run.metrics() == [{"iteration": i, "held_out": 1 / i} for i in (1, 2, 3)]
+    assert run.metrics() == [{**measured(i), "held_out": 1 / i} for i in (1, 2, 3)]
     assert "Ово је мост преко 3 река ... | 3 |" in (run.path / "samples.md").read_text()
     assert "преко 2 река" not in (run.path / "samples.md").read_text()
 
 
-def test_half_a_last_line_is_ignored_and_cut_back(run: Run):
-    run.append_metrics({"iteration": 1})
-    run.append_sample(sample(1))
-    save(run, 1)
-    run.append_metrics({"iteration": 2})
-    run.append_sample(sample(2))
+def test_half_a_last_line_is_ignored_and_cut_back(run: Run, writer: RunWriter):
+    writer.append_metrics(measured(1))
+    writer.append_sample(sample(1))
+    save(writer, 1)
+    writer.append_metrics(measured(2))
+    writer.append_sample(sample(2))
     for file in ("metrics.jsonl", "samples.jsonl"):
         with open(run.path / file, "ab") as lines:
             lines.write('{"iteration": 3, "text": "мо'.encode()[:-1])
     assert [line["iteration"] for line in run.metrics()] == [line["iteration"] for line in run.samples()] == [1, 2]
-    run.cut_back(run.position())
+    writer.cut_back(run.checkpoint())
     assert [line["iteration"] for line in run.metrics()] == [line["iteration"] for line in run.samples()] == [1]
-    run.append_metrics({"iteration": 2})
-    run.append_sample(sample(2))
+    writer.append_metrics(measured(2))
+    writer.append_sample(sample(2))
     assert [line["iteration"] for line in run.metrics()] == [line["iteration"] for line in run.samples()] == [1, 2]
     assert "2 река" in (run.path / "samples.md").read_text()
 
 
-def test_half_a_line_that_a_power_cut_left_before_the_checkpoints_end_is_cut_back(run: Run):
+def test_half_a_line_that_a_power_cut_left_before_the_checkpoints_end_is_cut_back(run: Run, writer: RunWriter):
     for iteration in (1, 2):
-        run.append_metrics({"iteration": iteration})
-    save(run, 2)
+        writer.append_metrics(measured(iteration))
+    save(writer, 2)
     os.truncate(run.path / "metrics.jsonl", (run.path / "metrics.jsonl").stat().st_size - 3)
-    run.cut_back(run.position())
-    run.append_metrics({"iteration": 3})
-    assert run.metrics() == [{"iteration": 1}, {"iteration": 3}]
+    writer.cut_back(run.checkpoint())
+    writer.append_metrics(measured(3))
+    assert [line["iteration"] for line in run.metrics()] == [1, 3]
 
 
-def test_without_a_checkpoint_everything_is_cut_back(run: Run):
-    run.append_metrics({"iteration": 1})
-    run.append_sample(sample(1))
-    run.cut_back(None)
+def test_without_a_checkpoint_everything_is_cut_back(run: Run, writer: RunWriter):
+    writer.append_metrics(measured(1))
+    writer.append_sample(sample(1))
+    writer.cut_back(None)
     assert run.metrics() == run.samples() == []
     assert "река" not in (run.path / "samples.md").read_text()
 
 
-def test_progress_after_the_checkpoint_is_cut_back_by_its_iteration(run: Run):
+def test_progress_after_the_checkpoint_is_cut_back_by_its_iteration(run: Run, writer: RunWriter):
     for iteration in (1, 2):
-        run.append_progress(progress(iteration))
-    save(run, 2)
-    run.append_progress(progress(3))
+        writer.append_progress(progress(iteration))
+    save(writer, 2)
+    writer.append_progress(progress(3))
     with open(run.path / "progress.jsonl", "ab") as file:
         file.write(b'{"iteration": 4, "sec')
-    run.cut_back(run.position())
-    run.append_progress(progress(3))
+    writer.cut_back(run.checkpoint())
+    writer.append_progress(progress(3))
     assert [line["iteration"] for line in run.progress()] == [1, 2, 3]
 
 
-def test_progress_is_kept_aside_with_the_other_logs(run: Run):
+def test_progress_is_kept_aside_with_the_other_logs(run: Run, writer: RunWriter):
     for iteration in (1, 2):
-        run.append_progress(progress(iteration))
-        save(run, iteration)
-    run.cut_back(run.checkpoints()[1])
+        writer.append_progress(progress(iteration))
+        save(writer, iteration)
+    writer.cut_back(run.checkpoints()[1])
     assert [line["iteration"] for line in run.progress()] == [1]
     assert b'"iteration": 2' in (run.path / "before-1" / "progress.jsonl").read_bytes()
-    run.cut_back(None)
+    writer.cut_back(None)
     assert run.progress() == []
     assert b'"iteration": 1' in (run.path / "before-2" / "progress.jsonl").read_bytes()
 
 
-def test_thinned_progress_has_its_beginning_and_its_newest_line(run: Run):
+def test_thinned_progress_has_its_beginning_and_its_newest_line(run: Run, writer: RunWriter):
     for iteration in range(1, 8):
-        run.append_progress(progress(iteration))
-    assert run.thin_progress() == 4
+        writer.append_progress(progress(iteration))
+    assert writer.thin_progress() == 4
     assert [line["iteration"] for line in run.progress()] == [1, 3, 5, 7]
-    run.append_progress(progress(8))
-    assert run.thin_progress() == 3
+    writer.append_progress(progress(8))
+    assert writer.thin_progress() == 3
     assert [line["iteration"] for line in run.progress()] == [1, 5, 8]
 
 
 # --- checkpoints --------------------------------------------------------------------------------------------------------------------
 
 
-def test_only_the_last_two_checkpoints_are_kept_and_the_last_is_valid(run: Run):
+def test_only_the_last_two_checkpoints_are_kept_and_the_last_is_valid(run: Run, writer: RunWriter):
     for iteration in (5, 10, 15, 100):
-        save(run, iteration)
+        save(writer, iteration)
         assert assert_checkpoint_is_whole(run) == iteration
     assert checkpoints(run) == ["checkpoint-00000015", "checkpoint-00000100"]
     assert json.loads((run.path / "checkpoint-00000015" / "position.json").read_text())["iteration"] == 15
 
 
-def test_checkpoint_saved_again_at_its_iteration_only_takes_the_new_position(run: Run):
-    save(run, 5)
-    save(run, 5, finished=True)
+def test_checkpoint_saved_again_at_its_iteration_only_takes_the_new_record(run: Run):
+    with RunWriter.open(run) as writer:
+        save(writer, 5)
+        save(writer, 5, finished=True)
     assert assert_checkpoint_is_whole(run) == 5
     assert run.state() == "finished"
 
 
-def test_killed_at_any_moment_of_saving_a_whole_checkpoint_is_valid_and_training_goes_on(run: Run, killed_everywhere: Killed):
+def test_killed_at_any_moment_of_saving_a_whole_checkpoint_is_valid_and_training_goes_on(
+    run: Run, writer: RunWriter, killed_everywhere: Killed
+):
     for iteration in (5, 10):
-        run.append_metrics({"iteration": iteration})
-        save(run, iteration)
+        writer.append_metrics(measured(iteration))
+        save(writer, iteration)
     code = """
 files = {"model.safetensors": b"weights 15", "optimizer.safetensors": b"moments 15"}
-run = paznja.run.Run(folder)
-run.append_metrics({"iteration": 15})
-run.write_checkpoint({"iteration": 15, "seconds": 1.5, "finished": False}, files)
+writer = paznja.run.RunWriter.open(paznja.run.Run(folder))
+writer.append_metrics({"iteration": 15, "training": 3.0, "held_out": 3.5})
+writer.write_checkpoint(15, 1.5, {}, files, finished=False)
 """
     copies = [Run(copy) for copy in killed_everywhere(run.path, code)]
     assert len(copies) > 15
@@ -465,31 +496,34 @@ run.write_checkpoint({"iteration": 15, "seconds": 1.5, "finished": False}, files
     assert set(valid) == {10, 15}
     for copy in copies:
         newest = copy.checkpoints()[0]
-        iteration = newest["iteration"]
-        copy.cut_back(newest)
-        assert copy.metrics()[-1]["iteration"] == iteration
-        save(copy, 12 if iteration == 10 else 17)
+        iteration = newest.iteration
+        with RunWriter.open(copy) as going_on:
+            going_on.cut_back(newest)
+            assert copy.metrics()[-1]["iteration"] == iteration
+            save(going_on, 12 if iteration == 10 else 17)
         assert assert_checkpoint_is_whole(copy) == (12 if iteration == 10 else 17)
         assert checkpoints(copy) == [f"checkpoint-{i:08d}" for i in ((10, 12) if iteration == 10 else (15, 17))]
         assert not litter(copy.path)
 
 
-def test_disk_that_fills_up_while_saving_leaves_the_last_checkpoint_valid(run: Run, monkeypatch: pytest.MonkeyPatch):
-    save(run, 5)
+def test_disk_that_fills_up_while_saving_leaves_the_last_checkpoint_valid(run: Run, writer: RunWriter, monkeypatch: pytest.MonkeyPatch):
+    save(writer, 5)
     with monkeypatch.context() as patch:
         patch.setattr(os, "fsync", lambda descriptor: (_ for _ in ()).throw(OSError(errno.ENOSPC, "No space left on device")))
         with pytest.raises(OSError, match="No space left"):
-            save(run, 10)
+            save(writer, 10)
     assert assert_checkpoint_is_whole(run) == 5
     assert checkpoints(run) == ["checkpoint-00000005"]
     assert not litter(run.path)
 
 
 def test_finished_run_that_is_given_more_is_not_finished_any_more(run: Run):
-    save(run, 5, finished=True)
+    with RunWriter.open(run) as writer:
+        save(writer, 5, finished=True)
     assert run.state() == "finished"
     more = customise(run.settings(), batch=3)
-    run.extend({**run.about(), "settings": more.to_dict()})
+    with RunWriter.open(run) as writer:
+        writer.extend(replace(run.record(), settings=more))
     assert run.state() == "stopped"
     assert run.settings() == more
     assert assert_checkpoint_is_whole(run) == 5
@@ -501,56 +535,119 @@ def test_finished_run_that_is_given_more_is_not_finished_any_more(run: Run):
 def test_second_trainer_is_kept_out_until_the_first_is_killed(run: Run):
     with second_trainer(run) as first:
         assert run.state() == "training"
-        with pytest.raises(RunError, match="Another paznja is training"), run.locked():
-            pytest.fail("two trainers in one folder")
+        with pytest.raises(RunError, match="Another paznja is training"):
+            RunWriter.open(run)
         first.send_signal(signal.SIGKILL)
         first.wait()
-        with run.locked():
+        assert run.state() == "stopped"
+        with RunWriter.open(run):
             assert run.state() == "training"
         assert run.state() == "stopped"
 
 
 def test_lock_is_given_back_when_training_fails(run: Run):
-    with pytest.raises(ZeroDivisionError), run.locked():
+    with pytest.raises(ZeroDivisionError), RunWriter.open(run):
         raise ZeroDivisionError
-    with run.locked():
+    with RunWriter.open(run):
         pass
 
 
-def test_asking_for_the_state_never_keeps_a_trainer_out(run: Run):
+def test_a_reader_never_keeps_a_trainer_out_and_leaves_the_folder_as_it_is(run: Run):
+    before = {path: path.stat().st_mtime_ns for path in (run.path, *run.path.rglob("*"))}
     asking = threading.Event()
 
     def ask() -> None:
         while not asking.wait(0.001):
             run.state()
 
+    ask_all(run)
+    assert {path: path.stat().st_mtime_ns for path in (run.path, *run.path.rglob("*"))} == before
     asker = threading.Thread(target=ask)
     asker.start()
     try:
         for _ in range(30):
-            with run.locked():
+            with RunWriter.open(run, patience=0):
                 pass
     finally:
         asking.set()
         asker.join()
 
 
+def ask_all(run: Run) -> None:
+    """Everything that a reader can be asked for, except what is only there after a checkpoint."""
+    for question in (
+        Run.record,
+        Run.settings,
+        Run.corpus,
+        Run.books,
+        Run.files,
+        Run.state,
+        Run.now,
+        Run.metrics,
+        Run.progress,
+        Run.samples,
+    ):
+        question(run)
+    for question in (Run.samples, Run.checkpoint, Run.checkpoints, Run.checkpoint_folders, Run.training_ids, Run.held_out_ids):
+        question(run)
+    waiting(run)
+    answer_to(run, 1)
+
+
+def test_what_a_living_training_is_doing_can_be_seen(run: Run):
+    assert run.now() is None
+    with RunWriter.open(run) as writer:
+        now = run.now()
+        assert now is not None
+        assert (now.phase, now.process, now.iteration) == ("preparing", os.getpid(), 0)
+        time.sleep(0.11)
+        writer.show("paused", iteration=7, seconds=1.5)
+        now = run.now()
+        assert now is not None
+        assert (now.phase, now.iteration, now.seconds) == ("paused", 7, 1.5)
+        assert run.state() == "paused"
+    assert run.now() is None
+
+
+def test_what_a_training_does_is_written_rarely(run: Run, writer: RunWriter, monkeypatch: pytest.MonkeyPatch):
+    written: list[bytes] = []
+    monkeypatch.setattr("paznja.run.writing.write_atomically", lambda path, content, **_: written.append(content))
+    for iteration in range(1000):
+        writer.show("learning", iteration=iteration)
+    assert len(written) <= 3
+
+
+def test_a_training_that_cannot_be_watched_goes_on(run: Run, writer: RunWriter, monkeypatch: pytest.MonkeyPatch):
+    def refuse(*_: object, **__: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("paznja.run.writing.write_atomically", refuse)
+    time.sleep(0.11)
+    writer.show("learning")
+
+
+@pytest.mark.parametrize("content", [b"", b"{", b"[]", b'{"phase": 3}', b'{"phase": "learning", "process": "me", "host": ""}'])
+def test_a_damaged_word_about_a_training_is_taken_for_none(run: Run, content: bytes):
+    (run.path / "now.json").write_bytes(content)
+    assert run.state() == "stopped"
+
+
 def test_removed_run_is_gone_but_not_while_it_is_being_trained(run: Run):
     with second_trainer(run):
         with pytest.raises(RunError, match="being trained right now"):
-            run.remove()
+            remove_run(run)
         assert run.books()
-    run.remove()
+    remove_run(run)
     assert not run.path.exists()
 
 
-def test_removing_a_run_leaves_what_the_program_did_not_make(run: Run):
-    save(run, 1)
-    save(run, 2)
-    run.send("pause")
-    run.append_metrics({"iteration": 1})
-    run.write_file("model.safetensors", b"weights")
-    run.cut_back(run.checkpoints()[1])
+def test_removing_a_run_leaves_what_the_program_did_not_make(run: Run, writer: RunWriter):
+    save(writer, 1)
+    save(writer, 2)
+    send(run, "pause")
+    writer.append_metrics(measured(1))
+    writer.write_file("model.safetensors", b"weights")
+    writer.cut_back(run.checkpoints()[1])
     shutil.copytree(run.path / "checkpoint-00000002", run.path / "checkpoint-00000003.damaged-1")
     strangers = [
         "notes.txt",
@@ -566,41 +663,50 @@ def test_removing_a_run_leaves_what_the_program_did_not_make(run: Run):
         (run.path / name).parent.mkdir(exist_ok=True)
         (run.path / name).write_text("mine")
     (run.path / "link").symlink_to("notes.txt")
-    stays = run.remove()
+    writer.close()
+    stays = remove_run(run)
     left = sorted(path.relative_to(run.path).as_posix() for path in run.path.rglob("*") if not path.is_dir())
     assert left == sorted([*strangers, "link"])
     assert {path.name for path in stays} == {name.split("/")[0] for name in left}
 
 
-def test_a_removal_that_was_cut_off_can_be_done_again(run: Run, monkeypatch: pytest.MonkeyPatch):
-    save(run, 1)
+def test_a_removal_that_was_cut_off_can_be_done_again(run: Run, writer: RunWriter, monkeypatch: pytest.MonkeyPatch):
+    save(writer, 1)
 
     def fail(*_: object) -> bool:
         raise OSError(errno.EIO, os.strerror(errno.EIO))
 
-    monkeypatch.setattr("paznja.run.remove_known", fail)
+    writer.close()
+    monkeypatch.setattr("paznja.run.writing.remove_known", fail)
     with pytest.raises(OSError, match=os.strerror(errno.EIO)):
-        run.remove()
+        remove_run(run)
     monkeypatch.undo()
     again = Run.open(run.path)
-    assert again.remove() == []
+    assert remove_run(again) == []
     assert not run.path.exists()
 
 
-def test_commands_are_taken_once_and_in_order(run: Run):
-    assert run.take_commands() == []
-    sent = [*reversed(COMMANDS), "stop", "pause"]
-    for command in sent:
-        run.send(command)
+def test_requests_are_obeyed_in_order_and_answered(run: Run, writer: RunWriter):
+    assert writer.requests() == []
+    sent = [*reversed(KINDS), "stop", "pause"]
+    numbers = [send(run, request) for request in sent]
+    assert numbers == sorted(set(numbers))
     (run.path / "commands" / "notes").touch()
-    assert run.take_commands() == sent
-    assert run.take_commands() == []
+    assert writer.requests() == list(zip(numbers, sent, strict=True))
+    assert answer_to(run, numbers[0]) is None
+    for number, request in writer.requests():
+        writer.answer(number, request, 12)
+        answer = answer_to(run, number)
+        assert answer is not None
+        assert (answer.number, answer.request, answer.iteration) == (number, request, 12)
+    assert writer.requests() == []
+    assert send(run, "stop") == numbers[-1] + 1, "a number is never used twice, so an answer is never that to another request"
 
 
-def test_unknown_command_is_refused_and_those_there_are_named(run: Run):
+def test_unknown_request_is_refused_and_those_there_are_named(run: Run):
     with pytest.raises(WrongUse, match="stop, pause, go-on, sample"):
-        run.send("explode")
-    assert run.take_commands() == []
+        send(run, "explode")
+    assert waiting(run) == []
 
 
 # --- whole files --------------------------------------------------------------------------------------------------------------------
@@ -649,24 +755,24 @@ def test_disk_that_fills_up_leaves_whole_lines_and_the_old_files(run: Run):
     script = """
 import resource, sys
 from pathlib import Path
-from paznja.run import Run
-run = Run(Path(sys.argv[1]))
+from paznja.run import Run, RunWriter
+writer = RunWriter.open(Run(Path(sys.argv[1])))
 resource.setrlimit(resource.RLIMIT_FSIZE, (2_000, resource.RLIM_INFINITY))
 written = 0
 try:
     while True:
-        run.append_metrics({"iteration": written, "text": "мост" * 30})
+        writer.append_metrics({"iteration": written, "training": 3.0, "held_out": 3.5, "text": "мост" * 30})
         written += 1
 except OSError as error:
     print(error.errno)
-for write in (lambda: run.write_file("model.safetensors", b"new" * 1000), lambda: run.write_file("small", b"new")):
+for write in (lambda: writer.write_file("model.safetensors", b"new" * 1000), lambda: writer.write_file("config.json", b"new")):
     try:
         write()
         print("written")
     except OSError:
         print("refused")
 """
-    run.write_file("model.safetensors", b"old")
+    (run.path / "model.safetensors").write_bytes(b"old")
     done = subprocess.run([sys.executable, "-c", script, run.path], capture_output=True, text=True, check=False)
     assert done.stdout.split() == [str(errno.ENOSPC), "refused", "written"], done.stderr
     assert (run.path / "metrics.jsonl").read_bytes().endswith(b"\n")

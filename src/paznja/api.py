@@ -26,11 +26,13 @@ from paznja.disk import writing_to
 from paznja.errors import RunError, WrongUse
 from paznja.generation import Choice, expected, fit_prompt, generate
 from paznja.preparing import default_cache, store_in, using
-from paznja.run import MEMORY, WEIGHTS, Run, all_runs
+from paznja.run import Run, all_runs
+from paznja.run.layout import MEMORY, WEIGHTS
+from paznja.run.records import MetricsLine
 from paznja.table import markdown_table
 from paznja.tokenizers import Tokenizer, load_tokenizer
 from paznja.training import session
-from paznja.training.session import Planned, Reading
+from paznja.training.plan import Planned, Reading
 
 if TYPE_CHECKING:
     from paznja.memory.counted import CountedMemory
@@ -68,7 +70,7 @@ class Evaluation:
 
 
 OnEvent = Callable[["Event | Reading | Planned"], None]
-"""Called with everything that happens: see `paznja.training.events` and `paznja.training.session`."""
+"""Called with everything that happens: see `paznja.training.events` and `paznja.training.plan`."""
 
 
 class TrainedRun:
@@ -95,7 +97,7 @@ class TrainedRun:
 
     @property
     def state(self) -> str:
-        """ "training", "finished" or "stopped"."""
+        """ "training" or "paused" while it is being trained; otherwise "finished" or "stopped"."""
         return self.run.state()
 
     @property
@@ -104,7 +106,7 @@ class TrainedRun:
         return markdown_table(self.run.samples(rows_only=True))
 
     @property
-    def metrics(self) -> list[dict[str, Any]]:
+    def metrics(self) -> list[MetricsLine]:
         """Every evaluation so far, as in `metrics.jsonl`."""
         return self.run.metrics()
 
@@ -132,7 +134,7 @@ class TrainedRun:
     @property
     def script(self) -> str:
         """The script that the model learnt: "cyrillic", "latin" or "other"."""
-        return self.run.corpus()["script"]
+        return self.run.corpus().script
 
     @property
     def first_prompt(self) -> str:

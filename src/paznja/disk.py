@@ -60,19 +60,21 @@ def is_disk_full(error: OSError) -> bool:
     return error.errno in (errno.ENOSPC, errno.EDQUOT)
 
 
-def write_atomically(path: Path, content: bytes) -> None:
-    """Write the whole file or, if anything fails, keep the previous one; it is on disk when this returns."""
+def write_atomically(path: Path, content: bytes, *, durable: bool = True) -> None:
+    """Write the whole file or, if anything fails, keep the previous one; if `durable`, it is on disk when this returns."""
     beside = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
         with open(beside, "wb") as file:
             file.write(content)
             file.flush()
-            os.fsync(file.fileno())
+            if durable:
+                os.fsync(file.fileno())
         os.replace(beside, path)
     except BaseException:
         beside.unlink(missing_ok=True)
         raise
-    flush_folder(path.parent)
+    if durable:
+        flush_folder(path.parent)
 
 
 def flush_folder(folder: Path) -> None:

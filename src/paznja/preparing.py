@@ -31,7 +31,8 @@ from paznja.corpus.shelf import refuse
 from paznja.corpus.store import READING_VERSION, Store, is_kept, is_store_file
 from paznja.disk import remove_known, write_atomically, writing_to
 from paznja.errors import CacheInUse, RunError, TrainingFailed
-from paznja.run import BookRecord, read_books_json, write_books_json
+from paznja.run import BookRecord
+from paznja.run.records import BooksRecord, read_books
 from paznja.sharing import gate, is_sharing_file, is_used_by_others, remove_gate, used
 from paznja.table import counted
 from paznja.tokenizers import learn_tokenizer
@@ -421,7 +422,8 @@ def _write(folder: Path, corpus: Corpus, kind: str, fingerprint: str, files: lis
         file.flush()
         os.fsync(file.fileno())
     write_atomically(folder / "tokenizer.json", tokenizer.to_json().encode())
-    write_books_json(folder / "corpus.json", records, fingerprint=fingerprint, files=files)
+    described = tuple((name, sha256, use) for name, sha256, use in files)
+    write_atomically(folder / "corpus.json", BooksRecord(tuple(records), fingerprint, described).to_json())
     about: dict[str, Any] = {
         "fingerprint": fingerprint,
         "script": _script(corpus),
@@ -435,7 +437,7 @@ def _read(folder: Path, *, cached: bool) -> Prepared:
     about = json.loads((folder / "prepared.json").read_text(encoding="utf-8"))
     return Prepared(
         folder=folder,
-        books=tuple(read_books_json(folder / "corpus.json")),
+        books=read_books(folder / "corpus.json").books,
         unreadable=tuple(Unreadable(Path(path), reason) for path, reason in about["unreadable"]),
         fingerprint=about["fingerprint"],
         script=about["script"],

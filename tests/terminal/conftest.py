@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from paznja.training.session import Planned
+from paznja.training.plan import Planned
 
 
 @pytest.fixture

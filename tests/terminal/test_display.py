@@ -22,7 +22,7 @@ from tests.terminal.screens import in_terminal, screen
 from paznja.terminal.display import Display
 from paznja.terminal.words import program
 from paznja.training import events
-from paznja.training.session import Planned, Reading
+from paznja.training.plan import Planned, Reading
 
 CommandLine = Callable[..., subprocess.Popen[str]]
 

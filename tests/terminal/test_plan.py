@@ -12,7 +12,7 @@ from rich.console import Console
 from paznja.corpus.book import Unreadable
 from paznja.table import count
 from paznja.terminal.display import Display
-from paznja.training.session import Planned
+from paznja.training.plan import Planned
 
 
 def said_before_the_table(plan: Planned, *, verbose: bool = False) -> list[str]:

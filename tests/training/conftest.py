@@ -1,8 +1,8 @@
-"""Runs of a very small network on a piece of a real story, and trainers for them."""
+"""Runs of a very small network on a piece of a real story, and trainings of them."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -12,11 +12,13 @@ import torch
 
 import paznja
 from paznja.config import ModelConfig, SamplingConfig, Settings, TrainingConfig, customise, with_budget
-from paznja.run import BookRecord, Run, write_books_json
+from paznja.run import BookRecord, Run, RunRecord, RunWriter
+from paznja.run.records import BooksRecord
 from paznja.tokenizers import load_tokenizer
 from paznja.tokenizers.characters import CharacterTokenizer
-from paznja.training import trainer
-from paznja.training.trainer import Trainer
+from paznja.training.events import Event
+from paznja.training.loop import train
+from paznja.training.parts import Parts, assemble, begin_from
 
 torch.set_num_threads(1)  # the tests run side by side
 
@@ -56,7 +58,7 @@ def prepared(tmp_path_factory) -> Path:
             ids = tokenizer.encode(piece)
             ids.tofile(file)
             records.append(BookRecord(f"Књига {number}", "", f"{number}.txt", "", f"{number:064d}", len(piece), len(ids), number > 0))
-    write_books_json(folder / "corpus.json", records)
+    (folder / "corpus.json").write_bytes(BooksRecord(tuple(records)).to_json())
     (folder / "tokenizer.json").write_text(tokenizer.to_json(), encoding="utf-8")
     return folder
 
@@ -71,27 +73,37 @@ def begin(prepared: Path, tmp_path: Path) -> Callable[..., Run]:
         settings = with_budget(customise(SMALL, **changes), minutes, iterations)
         vocabulary = load_tokenizer(prepared / "tokenizer.json").size
         settings = replace(settings, model=replace(settings.model, vocabulary=vocabulary))
-        return Run.create(tmp_path, name, {"settings": settings.to_dict()}, prepared)
+        with RunWriter.create(tmp_path, name, RunRecord(settings), prepared) as writer:
+            return writer.run
+
+    return make
+
+
+Training = Callable[..., Iterator[Event]]
+
+
+@pytest.fixture(scope="session")
+def training_of() -> Training:
+    """The events of a training that goes on with a run from where it is."""
+
+    def make(run: Run, *, opened: type[RunWriter] = RunWriter, with_parts: Callable[[Parts], None] | None = None, **replaced: Any):
+        """`replaced`: what `assemble` is given; `with_parts` may look at the parts, and exchange some, before the loop begins."""
+        with opened.open(run) as writer:
+            parts = assemble(writer, run.settings(), load_tokenizer(run.path / "tokenizer.json"), **replaced)
+            checkpoint, _ = begin_from(parts, writer)
+            writer.cut_back(checkpoint)
+            if with_parts is not None:
+                with_parts(parts)
+            yield from train(parts)
 
     return make
 
 
 @pytest.fixture(scope="session")
-def trainer_of() -> Callable[..., Trainer]:
-    """A trainer that goes on with a run from where it is."""
+def worse_after() -> Callable[[int], Callable[..., float]]:
+    """Learning rates that teach as they should up to an iteration, and from then on take steps that are far too long, on any machine."""
 
-    def make(run: Run, *, stop: Callable[[], bool] = lambda: False) -> Trainer:
-        settings: Settings = run.settings()
-        return Trainer(run, settings, load_tokenizer(run.path / "tokenizer.json"), stop=stop)
-
-    return make
-
-
-@pytest.fixture
-def worse_after(monkeypatch: pytest.MonkeyPatch) -> Callable[[int], None]:
-    """Lets every training learn as it should up to an iteration, and then take steps that are far too long, on any machine."""
-
-    def make(iteration: int) -> None:
-        monkeypatch.setattr(trainer, "learning_rate_factor", lambda number, *_: 1.0 if number <= iteration else 1e4)
+    def make(iteration: int) -> Callable[..., float]:
+        return lambda number, *_: 1.0 if number <= iteration else 1e4
 
     return make

@@ -9,8 +9,10 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
 from paznja.errors import RunError
-from paznja.training import checkpoint
-from paznja.training.checkpoint import blank, header, load_model, pack, unpack
+from paznja.run import RunWriter
+from paznja.run.layout import WEIGHTS
+from paznja.training.checkpoint import header, load_model, pack, unpack
+from paznja.training.learner import blank
 
 tensors = st.dictionaries(
     st.text(st.sampled_from("abc.0123"), min_size=1, max_size=8),
@@ -75,8 +77,9 @@ def test_the_best_and_the_latest_weights_of_a_run_are_told_apart(begin):
     run = begin()
     config = run.settings().model
     best, latest = blank(config, 1), blank(config, 2)
-    run.write_file(checkpoint.WEIGHTS, pack(best.state_for_export()))
-    run.write_checkpoint({"iteration": 3, "seconds": 1.0, "finished": False}, {checkpoint.WEIGHTS: pack(latest.state_for_export())})
+    with RunWriter.open(run) as writer:
+        writer.write_file(WEIGHTS, pack(best.state_for_export()))
+        writer.write_checkpoint(3, 1.0, {}, {WEIGHTS: pack(latest.state_for_export())}, finished=False)
     assert torch.equal(load_model(run).embedding, best.embedding)
     assert torch.equal(load_model(run, latest=True).embedding, latest.embedding)
     assert not load_model(run).training
@@ -84,7 +87,8 @@ def test_the_best_and_the_latest_weights_of_a_run_are_told_apart(begin):
 
 def test_weights_of_another_shape_are_refused_with_a_sentence(begin):
     run, wide = begin("narrow"), begin("wide", width=16, heads=2)
-    run.write_file(checkpoint.WEIGHTS, pack(blank(wide.settings().model, 1).state_for_export()))
+    with RunWriter.open(run) as writer:
+        writer.write_file(WEIGHTS, pack(blank(wide.settings().model, 1).state_for_export()))
     with pytest.raises(RunError, match=r"does not fit the model that run\.toml describes"):
         load_model(run)
 

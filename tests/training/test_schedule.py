@@ -2,13 +2,11 @@
 
 import itertools
 import math
-from types import SimpleNamespace
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from paznja.training import schedule
 from paznja.training.schedule import Budget, Clock, SamplesBetween, default_rows, is_row, is_scored, learning_rate_factor
 
 fractions = st.floats(0, 1)
@@ -63,10 +61,10 @@ def test_a_budget_of_seconds_counts_from_where_the_stretch_began_and_keeps_the_r
     assert budget.fraction(10**9, begun + done * seconds, reserved) == pytest.approx(wanted, abs=1e-6)
 
 
-def test_a_clock_goes_on_from_where_the_run_was_and_stands_still_while_stopped(monkeypatch):
+def test_a_clock_goes_on_from_where_the_run_was_and_stands_still_while_stopped():
     now = itertools.count(1000.0, 10.0)
-    monkeypatch.setattr(schedule, "time", SimpleNamespace(perf_counter=lambda: next(now)))
-    clock = Clock(300.0)
+    clock = Clock(lambda: next(now))
+    clock.start(300.0)
     assert clock.seconds() == 310.0
     with clock.stopped():
         for _ in range(7):
@@ -119,7 +117,9 @@ class Run:
         between = SamplesBetween(self.number, self.length)
         for iteration in range(1, self.iterations + 1):
             if iteration in interrupted_at:
-                between = SamplesBetween(self.number, self.length, between.taken, between.last)
+                taken, last = between.taken, between.last
+                between = SamplesBetween(self.number, self.length)
+                between.taken, between.last = taken, last
             if between.due(iteration, self.iterations, self.planned, self.spent):
                 cost = between.characters * self.character_seconds
                 self.sampled.append(iteration)

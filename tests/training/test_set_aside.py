@@ -16,9 +16,10 @@ from paznja.memory.counted import CountedMemory, Row
 from paznja.memory.recall import Text
 from paznja.model.decoder import Decoder
 from paznja.model.transformer import Transformer
-from paznja.run import MEMORY, Run
-from paznja.training.checkpoint import WEIGHTS
+from paznja.run import Run
+from paznja.run.layout import MEMORY, WEIGHTS
 from paznja.training.events import Counting, Evaluated, Progress, Sampled
+from paznja.training.schedule import Place
 from paznja.training.set_aside import GROUPS, Turns, groups
 
 VOCABULARY = 9
@@ -147,8 +148,8 @@ def counted(begin) -> Run:
     return begin("counted", memory="counted", iterations=8, sample_at=(4,))
 
 
-def test_counting_comes_first_and_row_0_is_what_it_writes_alone(counted, trainer_of):
-    told = list(trainer_of(counted).events())
+def test_counting_comes_first_and_row_0_is_what_it_writes_alone(counted, training_of):
+    told = list(training_of(counted))
     assert isinstance(told[0], Counting)
     rows = [event for event in told if isinstance(event, Sampled)]
     scores = [event for event in told if isinstance(event, Evaluated)]
@@ -158,20 +159,20 @@ def test_counting_comes_first_and_row_0_is_what_it_writes_alone(counted, trainer
     assert (counted.path / MEMORY).is_file()
 
 
-def test_a_resumed_run_ends_with_the_same_weights(begin, trainer_of, counted):
-    list(trainer_of(counted).events())
+def test_a_resumed_run_ends_with_the_same_weights(begin, training_of, counted):
+    list(training_of(counted))
     stopped = begin("stopped", memory="counted", iterations=8, sample_at=(4,))
-    trainer = trainer_of(stopped, stop=lambda: trainer.position.iteration >= 5)
-    told = list(trainer.events())
+    places: list[Place] = []
+    told = list(training_of(stopped, stop=lambda: places[0].iteration >= 5, with_parts=lambda parts: places.append(parts.place)))
     assert sum(isinstance(event, Progress) for event in told) == 5
-    list(trainer_of(stopped).events())
+    list(training_of(stopped))
     assert stopped.read_checkpoint(WEIGHTS) == counted.read_checkpoint(WEIGHTS)
     assert stopped.read_weights() == counted.read_weights()
     assert [(s["iteration"], s["text"]) for s in stopped.samples()] == [(s["iteration"], s["text"]) for s in counted.samples()]
 
 
-def test_a_missing_or_damaged_memory_is_said(counted, trainer_of):
-    list(trainer_of(counted).events())
+def test_a_missing_or_damaged_memory_is_said(counted, training_of):
+    list(training_of(counted))
     assert load_memory(counted) is not None
     whole = (counted.path / MEMORY).read_bytes()
     (counted.path / MEMORY).write_bytes(whole[:100])
@@ -182,8 +183,8 @@ def test_a_missing_or_damaged_memory_is_said(counted, trainer_of):
         load_memory(counted)
 
 
-def test_an_evaluation_gives_the_figure_of_the_training(counted, trainer_of):
-    told = list(trainer_of(counted).events())
+def test_an_evaluation_gives_the_figure_of_the_training(counted, training_of):
+    told = list(training_of(counted))
     best = min(event.held_out for event in told if isinstance(event, Evaluated))
     evaluation = open_run(counted.path).evaluate()
     assert evaluation.bits_per_character == pytest.approx(best, rel=1e-4)

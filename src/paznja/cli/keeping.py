@@ -26,7 +26,7 @@ from paznja.table import counted, file_size, some_of
 def runs(remove: str | None, yes: bool, out: Path) -> None:
     """List what has been trained: name, state, books, iterations, time, bits per character, last sample."""
     from paznja.corpus.printable import printable
-    from paznja.run import Run, all_runs
+    from paznja.run import Run, all_runs, remove_run
     from paznja.terminal.runs import print_runs
 
     if remove is None:
@@ -36,7 +36,7 @@ def runs(remove: str | None, yes: bool, out: Path) -> None:
     if run.path.is_symlink():
         raise RunError(f"{run.path} is a link to a folder elsewhere, and nothing was deleted: remove the run where it is.")
     if yes or click.confirm(f"Delete {run.path} with its weights and samples?"):
-        stays = run.remove()
+        stays = remove_run(run)
         others = f" In its folder stays what paznja did not make: {', '.join(printable(path.name) for path in stays)}." if stays else ""
         click.echo(f"The run {run.path} is deleted.{others}")
 

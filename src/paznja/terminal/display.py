@@ -25,7 +25,7 @@ from paznja.terminal.words import as_typed, print_unreadable, program, quoted
 if TYPE_CHECKING:
     from paznja.corpus.book import Unreadable
     from paznja.training import events
-    from paznja.training.session import Planned, Reading
+    from paznja.training.plan import Planned, Reading
 
 PLAIN_SECONDS = 30.0
 """Between two lines about the progress where there is no terminal."""

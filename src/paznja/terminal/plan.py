@@ -8,7 +8,7 @@ from paznja.table import count, counted, duration
 from paznja.terminal.words import as_typed, program
 
 if TYPE_CHECKING:
-    from paznja.training.session import Planned
+    from paznja.training.plan import Planned
 
 LINES_BEFORE = 5
 """About a training, before its table; whoever wants all of it asks for it."""

@@ -85,15 +85,17 @@ class _RunRow:
 def _run_row(run: Run) -> _RunRow:
     size = sum(file.lstat().st_size for file in run.path.rglob("*") if file.is_file())
     try:
-        run.about()
+        run.record()
         state, books, metrics, samples = run.state(), run.books(), run.metrics(), run.samples()
-        lines = (run.position(), metrics[-1] if metrics else None, samples[-1] if samples else None)
-        last = max((line for line in lines if line), key=lambda line: line["iteration"], default={"iteration": 0, "seconds": 0.0})
+        lines = [*metrics[-1:], *samples[-1:]]
+        places = [(line["iteration"], line["seconds"]) for line in lines]
+        places += [(it.iteration, it.seconds) for it in (run.checkpoint(), run.now()) if it is not None]
+        iteration, seconds = max(places, default=(0, 0.0))
         whole = [line["held_out_whole"] for line in metrics if line["held_out_whole"] is not None]
         scores = whole or [line["held_out"] for line in metrics]
         score = f"{min(scores):.3f}" if scores else ""
         sample = one_line(samples[-1]["prompt"] + samples[-1]["text"]) if samples else ""
-        facts = (state, f"{len(books):,}", f"{last['iteration']:,}", duration(last["seconds"]), score, file_size(size))
+        facts = (state, f"{len(books):,}", f"{iteration:,}", duration(seconds), score, file_size(size))
     except (PaznjaError, OSError, ValueError, KeyError, TypeError) as error:  # whatever is wrong with one run, the others are listed
         damage = str(error) if isinstance(error, PaznjaError) else f"a file in {run.path} cannot be understood ({error!r})."
         return _RunRow(run.name, ("damaged", "", "", "", "", file_size(size)), size, damage=damage)

@@ -6,17 +6,14 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-import torch
 from safetensors import SafetensorError
 from safetensors.torch import load, save
 from torch import Tensor
 
-from paznja.config import ModelConfig
 from paznja.errors import RunError
 from paznja.model.transformer import Transformer
-from paznja.run import WEIGHTS, Run
-
-OPTIMIZER = "optimizer.safetensors"
+from paznja.run import CheckpointRecord, Run
+from paznja.run.layout import OPTIMIZER, POSITION, WEIGHTS
 
 
 def pack(tensors: Mapping[str, Tensor], about: Mapping[str, Any] | None = None) -> bytes:
@@ -40,25 +37,25 @@ def unpack(content: bytes, name: str) -> dict[str, Tensor]:
         raise _damaged(name, error) from None
 
 
-def newest_usable(run: Run) -> tuple[dict[str, Any] | None, list[str]]:
-    """The position of the newest readable checkpoint, and a remark on each newer one; None for a run without checkpoints.
+def newest_usable(run: Run) -> tuple[CheckpointRecord | None, list[str]]:
+    """The newest readable checkpoint, and a remark on each newer one; None for a run without checkpoints.
 
     RunError, with the reasons, if there are checkpoints and none can be used.
     """
     remarks: list[str] = []
-    for position in run.checkpoints():
+    for checkpoint in run.checkpoints():
         try:
             for file in (WEIGHTS, OPTIMIZER):
-                unpack(run.read_checkpoint(file, position), str(run.path / position["checkpoint"] / file))
+                unpack(run.read_checkpoint(file, checkpoint), str(run.path / checkpoint.folder / file))
         except RunError as error:
             remarks.append(str(error))
             continue
-        return position, [f"{remark} It goes on from iteration {position['iteration']:,}." for remark in remarks]
+        return checkpoint, [f"{remark} It goes on from iteration {checkpoint.iteration:,}." for remark in remarks]
     if not remarks:
-        remarks = [f"{folder / 'position.json'} is missing or damaged." for folder in run.checkpoint_folders()]
+        remarks = [f"{folder / POSITION} is missing or damaged." for folder in run.checkpoint_folders()]
     if remarks:
         raise RunError(f"No checkpoint of the run {run.name!r} can be used: {' '.join(remarks)}")
-    run.position()  # an error if the file names a checkpoint that does not exist
+    run.checkpoint()  # an error if the file names a checkpoint that does not exist
     return None, []
 
 
@@ -86,8 +83,3 @@ def load_model(run: Run, *, latest: bool = False, device: str = "cpu") -> Transf
 
 def _damaged(name: str, error: Exception) -> RunError:
     return RunError(f"{name} is damaged ({error}); copy the run folder again, or resume from another copy.")
-
-
-def blank(config: ModelConfig, seed: int) -> Transformer:
-    """A network with the initial weights that this seed gives."""
-    return Transformer(config, torch.Generator().manual_seed(seed))

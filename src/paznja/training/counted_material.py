@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from typing import Any
 
 import numpy as np
 import torch
@@ -14,7 +15,8 @@ from paznja.memory.counted import CountedMemory
 from paznja.memory.remembered import Remembered
 from paznja.memory.storing import to_bytes
 from paznja.model.transformer import Transformer
-from paznja.run import MEMORY, Run
+from paznja.run import RunWriter
+from paznja.run.layout import MEMORY
 from paznja.tokenizers import Tokenizer
 from paznja.training.batches import Batch
 from paznja.training.events import Counting
@@ -29,9 +31,9 @@ class CountedMaterial:
     memory: CountedMemory | None = None
     training_part: list[Piece]
 
-    def __init__(self, run: Run, settings: Settings, tokenizer: Tokenizer) -> None:
-        model, training = settings.model, settings.training
-        self._run, self._newline, self._threads = run, tokenizer.newline, training.threads
+    def __init__(self, writer: RunWriter, settings: Settings, tokenizer: Tokenizer) -> None:
+        model, training, run = settings.model, settings.training, writer.run
+        self._writer, self._newline, self._threads = writer, tokenizer.newline, training.threads
         self._scored_tokens = training.scored_tokens
         self.held_out = run.held_out_ids()
         self._places = places_spread([len(book) for book in self.held_out], training.scored_tokens)
@@ -41,22 +43,14 @@ class CountedMaterial:
         self._turns = Turns(run.training_ids(), lengths, lettering, model.context, training.batch, training.seed, threads=training.threads)
         self._remembered: Remembered | None = None
 
-    @property
-    def windows_drawn(self) -> int:
-        return self._turns.windows_drawn
-
-    @windows_drawn.setter
-    def windows_drawn(self, number: int) -> None:
-        self._turns.windows_drawn = number
-
     def begin(self, model: Transformer, *, new: bool) -> Iterator[Counting]:
         """Count, and write the memory into the run's folder if it is not there; for a new run, fit how far to trust what was counted."""
         yield Counting()
         self._count()
         assert self.memory is not None
         assert model.weighing is not None
-        if not (self._run.path / MEMORY).is_file():
-            self._run.write_file(MEMORY, to_bytes(self.memory))
+        if not (self._writer.run.path / MEMORY).is_file():
+            self._writer.write_file(MEMORY, to_bytes(self.memory))
         if new:
             model.weighing.get_buffer("base").copy_(torch.from_numpy(np.log(self.memory.tables.base)))
             fit_trust(model.weighing, self._turns)
@@ -75,6 +69,12 @@ class CountedMaterial:
             places = [*self._places, *((books, start, stop) for _, start, stop in self._training_places)]
             self._remembered = Remembered(self.memory, self._newline, texts, places, learning=learning, threads=self._threads)
         return self._remembered
+
+    def state_dict(self) -> dict[str, Any]:
+        return {"windows_drawn": self._turns.windows_drawn}
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        self._turns.windows_drawn = state["windows_drawn"]
 
     def _count(self) -> None:
         """If a new turn has begun, other books are set aside: then take the training part from those."""

@@ -5,13 +5,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import TYPE_CHECKING, Protocol
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Any, Protocol
 
 from paznja.config import Settings
 from paznja.evaluation.bits_per_character import Piece, spread
 from paznja.model.transformer import Transformer
-from paznja.run import Run
+from paznja.run import Run, RunWriter
 from paznja.tokenizers import Tokenizer
 from paznja.training.batches import Batch, Batches
 from paznja.training.events import Counting
@@ -35,14 +35,6 @@ class Material(Protocol):
     training_part: list[Piece]
     """The fixed part of the training books."""
 
-    @property
-    def windows_drawn(self) -> int:
-        """How many windows were drawn since the start of the run: this alone is the position."""
-        ...
-
-    @windows_drawn.setter
-    def windows_drawn(self, number: int) -> None: ...
-
     def begin(self, model: Transformer, *, new: bool) -> Iterator[Counting]:
         """Do what has to be done before the first batch; `new` says that the run is new, not resumed."""
         ...
@@ -53,6 +45,14 @@ class Material(Protocol):
 
     def remembered(self, *, whole: bool) -> Remembered | None:
         """What the memory says about the fixed parts (the held-out one first) or, if `whole`, about all held-out books."""
+        ...
+
+    def state_dict(self) -> dict[str, Any]:
+        """What a checkpoint keeps."""
+        ...
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Restore what `state_dict` returned."""
         ...
 
 
@@ -69,14 +69,6 @@ class PlainMaterial:
         self.training_part: list[Piece] = spread([run.training_ids()], training.scored_tokens // TRAINING_SHARE)
         self._batches = Batches(run.training_ids(), model.context, training.batch, training.seed)
 
-    @property
-    def windows_drawn(self) -> int:
-        return self._batches.windows_drawn
-
-    @windows_drawn.setter
-    def windows_drawn(self, number: int) -> None:
-        self._batches.windows_drawn = number
-
     def begin(self, model: Transformer, *, new: bool) -> Iterator[Counting]:
         yield from ()
 
@@ -86,11 +78,17 @@ class PlainMaterial:
     def remembered(self, *, whole: bool) -> Remembered | None:
         return None
 
+    def state_dict(self) -> dict[str, Any]:
+        return {"windows_drawn": self._batches.windows_drawn}
 
-def material_for(run: Run, settings: Settings, tokenizer: Tokenizer) -> Material:
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        self._batches.windows_drawn = state["windows_drawn"]
+
+
+def material_for(writer: RunWriter, settings: Settings, tokenizer: Tokenizer) -> Material:
     """The material for these settings' memory. Raises NoBooks and RunError as `Batches` and `Run.training_ids` do."""
     if settings.model.memory != "counted":
-        return PlainMaterial(run, settings)
+        return PlainMaterial(writer.run, settings)
     from paznja.training.counted_material import CountedMaterial  # which needs numba
 
-    return CountedMaterial(run, settings, tokenizer)
+    return CountedMaterial(writer, settings, tokenizer)

@@ -56,7 +56,7 @@ def seconds_of_iteration(settings: Settings) -> float:
 
 def _seconds(settings: Settings) -> float:
     """The seconds of the fastest of a few iterations (forward, backward and step), after one to warm up."""
-    from paznja.training.checkpoint import blank
+    from paznja.training.learner import blank
     from paznja.training.optimizers import Optimizers
 
     config = settings.training

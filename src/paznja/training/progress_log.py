@@ -5,7 +5,7 @@ The clock decides, not the iterations: the file of a fast machine is as long as 
 
 from __future__ import annotations
 
-from paznja.run import Run
+from paznja.run import RunWriter
 from paznja.training.events import Progress
 
 SECONDS = 2.0
@@ -21,9 +21,9 @@ MAX_LINES = 2000
 class ProgressLog:
     """The progress of one training, from its start or from where it was resumed."""
 
-    def __init__(self, run: Run) -> None:
-        self._run = run
-        lines = run.progress()
+    def __init__(self, writer: RunWriter) -> None:
+        self._writer = writer
+        lines = writer.run.progress()
         self._num_lines = len(lines)
         self._last_iteration, self._last_seconds = (lines[-1]["iteration"], lines[-1]["seconds"]) if lines else (-1, None)
         covered = lines[-1]["seconds"] - lines[0]["seconds"] if lines else 0.0
@@ -34,7 +34,7 @@ class ProgressLog:
         """Write a line if it is due, or `in_any_case` unless this iteration has one."""
         if progress.iteration == self._last_iteration or not (in_any_case or self._is_due(progress.seconds)):
             return
-        self._run.append_progress(
+        self._writer.append_progress(
             {
                 "iteration": progress.iteration,
                 "seconds": round(progress.seconds, 3),
@@ -46,7 +46,7 @@ class ProgressLog:
         self._last_iteration, self._last_seconds = progress.iteration, progress.seconds
         self._num_lines += 1
         if self._num_lines >= MAX_LINES:
-            self._num_lines = self._run.thin_progress()
+            self._num_lines = self._writer.thin_progress()
             self._interval *= 2
 
     def _is_due(self, seconds: float) -> bool:

@@ -3,9 +3,18 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+
+
+@dataclass
+class Place:
+    """Where a training is: the two numbers that the loop itself keeps."""
+
+    iteration: int = 0
+    seconds: float = 0.0
+    """Seconds of training so far."""
 
 
 @dataclass(frozen=True)
@@ -30,21 +39,43 @@ class Budget:
 class Clock:
     """Seconds of training: continues from where the run was, and stands still while it is stopped."""
 
-    def __init__(self, seconds: float) -> None:
-        self._zero = time.perf_counter() - seconds
+    def __init__(self, now: Callable[[], float] = time.perf_counter, sleep: Callable[[float], None] = time.sleep) -> None:
+        self.now, self.sleep = now, sleep
+        self._zero = now()
+
+    def start(self, seconds: float) -> None:
+        """Training begins now, and has taken this many seconds so far."""
+        self._zero = self.now() - seconds
 
     def seconds(self) -> float:
         """Seconds of the run so far."""
-        return time.perf_counter() - self._zero
+        return self.now() - self._zero
 
     @contextmanager
     def stopped(self) -> Iterator[None]:
         """Stop the clock inside this block."""
-        start = time.perf_counter()
+        start = self.now()
         try:
             yield
         finally:
-            self._zero += time.perf_counter() - start
+            self._zero += self.now() - start
+
+
+class Stop:
+    """Whether a training ends before its budget is spent. A stop that was asked for once stays asked for."""
+
+    def __init__(self, asked: Callable[[], bool]) -> None:
+        self.is_set = False
+        self._asked = asked
+
+    def ask(self) -> bool:
+        """Ask whether a stop is wanted now."""
+        self.is_set = self.is_set or self._asked()
+        return self.is_set
+
+    def set(self) -> None:
+        """Ask for a stop."""
+        self.is_set = True
 
 
 class SamplesBetween:
@@ -58,17 +89,20 @@ class SamplesBetween:
     SHORTEST = 40
     """The fewest characters in a sample; a shorter one shows nothing."""
 
-    def __init__(self, number: int, characters: int, taken: int = 0, last: float = 0.0) -> None:
-        """`taken` samples were written so far, the last of them at `last` (in seconds or iterations, like the budget)."""
-        self._number, self._longest = number, characters
-        self.taken, self.last = taken, last
+    def __init__(self, number: int, characters: int, *, share: float = SHARE) -> None:
+        """`number` samples of `characters` characters each, if they take at most this share of the run's time."""
+        self._number, self._longest, self._share = number, characters, share
+        self.taken = 0
+        """How many were written so far."""
+        self.last = 0.0
+        """When the last of them was written, in seconds or iterations, like the budget."""
         self.characters = min(characters, self.SHORTEST)
         """How long the next sample is to be."""
         self._seconds_per_character: float | None = None
 
     def due(self, now: float, end: float, planned_seconds: float, spent_seconds: float) -> bool:
         """Whether it is time for the next sample. `planned_seconds`: of the whole run; `spent_seconds`: on such samples so far."""
-        number, allowed, cost = self._number, self.SHARE * planned_seconds, 0.0
+        number, allowed, cost = self._number, self._share * planned_seconds, 0.0
         if self._seconds_per_character is not None:
             affordable = allowed / self._seconds_per_character
             self.characters = int(min(self._longest, max(self.SHORTEST, affordable / max(1, number))))

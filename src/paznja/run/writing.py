@@ -1,0 +1,343 @@
+"""Writing a run: `RunWriter` exists only while it holds the run's lock, and nobody else writes, cuts back or removes in the folder.
+
+JSON lines are appended and flushed whole; every other file is written beside itself, flushed to disk and renamed, so that a reader never
+sees half a file and a power cut leaves the previous one. A checkpoint is a new folder, and becomes the valid one by the renaming of one
+small file.
+"""
+
+from __future__ import annotations
+
+import errno
+import itertools
+import os
+import platform
+import shutil
+import time
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import replace
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+import filelock
+
+from paznja.disk import flush_folder, link_or_copy, remove_known, write_atomically
+from paznja.errors import RunError
+from paznja.run import layout
+from paznja.run.layout import (
+    CHECKPOINT,
+    IDS,
+    LOGS,
+    POSITION,
+    PROGRESS,
+    RUN,
+    TABLE,
+    WEIGHTS,
+    check_free,
+    checkpoint_name,
+    is_checkpoint_file,
+)
+from paznja.run.reading import Run
+from paznja.run.records import Answer, CheckpointRecord, MetricsLine, NowRecord, ProgressLine, RunRecord, SampleLine, to_line
+from paznja.run.requests import waiting
+from paznja.table import markdown_table
+
+NUM_CHECKPOINTS_KEPT = 2
+
+NOW_SECONDS = 1.0
+"""At least this many seconds pass between two writings of `now.json`, unless something else has begun or a request is answered."""
+
+_PHASE_SECONDS = 0.1  # the same for a change of what the training is doing
+_NUM_ANSWERS_KEPT = 20
+
+
+class RunWriter:
+    """A run's folder, held against every other training: a context manager that gives it back at the end."""
+
+    def __init__(self, run: Run, lock: filelock.BaseFileLock) -> None:
+        """Call `create` or `open` instead: they take the lock."""
+        self.run = run
+        self._path, self._lock = run.path, lock
+        self._now = NowRecord("preparing", os.getpid(), platform.node())
+        self._shown: tuple[str, float] = ("", float("-inf"))
+        self._show_now()
+
+    @classmethod
+    def create(cls, out: Path, name: str, record: RunRecord, prepared: Path, *, with_corpus: bool = True) -> RunWriter:
+        """Make the folder `out/name` with `run.toml`, the tokenizer and the books as ids, from the folder of prepared data.
+
+        WrongUse for a name that cannot be a folder's, NameTaken for one that is in use (the message names the next free one).
+        """
+        check_free(out, name)
+        path = out / name
+        out.mkdir(parents=True, exist_ok=True)
+        try:
+            path.mkdir()  # the name is this process's from here on
+        except FileExistsError:
+            check_free(out, name)
+            raise
+        lock: filelock.BaseFileLock | None = None
+        try:
+            lock = _locked(path)
+            for file in (layout.BOOKS, layout.TOKENIZER):
+                shutil.copyfile(prepared / file, path / file)
+            for file in LOGS:
+                (path / file).touch()
+            if with_corpus:
+                link_or_copy(prepared / IDS, path / IDS)
+            # What makes the folder a run, so it comes last: a crash before it leaves no half run that looks like a whole one.
+            write_atomically(path / RUN, record.to_toml())
+            return cls(Run(path), lock)
+        except BaseException:
+            if lock is not None:
+                lock.release()
+            with suppress(OSError):
+                remove_known(path, layout.is_own_file)
+            raise
+
+    @classmethod
+    def open(cls, run: Run, *, patience: float = 0.5) -> RunWriter:
+        """Take the lock of this run; RunError if another training has it. The operating system frees the lock of a process that died.
+
+        `patience`: seconds to wait for the lock.
+        """
+        return cls(run, _locked(run.path, patience))
+
+    def close(self) -> None:
+        """Give the folder back."""
+        with suppress(OSError):
+            (self._path / layout.NOW).unlink(missing_ok=True)
+        self._lock.release()
+
+    def __enter__(self) -> RunWriter:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self.close()
+
+    # --- what the training is doing -------------------------------------------------------------------------------------------------
+
+    def show(self, phase: str, **progress: Any) -> None:
+        """Let everybody see what the training is doing: one of `records.PHASES`, and fields of `NowRecord` that have changed."""
+        self._now = replace(self._now, phase=phase, **progress)
+        last, when = self._shown
+        if time.monotonic() - when >= (NOW_SECONDS if phase == last else _PHASE_SECONDS):
+            self._show_now()
+
+    def requests(self) -> list[tuple[int, str]]:
+        """What the training is asked for: (number, request), in the order in which they were sent. They stay until they are answered."""
+        self.show(self._now.phase)  # a training that waits has nothing else to show it for
+        return waiting(self.run)
+
+    def answer(self, number: int, request: str, iteration: int) -> None:
+        """Say that this request was obeyed, and remove it."""
+        answers = (*self._now.answers, Answer(number, request, iteration))[-_NUM_ANSWERS_KEPT:]
+        self._now = replace(self._now, answers=answers)
+        self._show_now()
+        (self._path / layout.REQUESTS / f"{number:08d}-{request}").unlink(missing_ok=True)
+
+    def _show_now(self) -> None:
+        self._shown = (self._now.phase, time.monotonic())
+        with suppress(OSError):  # nobody's training ends because it cannot be watched
+            write_atomically(self._path / layout.NOW, self._now.to_json(), durable=False)
+
+    # --- logs -----------------------------------------------------------------------------------------------------------------------
+
+    def append_metrics(self, line: MetricsLine) -> None:
+        """Add an evaluation."""
+        _append_line(self._path / layout.METRICS, line)
+
+    def append_progress(self, line: ProgressLine) -> None:
+        """Add a line about how training goes."""
+        _append_line(self._path / PROGRESS, line)
+
+    def thin_progress(self) -> int:
+        """Leave out every second line about the progress, but not the first and the newest; returns how many are left."""
+        lines = self.run.progress()
+        lines = [*lines[:1], *lines[1:][::-2][::-1]]
+        self._write_progress(lines)
+        return len(lines)
+
+    def _write_progress(self, lines: Iterable[ProgressLine]) -> None:
+        write_atomically(self._path / PROGRESS, b"".join(map(to_line, lines)))
+
+    def append_sample(self, line: SampleLine) -> None:
+        """Add a sample; if it is a row of the table, `samples.md` is written again."""
+        _append_line(self._path / layout.SAMPLES, line)
+        if line["row"]:
+            self._write_table()
+
+    def _write_table(self) -> None:
+        write_atomically(self._path / TABLE, markdown_table(self.run.samples(rows_only=True)).encode())
+
+    # --- files ----------------------------------------------------------------------------------------------------------------------
+
+    def write_file(self, name: str, content: bytes) -> None:
+        """A whole file under one of the names in `layout`, all or nothing."""
+        assert layout.is_own_file(name)
+        write_atomically(self._path / name, content)
+
+    @contextmanager
+    def borrowed_ids(self, ids: Path | None) -> Iterator[None]:
+        """If the run does not keep its books' text, have this file with their ids in its folder inside the block, and no longer."""
+        if ids is None:
+            yield
+            return
+        (self._path / IDS).unlink(missing_ok=True)
+        link_or_copy(ids, self._path / IDS)
+        try:
+            yield
+        finally:
+            (self._path / IDS).unlink(missing_ok=True)
+
+    def write_checkpoint(
+        self, iteration: int, seconds: float, parts: Mapping[str, Mapping[str, Any]], files: Mapping[str, bytes], *, finished: bool
+    ) -> None:
+        """A new checkpoint folder with these files; then it becomes the valid one; then all but the last two go.
+
+        `parts`: the `state_dict` of every part of the training.
+        """
+        name = checkpoint_name(iteration)
+        folder, making = self._path / name, self._path / f".{name}.new"
+        sizes = {file: _flushed_size(self._path / file) for file in LOGS}
+        content = CheckpointRecord(name, iteration, seconds, finished, sizes, parts).to_json()
+        current = self.run.checkpoint()
+        if not (folder.is_dir() and current and current.folder == name):
+            # Written beside and renamed: a folder with a checkpoint's name is whole.
+            remove_known(making, is_checkpoint_file)
+            making.mkdir()
+            try:
+                for file, its_content in files.items():
+                    write_atomically(making / file, its_content)
+                write_atomically(making / POSITION, content)
+                if os.path.lexists(folder):  # a damaged one, which nobody goes on from
+                    os.replace(folder, _free(self._path, f"{name}.damaged"))
+                os.replace(making, folder)
+                flush_folder(self._path)
+            except BaseException:
+                remove_known(making, is_checkpoint_file)
+                raise
+        else:
+            write_atomically(folder / POSITION, content)
+        write_atomically(self._path / CHECKPOINT, content)
+        self._remove_older_checkpoints(iteration)
+
+    def _remove_older_checkpoints(self, iteration: int) -> None:
+        for empty in self.run.checkpoint_folders():  # a training that was killed while it removed one left it
+            with suppress(OSError):
+                empty.rmdir()
+        older = [checkpoint.folder for checkpoint in self.run.checkpoints() if checkpoint.iteration < iteration]
+        for old in older[NUM_CHECKPOINTS_KEPT - 1 :]:
+            with suppress(OSError):
+                for file in (WEIGHTS, layout.OPTIMIZER):  # before its record, which says what it is as long as anything of it is there
+                    (self._path / old / file).unlink(missing_ok=True)
+                remove_known(self._path / old, lambda name: name == POSITION)
+
+    def extend(self, record: RunRecord) -> None:
+        """Write `run.toml` again, for another stretch of training, and take the mark of being finished away."""
+        write_atomically(self._path / RUN, record.to_toml())
+        checkpoint = self.run.checkpoint()
+        if checkpoint is not None:
+            content = replace(checkpoint, finished=False).to_json()
+            write_atomically(self._path / checkpoint.folder / POSITION, content)
+            write_atomically(self._path / CHECKPOINT, content)
+
+    # --- going back -----------------------------------------------------------------------------------------------------------------
+
+    def cut_back(self, checkpoint: CheckpointRecord | None) -> str:
+        """Undo what was logged after the checkpoint that training goes on from, so that it is written again; returns a remark, or "".
+
+        If that is not the newest one, the logs are first copied into a folder `before-N`; without any checkpoint, the logs and the weights
+        are moved there. What a killed training left half done is removed, and so are the requests that it did not obey.
+        """
+        newest = self.run.checkpoint()
+        kept = [file for file in (*LOGS, PROGRESS, WEIGHTS) if os.path.isfile(self._path / file) and os.path.getsize(self._path / file)]
+        remark = ""
+        if checkpoint is None and kept:
+            before = _free(self._path, "before", 1)
+            before.mkdir()
+            for file in kept:
+                os.replace(self._path / file, before / file)
+            remark = f"There is no checkpoint to go on from, so it begins anew; what it had so far is in {before}."
+        elif checkpoint is not None and newest is not None and checkpoint.iteration < newest.iteration:
+            before = _free(self._path, "before", 1)
+            before.mkdir()
+            for file in (*LOGS, PROGRESS):
+                if file in kept:
+                    shutil.copyfile(self._path / file, before / file)
+            remark = f"What was logged after iteration {checkpoint.iteration:,} is kept in {before}."
+        for file in LOGS:
+            path = self._path / file
+            path.touch()
+            # A power cut may have taken lines from before the checkpoint too, and left half of one.
+            content = path.read_bytes()[: checkpoint.sizes[file] if checkpoint else 0]
+            os.truncate(path, content.rfind(b"\n") + 1)
+        if checkpoint is not None and (self._path / PROGRESS).is_file():
+            self._write_progress(line for line in self.run.progress() if line["iteration"] <= checkpoint.iteration)
+        if checkpoint is not None and (checkpoint != newest or not (self._path / CHECKPOINT).is_file()):
+            write_atomically(self._path / CHECKPOINT, checkpoint.to_json())
+        for left_over in list(self._path.iterdir()):
+            if layout.PART.fullmatch(left_over.name) and left_over.is_file():
+                left_over.unlink()
+            elif layout.MAKING.fullmatch(left_over.name):
+                remove_known(left_over, is_checkpoint_file)
+        for number, request in waiting(self.run):
+            (self._path / layout.REQUESTS / f"{number:08d}-{request}").unlink(missing_ok=True)
+        self._write_table()
+        return remark
+
+
+def remove_run(run: Run) -> list[Path]:
+    """Delete all that is the program's own, and the folder if nothing else is in it; returns what stays.
+
+    RunError while a training has it.
+    """
+    try:
+        lock = _locked(run.path, patience=0.0)
+    except RunError:
+        raise RunError(f"{run.path} is being trained right now; stop it first.") from None
+    try:
+        for path in list(run.path.iterdir()):
+            is_known = layout.is_known_in(path.name)
+            if is_known is not None:
+                remove_known(path, is_known)
+        # What makes it a run goes last, so that a removal that was cut off can be done again.
+        remove_known(run.path, lambda name: name not in (RUN, layout.LOCK) and layout.is_own_file(name))
+        (run.path / RUN).unlink(missing_ok=True)
+    finally:
+        lock.release()
+    remove_known(run.path, layout.is_own_file)
+    return sorted(run.path.iterdir()) if run.path.is_dir() else []
+
+
+def _locked(path: Path, patience: float = 0.5) -> filelock.BaseFileLock:
+    lock = filelock.FileLock(path / layout.LOCK)
+    try:
+        lock.acquire(timeout=patience, poll_interval=0.01)
+    except filelock.Timeout:
+        raise RunError(f"Another paznja is training in {path} right now; wait for it, or stop it with Ctrl-C.") from None
+    return lock
+
+
+def _flushed_size(path: Path) -> int:
+    """The file's size, once all of it is on disk."""
+    with open(path, "rb+") as file:
+        os.fsync(file.fileno())
+        return os.fstat(file.fileno()).st_size
+
+
+def _append_line(path: Path, line: Mapping[str, Any]) -> None:
+    content = to_line(line)
+    with open(path, "ab", buffering=0) as file:
+        before = file.tell()
+        if file.write(content) != len(content):
+            # The disk filled up in the middle of the line: take the half back.
+            file.truncate(before)
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(path))
+
+
+def _free(folder: Path, name: str, first: int = 0) -> Path:
+    """`name` in the folder, or with the first number behind it that nothing there has."""
+    names = (folder / (f"{name}-{number}" if number else name) for number in itertools.count(first))
+    return next(path for path in names if not os.path.lexists(path))

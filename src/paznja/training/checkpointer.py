@@ -1,0 +1,75 @@
+"""Saving a training, and going on from where it was saved: every part keeps its own state."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Protocol
+
+from paznja.errors import RunError
+from paznja.run import CheckpointRecord, RunWriter
+from paznja.run.layout import OPTIMIZER, WEIGHTS
+from paznja.training.checkpoint import pack, unpack
+from paznja.training.events import Saved
+from paznja.training.learner import Learner
+from paznja.training.schedule import Clock, Place
+
+
+class Stateful(Protocol):
+    """A part of a training that has to survive a restart."""
+
+    def state_dict(self) -> dict[str, Any]:
+        """What a checkpoint keeps, as plain values."""
+        ...
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Restore what `state_dict` returned."""
+        ...
+
+
+class Checkpointer:
+    """Saves one training, and restores it."""
+
+    def __init__(
+        self, writer: RunWriter, learner: Learner, parts: Mapping[str, Stateful], place: Place, clock: Clock, *, scored: bool
+    ) -> None:
+        """`parts`: everything with a state besides the network, by the name in the checkpoint; `scored`: whether anything is scored."""
+        self.slowest = 0.0
+        """Seconds that the slowest checkpoint took."""
+        self.saved_at = 0.0
+        """Seconds of training when the last one was written, or when this training began."""
+        self._writer, self._learner, self._parts, self._place, self._clock, self._scored = writer, learner, parts, place, clock, scored
+
+    def save(self, *, finished: bool = False) -> Saved:
+        """Write a checkpoint."""
+        start, seconds = self._clock.now(), self._clock.seconds()
+        iteration = self._place.iteration
+        weights = pack(self._learner.model.state_for_export(), None if self._scored else {"iteration": iteration})
+        if not self._scored:  # nobody knows which weights are the best, so the run keeps the last ones
+            self._writer.write_file(WEIGHTS, weights)
+        parts = {name: part.state_dict() for name, part in self._parts.items()}
+        files = {WEIGHTS: weights, OPTIMIZER: pack(self._learner.optimizers.state_tensors())}
+        self._writer.write_checkpoint(iteration, seconds, parts, files, finished=finished)
+        self.slowest = max(self.slowest, self._clock.now() - start)
+        self.saved_at = self._clock.seconds()
+        return Saved(iteration, seconds)
+
+    def save_if_sound(self) -> None:
+        """Save before an error in the code that receives the events ends the training; called between two iterations."""
+        if self._learner.sound and self._place.iteration:
+            self.save()
+
+    def restore(self, stored: CheckpointRecord) -> None:
+        """Put every part where this checkpoint was; RunError if it does not fit. Changes nothing on disk."""
+        run = self._writer.run
+        folder = run.path / stored.folder
+        self._place.iteration, self._place.seconds = stored.iteration, stored.seconds
+        try:
+            for name, part in self._parts.items():
+                part.load_state_dict(stored.parts[name])
+        except (KeyError, TypeError) as error:
+            raise RunError(f"{folder / 'position.json'} is damaged ({error}).") from None
+        for file, take in ((WEIGHTS, self._learner.model.load_exported), (OPTIMIZER, self._learner.optimizers.load_state_tensors)):
+            try:
+                take(unpack(run.read_checkpoint(file, stored), str(folder / file)))
+            except (KeyError, RuntimeError, ValueError) as error:
+                raise RunError(f"{folder / file} does not fit the model that run.toml describes ({error}).") from None

@@ -1,0 +1,54 @@
+"""The settings that were left open: what is picked for the books, the time and the machine."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import psutil
+
+from paznja.config import DEFAULT_PROMPTS, Settings
+from paznja.generation import fit_prompt
+from paznja.preparing import Prepared
+from paznja.tokenizers import load_tokenizer
+from paznja.training.batches import check_enough
+from paznja.training.dial import Chosen, choose
+from paznja.training.estimate import memory_needed
+from paznja.training.failures import out_of_memory
+from paznja.training.machine import resolve
+from paznja.training.pace import measure_pace
+
+_HOPELESS = 2
+"""A training is refused if the estimate, which is rough, is more than this many times the machine's memory."""
+
+
+def complete(settings: Settings, prepared: Prepared) -> tuple[Settings, list[str], tuple[Chosen, float] | None]:
+    """Pick the settings that were left open; returns the settings, remarks on the prompts, and what the dial chose for how many minutes."""
+    tokenizer = load_tokenizer(prepared.folder / "tokenizer.json")
+    prompts = settings.sampling.prompts or (DEFAULT_PROMPTS.get(prepared.script, DEFAULT_PROMPTS["latin"]),)
+    fitted = [fit_prompt(prompt, prepared.script, tokenizer) for prompt in prompts]
+    complete = replace(
+        settings,
+        model=replace(settings.model, vocabulary=tokenizer.size),
+        training=resolve(settings.training, settings.model),
+        sampling=replace(settings.sampling, prompts=tuple(prompt for prompt, _ in fitted)),
+    )
+    check_enough(sum(book.tokens for book in prepared.books if not book.held_out), settings.model.context)
+    chosen = _dialled(complete, prepared)
+    complete = complete if chosen is None else chosen[0].settings
+    _check_memory(complete)
+    return complete, [remark for _, remarks in fitted for remark in remarks], chosen
+
+
+def _dialled(settings: Settings, prepared: Prepared) -> tuple[Chosen, float] | None:
+    """For the preset "auto" with a budget of minutes on a CPU: the network that learns most in that time, and the minutes."""
+    minutes = settings.training.minutes
+    if settings.preset != "auto" or minutes is None or settings.training.device != "cpu":
+        return None
+    return choose(settings, 60 * minutes, measure_pace(settings), prepared.training_characters), minutes
+
+
+def _check_memory(settings: Settings) -> None:
+    """Raise TrainingFailed if this machine has far too little memory: training would swap, or be killed without a message."""
+    there = psutil.virtual_memory().total + psutil.swap_memory().total
+    if settings.training.device != "cuda" and memory_needed(settings) > _HOPELESS * there:
+        raise out_of_memory(settings)

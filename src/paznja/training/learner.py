@@ -1,0 +1,87 @@
+"""What learns: the network and its optimizers, on one device. Knows nothing about books, budgets or folders."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor
+
+from paznja.config import ModelConfig, TrainingConfig
+from paznja.model.decoder import Decoder
+from paznja.model.transformer import Transformer
+from paznja.training.batches import Batch
+from paznja.training.machine import PRECISIONS
+from paznja.training.optimizers import Optimizers
+from paznja.training.threads import Threads
+
+if TYPE_CHECKING:
+    from paznja.memory.counted import CountedMemory
+
+
+class Learner:
+    """The network and its optimizers; `step` is one iteration."""
+
+    def __init__(
+        self,
+        model: ModelConfig,
+        training: TrainingConfig,
+        *,
+        threads: Threads | None = None,
+        now: Callable[[], float] = time.perf_counter,
+    ) -> None:
+        """A network with the initial weights that the seed gives. `threads` reconsiders their number, by the clock `now`."""
+        torch.set_num_threads(training.threads)
+        self.config = model
+        self.device = torch.device(training.device)
+        self.precision = PRECISIONS[training.precision]
+        self.model = blank(model, training.seed).to(self.device)
+        self.optimizers = Optimizers(self.model, training)
+        self.sound = True
+        """Whether the network has the weights that were learnt last."""
+        self.rethreaded: int | None = None
+        """The new number of threads, if the last iteration changed it."""
+        self._network = torch.compile(self.model) if training.compiled else self.model
+        self._threads = threads or Threads(training.threads, ())
+        self._now = now
+
+    def step(self, batch: Batch, factor: float) -> float:
+        """Learn from a batch, at `factor` times the peak learning rates; returns the loss in nats a token.
+
+        Not a number if the loss or the gradients' norm is not finite.
+        """
+        start = self._now()
+        with torch.autocast(self.device.type, self.precision, enabled=self.precision != torch.float32):
+            loss = self._network(batch.ids.to(self.device), batch.next_ids.to(self.device), batch.evidence)
+        loss.backward()
+        norm = self.optimizers.step(factor)
+        nats = float(loss.detach())
+        self.rethreaded = self._threads.took(self._now() - start)
+        torch.set_num_threads(self._threads.number)
+        return nats if math.isfinite(nats) and math.isfinite(norm) else math.nan
+
+    def decoder(self, memory: CountedMemory | None) -> Decoder:
+        """What the network would write at this moment, with the counted memory if there is one."""
+        state = {name: tensor.float().cpu().numpy() for name, tensor in self.model.state_for_export().items()}
+        return Decoder(self.config, state, memory)
+
+    @contextmanager
+    def other_weights(self, state: Mapping[str, Tensor]) -> Iterator[None]:
+        """Inside the block the network has these weights, with the names of `Transformer.state_for_export`."""
+        current = {name: tensor.clone() for name, tensor in self.model.state_for_export().items()}
+        self.sound = False
+        self.model.load_exported(state)
+        try:
+            yield
+        finally:
+            self.model.load_exported(current)
+            self.sound = True
+
+
+def blank(config: ModelConfig, seed: int) -> Transformer:
+    """A network with the initial weights that this seed gives."""
+    return Transformer(config, torch.Generator().manual_seed(seed))

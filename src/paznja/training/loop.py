@@ -1,0 +1,64 @@
+"""The loop: it joins the parts of a training and reports what happens, as a generator of events.
+
+It prints nothing, draws nothing, and keeps two numbers itself (`Place`); everything else is in the parts, each of which can be saved.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+
+from paznja.training.evaluator import NotANumber
+from paznja.training.events import Event, Finished, Paused, Rethreaded
+from paznja.training.parts import Parts
+
+
+def train(parts: Parts) -> Iterator[Event]:
+    """Train from where the parts are until the budget is spent or a stop is asked for.
+
+    Raises NotANumber for a loss that is not finite; the last checkpoint stays good.
+    """
+    place, clock, learner, material = parts.place, parts.clock, parts.learner, parts.material
+    meter, sampler, evaluator, checkpointer, director = parts.meter, parts.sampler, parts.evaluator, parts.checkpointer, parts.director
+    clock.start(place.seconds)
+    yield from material.begin(learner.model, new=place.iteration == 0)
+    place.seconds = clock.seconds()
+    meter.begin(place)
+    todo = director.begin(place)
+    while True:
+        if todo.pause:
+            yield checkpointer.save()
+            yield Paused(place.iteration)
+            todo = todo._replace(row=director.wait(place) or todo.row)
+        if todo.row:
+            yield from sampler.row(place)
+        if todo.score:
+            yield from evaluator.parts(place)
+        if todo.sample:
+            yield from sampler.between(place)
+        if todo.save:
+            yield checkpointer.save()
+        place.seconds = clock.seconds()
+        if director.is_over(place):
+            break
+        batch = material.next()
+        nats = learner.step(batch, director.learning_rate(place))
+        if not math.isfinite(nats):
+            raise NotANumber(place.iteration + 1)
+        place.iteration += 1
+        place.seconds = clock.seconds()
+        meter.count(nats, batch.next_ids)
+        yield meter.progress(place, director.fraction(place))
+        if learner.rethreaded is not None:
+            yield Rethreaded(place.iteration, learner.rethreaded)
+        todo = director.decide(place)
+    meter.end()
+    whole: float | None = None
+    if not director.stop.is_set:
+        yield from sampler.row(place)
+        yield from evaluator.parts(place)
+        whole = yield from evaluator.whole(place)
+    complete = not director.stop.is_set
+    yield checkpointer.save(finished=complete)
+    best = evaluator.best if whole is None else whole
+    yield Finished(place.iteration, clock.seconds(), complete, best, best is not None and (whole is not None or evaluator.is_whole))

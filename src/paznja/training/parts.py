@@ -1,0 +1,111 @@
+"""The parts of a training, put together for one run; and where they begin: fresh from a seed, or from a checkpoint."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from paznja.config import Settings
+from paznja.evaluation.bits_per_character import score
+from paznja.generation import continuation
+from paznja.run import CheckpointRecord, RunWriter
+from paznja.run.layout import WEIGHTS
+from paznja.tokenizers import Tokenizer
+from paznja.training.checkpoint import header, newest_usable, unpack
+from paznja.training.checkpointer import Checkpointer
+from paznja.training.director import Director
+from paznja.training.evaluator import SCORING_SHARE, Evaluator, Score
+from paznja.training.learner import Learner
+from paznja.training.machine import thread_candidates
+from paznja.training.material import Material, material_for
+from paznja.training.meter import Meter
+from paznja.training.sampler import Sampler, Write
+from paznja.training.schedule import Budget, Clock, Place, SamplesBetween, Stop, learning_rate_factor
+from paznja.training.threads import Threads
+
+
+@dataclass
+class Parts:
+    """What the loop joins."""
+
+    place: Place
+    clock: Clock
+    budget: Budget
+    learner: Learner
+    material: Material
+    meter: Meter
+    sampler: Sampler
+    evaluator: Evaluator
+    checkpointer: Checkpointer
+    director: Director
+
+
+def assemble(
+    writer: RunWriter,
+    settings: Settings,
+    tokenizer: Tokenizer,
+    *,
+    stop: Callable[[], bool] = lambda: False,
+    clock: Clock | None = None,
+    write: Write = continuation,
+    score: Score = score,
+    learning_rate: Callable[[int, float, int, float], float] = learning_rate_factor,
+    scoring_share: float = SCORING_SHARE,
+    sampling_share: float = SamplesBetween.SHARE,
+) -> Parts:
+    """The parts for a run, with the initial weights that the seed gives. `settings` must be complete, with nothing left to pick.
+
+    `stop` is asked after every iteration and during scoring. What follows it replaces what a training usually uses.
+    """
+    config = settings.training
+    budget = Budget(None if config.minutes is None else 60 * config.minutes, config.iterations, config.from_iteration, config.from_seconds)
+    clock, place = clock or Clock(), Place()
+    # A run with a budget of iterations has to end the same, bit for bit, so it keeps its number of threads.
+    watched = config.minutes is not None and config.device == "cpu" and "threads" not in settings.asked
+    threads = Threads(config.threads, thread_candidates() if watched else ())
+    learner = Learner(settings.model, config, threads=threads, now=clock.now)
+    material = material_for(writer, settings, tokenizer)
+    meter = Meter(writer, tokenizer, budget)
+    sampler = Sampler(writer, learner, material, tokenizer, settings.sampling, budget, clock, write=write, share=sampling_share)
+    stopping = Stop(stop)
+    evaluator = Evaluator(
+        writer, learner, material, tokenizer, config, budget, clock, meter, stop=stopping, score=score, share=scoring_share
+    )
+    saved = {"batches": material, "meter": meter, "sampler": sampler, "evaluator": evaluator}
+    checkpointer = Checkpointer(writer, learner, saved, place, clock, scored=evaluator.scores)
+    director = Director(
+        writer,
+        settings,
+        budget,
+        clock,
+        evaluator,
+        checkpointer,
+        row_at_start=settings.model.memory == "counted",
+        stop=stopping,
+        learning_rate=learning_rate,
+    )
+    return Parts(place, clock, budget, learner, material, meter, sampler, evaluator, checkpointer, director)
+
+
+def begin_from(parts: Parts, writer: RunWriter) -> tuple[CheckpointRecord | None, list[str]]:
+    """Put the parts where the run's newest usable checkpoint is; a run without one begins fresh. Changes nothing on disk.
+
+    Returns the checkpoint, and what the user should know about it. RunError if there are checkpoints and none can be used.
+    """
+    run = writer.run
+    stored, remarks = newest_usable(run)
+    if stored is None:
+        return None, remarks
+    parts.checkpointer.restore(stored)
+    if parts.place.iteration == parts.budget.from_iteration:
+        parts.sampler.begin_stretch()
+        parts.evaluator.begin_stretch()
+    weights = run.path / WEIGHTS
+    if weights.is_file():
+        # These weights may be newer than the checkpoint, and better: the best ones stay.
+        content = weights.read_bytes()
+        unpack(content, str(weights))
+        best = header(content, str(weights)).get("held_out")
+        if best is not None:
+            parts.evaluator.keep_best(best)
+    return stored, remarks
