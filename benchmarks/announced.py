@@ -29,7 +29,7 @@ def train_once(books: str, memory: str, minutes: float, folder: str, cache: str 
             plans.append(event)
 
     run = paznja.train(books, minutes=minutes, memory=memory, out=folder, cache=cache, on_event=on_event)
-    from paznja.training.machine import peak_memory  # brings torch along, which training has to load itself
+    from paznja.machine import peak_memory  # brings torch along, which training has to load itself
 
     position = run.run.checkpoint()
     assert position is not None

@@ -36,8 +36,8 @@ def characters_a_second(threads: str, seconds: float) -> float:
     import torch
 
     from paznja.config import adjust, preset
+    from paznja.machine import PRECISIONS, num_cores, resolve, set_threads
     from paznja.training.learner import blank
-    from paznja.training.machine import PRECISIONS, num_cores, resolve, set_threads
     from paznja.training.optimizers import Optimizers
 
     settings = adjust(preset("auto"), layers=2, width=128, batch=32)

@@ -157,7 +157,7 @@ def machine() -> str:
     import torch
 
     from paznja.config import TrainingConfig
-    from paznja.training.machine import describe, num_cores
+    from paznja.machine import describe, num_cores
 
     processor = describe(TrainingConfig(device="cpu"))["device"]
     load = f"; load average {os.getloadavg()[0]:.1f}" if hasattr(os, "getloadavg") else ""

@@ -182,7 +182,7 @@ def main(books: Path, memories: str, shapes: str, millions: str, side_by_side: i
 
 
 def _cores() -> int:
-    from paznja.training.machine import num_cores
+    from paznja.machine import num_cores
 
     return num_cores()
 

@@ -40,8 +40,8 @@ def make_shelf(folder: Path, num_bytes: float, book_bytes: float, encoding: str 
 
 def prepare_shelf(shelf: Path, cache: Path) -> dict[str, Any]:
     """In a fresh process: the books prepared, or found prepared; seconds and bytes."""
+    from paznja.machine import peak_memory
     from paznja.preparing import prepare
-    from paznja.training.machine import peak_memory
 
     start = time.perf_counter()
     prepared = prepare([shelf], cache=cache)

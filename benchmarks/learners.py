@@ -224,7 +224,7 @@ def train_ours(
     ended = time.time()
     if run.state != "finished":
         raise SystemExit("the race was interrupted")
-    from paznja.training.machine import peak_memory
+    from paznja.machine import peak_memory
 
     settings = run.run.settings()
     between = [after.seconds - before.seconds for (_, before), (_, after) in pairwise(told)]
@@ -427,8 +427,8 @@ def judge_nanogpt(checkout: Path, shelf: Shelf, folder: Path, seed: int) -> tupl
 
     from paznja.evaluation.bits_per_character import bits_of_texts
     from paznja.generation import fit_prompt
+    from paznja.machine import num_cores, set_threads
     from paznja.tokenizers import load_tokenizer
-    from paznja.training.machine import num_cores, set_threads
 
     set_threads(num_cores())
     if not (folder / "ckpt.pt").is_file():
@@ -494,7 +494,7 @@ def said(budget: float | None) -> str:
 
 def matmul_speed() -> float:
     """In a fresh process: this machine's operations a second of `torch.mm` at 1024 square, just now."""
-    from paznja.training.machine import matmul_peak, num_cores, set_threads
+    from paznja.machine import matmul_peak, num_cores, set_threads
 
     set_threads(num_cores())
     return matmul_peak("cpu", seconds=0.5)

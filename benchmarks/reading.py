@@ -43,8 +43,8 @@ def get_ready(started: float, books: Path, cache: Path, out: Path) -> dict[str, 
 
     import paznja.training.parts  # noqa: F401
     from paznja import api
+    from paznja.machine import peak_memory
     from paznja.training.events import Progress
-    from paznja.training.machine import peak_memory
 
     called = time.time()
     measured: dict[str, Any] = {"importing": called - started, "reading": None}

@@ -52,11 +52,11 @@ class Training:
         from dataclasses import replace
 
         from paznja import config
+        from paznja.machine import resolve, set_threads
         from paznja.run import RunRecord, RunWriter
         from paznja.tokenizers import load_tokenizer
         from paznja.training.batches import Batches
         from paznja.training.learner import blank
-        from paznja.training.machine import resolve, set_threads
         from paznja.training.optimizers import Optimizers
 
         self.tokenizer = load_tokenizer(prepared / "tokenizer.json")
@@ -75,7 +75,7 @@ class Training:
         """Of each iteration: seconds of the whole and of its parts, characters, operations a second of the two matrix products."""
         import torch
 
-        from paznja.training.machine import peak_memory
+        from paznja.machine import peak_memory
 
         width, hidden = self.config.width, self.config.hidden
         rows = self.training.batch * self.config.context
@@ -110,7 +110,7 @@ class Training:
         """One iteration, as `Learner` does it."""
         import torch
 
-        from paznja.training.machine import PRECISIONS
+        from paznja.machine import PRECISIONS
 
         device, precision = self.training.device, PRECISIONS[self.training.precision]
         moments = [self.now()]
@@ -136,7 +136,7 @@ class Training:
         """Operations a second of plain `torch.mm`, the median of as many as fit in the time, three at least."""
         import torch
 
-        from paznja.training.machine import PRECISIONS
+        from paznja.machine import PRECISIONS
 
         kind = {"device": self.training.device, "dtype": PRECISIONS[self.training.precision]}
         a, b = torch.randn(rows, inner, **kind), torch.randn(inner, columns, **kind)
@@ -151,7 +151,7 @@ class Training:
 
     def now(self) -> float:
         """The clock, once the device has done what it was given."""
-        from paznja.training.machine import synchronise
+        from paznja.machine import synchronise
 
         synchronise(self.training.device)
         return time.perf_counter()

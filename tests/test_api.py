@@ -131,7 +131,7 @@ def test_what_a_person_should_know_before_it_starts_is_remarked(books: Path, out
 
 
 def torch_network(folder: Path) -> torch.nn.Module:
-    from paznja.training.checkpoint import load_model
+    from paznja.loading import load_model
 
     return load_model(Run(folder))
 

@@ -10,8 +10,9 @@ paznja.open_run("most")     # later
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from paznja.api import Evaluation, TrainedRun, open_run, read_shelf, resume, runs, train
+    from paznja.api import TrainedRun, open_run, read_shelf, resume, runs, train
     from paznja.errors import PaznjaError
+    from paznja.evaluation.books import Evaluation
     from paznja.terminal.display import Display
 
 __all__ = ["Display", "Evaluation", "PaznjaError", "TrainedRun", "open_run", "read_shelf", "resume", "runs", "train"]
@@ -23,5 +24,6 @@ def __getattr__(name: str) -> Any:
         raise AttributeError(f"module 'paznja' has no attribute {name!r}")
     import importlib
 
-    module = {"PaznjaError": "paznja.errors", "Display": "paznja.terminal.display"}.get(name, "paznja.api")
+    elsewhere = {"PaznjaError": "paznja.errors", "Evaluation": "paznja.evaluation.books", "Display": "paznja.terminal.display"}
+    module = elsewhere.get(name, "paznja.api")
     return getattr(importlib.import_module(module), name)

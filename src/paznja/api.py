@@ -11,31 +11,30 @@ from __future__ import annotations
 import math
 import os
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
-from itertools import chain, count
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from paznja import config
 from paznja.config import customise, with_budget
-from paznja.corpus.book import Unreadable
 from paznja.corpus.corpus import Corpus, read_books, read_corpus
 from paznja.corpus.fetching import fetched_folder
 from paznja.corpus.shelf import OnRead
+from paznja.corpus.texts import write_texts as write_texts
 from paznja.disk import writing_to
-from paznja.errors import RunError, WrongUse
+from paznja.errors import WrongUse
 from paznja.generation import Choice, expected, fit_prompt, generate
+from paznja.loading import load_decoder
 from paznja.preparing import default_cache, store_in, using
 from paznja.run import Run, all_runs
-from paznja.run.layout import MEMORY, WEIGHTS
 from paznja.run.records import MetricsLine
 from paznja.table import markdown_table
-from paznja.tokenizers import Tokenizer, load_tokenizer
+from paznja.tokenizers import Tokenizer
 from paznja.training import session
 from paznja.training.plan import Planned, Reading
 
 if TYPE_CHECKING:
-    from paznja.memory.counted import CountedMemory
+    from paznja.evaluation.books import Evaluation
     from paznja.model.decoder import Decoder
     from paznja.model.transformer import Transformer
     from paznja.training.events import Event
@@ -44,29 +43,6 @@ MAX_COUNT = 1000
 """The most texts that are written at once, because all of them are in memory together."""
 
 Places = str | Path | Sequence[str | Path]
-
-
-@dataclass(frozen=True)
-class BookScore:
-    """The score of one book."""
-
-    title: str
-    author: str
-    file: str
-    characters: int
-    bits_per_character: float
-    learnt: bool = False
-    """Whether the run learnt from this very file, or from a part of it; then the figure says nothing about unseen text."""
-
-
-@dataclass(frozen=True)
-class Evaluation:
-    """Bits per character of all the books together and of each book."""
-
-    bits_per_character: float
-    characters: int
-    books: tuple[BookScore, ...]
-    unreadable: tuple[Unreadable, ...] = ()
 
 
 OnEvent = Callable[["Event | Reading | Planned"], None]
@@ -127,7 +103,7 @@ class TrainedRun:
     @property
     def model(self) -> Transformer:
         """The network as a torch module, on the CPU, with the run's weights, read again each time. RunError if there are none yet."""
-        from paznja.training.checkpoint import load_model
+        from paznja.loading import load_model
 
         return load_model(self.run, latest=self._latest)
 
@@ -184,37 +160,12 @@ class TrainedRun:
         Books that the run learnt from, recognised by their files' SHA-256, are scored too and marked `learnt`.
         Raises NoBooks if nothing could be read.
         """
-        from paznja.evaluation.bits_per_character import bits_of_texts
-        from paznja.training.checkpoint import load_model
-        from paznja.training.machine import num_cores, set_threads
+        from paznja.evaluation.books import evaluate_books, evaluate_held_out
 
-        set_threads(num_cores())
-        tokenizer = load_tokenizer(self.path / "tokenizer.json")
-        unreadable: tuple[Unreadable, ...] = ()
         if books is None:
-            records = [book for book in self.run.books() if book.held_out]
-            scored = [(book.title, book.author, book.file, book.characters) for book in records]
-            learnt = [False] * len(records)
-            texts = self.run.held_out_ids()
-        else:
-            found, unreadable = read_books(_paths(books), config=self._reading())
-            scored = [(book.title, book.author, book.file, book.characters) for book in found]
-            trained_on = {book.sha256 for book in self.run.books() if not book.held_out}
-            learnt = [book.sha256 in trained_on for book in found]
-            texts = [tokenizer.encode(book.text) for book in found]
-        memory = load_memory(self.run)
-        remembered = None
-        if memory is not None:
-            from paznja.memory.remembered import Remembered
-
-            remembered = Remembered(memory, tokenizer.newline, texts, threads=num_cores())
-        model = load_model(self.run, latest=self._latest)
-        bits = bits_of_texts(model, texts, tokenizer.newline, remembered=remembered, on_scored=on_scored)
-        scores = tuple(
-            BookScore(*about, bits_per_character=b / about[3], learnt=known) for about, b, known in zip(scored, bits, learnt, strict=True)
-        )
-        characters = sum(book.characters for book in scores)
-        return Evaluation(sum(bits) / characters, characters, scores, unreadable)
+            return evaluate_held_out(self.run, latest=self._latest, on_scored=on_scored)
+        found, unreadable = read_books(_paths(books), config=self._reading())
+        return evaluate_books(self.run, found, unreadable, latest=self._latest, on_scored=on_scored)
 
     def _reading(self) -> config.ReadingConfig:
         """How other books are read for this run: in the script that it learnt, with the rules that it was made with."""
@@ -304,22 +255,6 @@ def read_shelf(
         return read_corpus(_paths(books), held_out=apart, config=reading, store=store_in(cache), least=1, strict=strict, on_read=on_read)
 
 
-def write_texts(corpus: Corpus, folder: str | Path) -> int:
-    """Write the books' texts into a new folder, one file each; returns how many. WrongUse if there is something in the folder."""
-    folder = Path(folder)
-    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-        raise WrongUse(f"{folder} exists and is not an empty folder; name a new one with --out.")
-    taken: set[str] = set()
-    with writing_to(folder, "--out"):
-        folder.mkdir(parents=True, exist_ok=True)
-        for book in corpus.books:
-            stem = Path(book.file.replace("/", " - ")).stem + (f" ({book.part})" if book.part else "")
-            name = next(name for name in chain([stem], (f"{stem} {number}" for number in count(2))) if name.casefold() not in taken)
-            taken.add(name.casefold())
-            (folder / f"{name}.txt").write_text(book.text, encoding="utf-8", newline="\n")
-    return len(taken)
-
-
 def resume(
     run: str | Path | Run,
     *,
@@ -355,35 +290,6 @@ def open_run(run: str | Path, *, out: str | Path = "runs", latest: bool = False)
 def runs(out: str | Path = "runs") -> list[TrainedRun]:
     """Every run in this folder, oldest first."""
     return [TrainedRun(run) for run in all_runs(Path(out))]
-
-
-def load_decoder(run: Run, *, latest: bool = False) -> tuple[Decoder, Tokenizer]:
-    """The run's decoder and tokenizer, for writing; needs no torch. RunError if there are no weights yet, or they are damaged."""
-    import safetensors
-    from safetensors.numpy import load
-
-    from paznja.model.decoder import Decoder
-
-    content = run.read_weights(latest=latest)
-    try:
-        return Decoder(run.settings().model, load(content), load_memory(run)), load_tokenizer(run.path / "tokenizer.json")
-    except (safetensors.SafetensorError, KeyError, ValueError) as error:
-        raise RunError(f"{run.path / WEIGHTS} is damaged or does not fit run.toml ({error}).") from None
-
-
-def load_memory(run: Run) -> CountedMemory | None:
-    """The run's counted memory; None for a run without one, RunError if it is missing or damaged."""
-    if run.settings().model.memory != "counted":
-        return None
-    from paznja.memory.storing import from_bytes
-
-    path = run.path / MEMORY
-    try:
-        return from_bytes(path.read_bytes())
-    except FileNotFoundError:
-        raise RunError(f"{path} is missing: without its memory the model cannot be used. Copy the whole run folder.") from None
-    except ValueError as error:
-        raise RunError(f"{path} is damaged ({error}); copy the run folder again.") from None
 
 
 def _paths(places: Places) -> list[Path]:

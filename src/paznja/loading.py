@@ -35,7 +35,7 @@ def load_decoder(run: Run, *, latest: bool = False) -> tuple[Decoder, Tokenizer]
 def load_model(run: Run, *, latest: bool = False, device: str = "cpu") -> Transformer:
     """The run's network with its best weights, or with `latest` the newest checkpoint's; RunError if there are none yet."""
     from paznja.model.transformer import Transformer
-    from paznja.training.checkpoint import unpack
+    from paznja.model.weights import unpack
 
     model = Transformer(run.settings().model)
     name = str(run.path / WEIGHTS)

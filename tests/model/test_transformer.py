@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from paznja.config import ModelConfig
 from paznja.model.names import qwen3_config
 from paznja.model.transformer import Block, Transformer
-from paznja.training.checkpoint import pack
+from paznja.model.weights import pack
 
 CONFIG = ModelConfig(layers=2, width=16, heads=2, hidden=24, context=12, rope_theta=700.0, norm_epsilon=1e-5, vocabulary=11)
 TIED = ModelConfig(layers=3, width=24, heads=3, hidden=40, context=9, tied_head=True, vocabulary=7)

@@ -13,13 +13,14 @@ import torch
 from paznja.errors import RunError
 from paznja.evaluation.bits_per_character import bits_of_texts, score
 from paznja.generation import Choice, continuation
+from paznja.loading import load_model
 from paznja.model.decoder import Decoder
+from paznja.model.weights import header, unpack
 from paznja.run import Run, RunWriter, send
 from paznja.run.layout import WEIGHTS
 from paznja.tokenizers import load_tokenizer
 from paznja.training import schedule
 from paznja.training.batches import Batch
-from paznja.training.checkpoint import header, load_model, unpack
 from paznja.training.evaluator import NotANumber
 from paznja.training.events import Evaluated, Event, Finished, Paused, Progress, Sampled, Saved, Scoring
 from paznja.training.learner import Learner

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from paznja.config import ModelConfig, TrainingConfig
 from paznja.model.transformer import Transformer
-from paznja.training.checkpoint import pack, unpack
+from paznja.model.weights import pack, unpack
 from paznja.training.optimizers import AdamW, Muon, Optimizers, RowAdagrad, orthogonalise
 
 MODEL = ModelConfig(layers=2, width=8, heads=2, hidden=12, context=6, vocabulary=9)

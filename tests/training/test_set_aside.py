@@ -8,9 +8,10 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from paznja.api import load_memory, open_run
+from paznja.api import open_run
 from paznja.config import ModelConfig
 from paznja.errors import RunError, WrongUse
+from paznja.loading import load_memory
 from paznja.memory.contexts import Lettering
 from paznja.memory.counted import CountedMemory, Row
 from paznja.memory.recall import Text

@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from paznja.corpus.book import Book, Unreadable
 from paznja.evaluation.bits_per_character import Piece, bits_of_texts
 from paznja.loading import load_memory, load_model
+from paznja.machine import num_cores, set_threads
 from paznja.run import Run
 from paznja.run.layout import TOKENIZER
 from paznja.tokenizers import load_tokenizer
-from paznja.training.machine import num_cores, set_threads
 
 
 @dataclass(frozen=True)

@@ -18,7 +18,7 @@ from paznja.terminal.curve import draw
 from paznja.terminal.words import visible
 
 if TYPE_CHECKING:
-    from paznja.api import Evaluation
+    from paznja.evaluation.books import Evaluation
 
 
 def print_expected(prompt: str, expected: Sequence[tuple[str, float]]) -> None:

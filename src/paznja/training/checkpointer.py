@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from typing import Any, Protocol
 
 from paznja.errors import RunError
-from paznja.run import CheckpointRecord, RunWriter
-from paznja.run.layout import OPTIMIZER, WEIGHTS
-from paznja.training.checkpoint import pack, unpack
+from paznja.model.weights import pack, unpack
+from paznja.run import CheckpointRecord, Run, RunWriter
+from paznja.run.layout import OPTIMIZER, POSITION, WEIGHTS
 from paznja.training.events import Saved
 from paznja.training.learner import Learner
 from paznja.training.schedule import Clock, Place
@@ -67,9 +67,31 @@ class Checkpointer:
             for name, part in self._parts.items():
                 part.load_state_dict(stored.parts[name])
         except (KeyError, TypeError) as error:
-            raise RunError(f"{folder / 'position.json'} is damaged ({error}).") from None
+            raise RunError(f"{folder / POSITION} is damaged ({error}).") from None
         for file, take in ((WEIGHTS, self._learner.model.load_exported), (OPTIMIZER, self._learner.optimizers.load_state_tensors)):
             try:
                 take(unpack(run.read_checkpoint(file, stored), str(folder / file)))
             except (KeyError, RuntimeError, ValueError) as error:
                 raise RunError(f"{folder / file} does not fit the model that run.toml describes ({error}).") from None
+
+
+def newest_usable(run: Run) -> tuple[CheckpointRecord | None, list[str]]:
+    """The newest readable checkpoint, and a remark on each newer one; None for a run without checkpoints.
+
+    RunError, with the reasons, if there are checkpoints and none can be used.
+    """
+    remarks: list[str] = []
+    for checkpoint in run.checkpoints():
+        try:
+            for file in (WEIGHTS, OPTIMIZER):
+                unpack(run.read_checkpoint(file, checkpoint), str(run.path / checkpoint.folder / file))
+        except RunError as error:
+            remarks.append(str(error))
+            continue
+        return checkpoint, [f"{remark} It goes on from iteration {checkpoint.iteration:,}." for remark in remarks]
+    if not remarks:
+        remarks = [f"{folder / POSITION} is missing or damaged." for folder in run.checkpoint_folders()]
+    if remarks:
+        raise RunError(f"No checkpoint of the run {run.name!r} can be used: {' '.join(remarks)}")
+    run.checkpoint()  # an error if the file names a checkpoint that does not exist
+    return None, []

@@ -8,13 +8,13 @@ import psutil
 
 from paznja.config import DEFAULT_PROMPTS, Settings
 from paznja.generation import fit_prompt
+from paznja.machine import resolve
 from paznja.preparing import Prepared
 from paznja.tokenizers import load_tokenizer
 from paznja.training.batches import check_enough
 from paznja.training.dial import Chosen, choose
 from paznja.training.estimate import memory_needed
 from paznja.training.failures import out_of_memory
-from paznja.training.machine import resolve
 from paznja.training.pace import measure_pace
 
 _HOPELESS = 2

@@ -11,10 +11,10 @@ from dataclasses import dataclass
 import psutil
 
 from paznja.config import Settings
+from paznja.machine import matmul_peak, set_threads, training_memory
 from paznja.run import Run
 from paznja.tokenizers import Tokenizer
 from paznja.training.dial import LEARNING_SHARE
-from paznja.training.machine import matmul_peak, set_threads, training_memory
 from paznja.training.pace import seconds_of_iteration
 
 USUAL_SHARE = 0.5

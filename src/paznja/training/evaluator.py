@@ -10,13 +10,13 @@ import torch
 
 from paznja.config import TrainingConfig
 from paznja.evaluation.bits_per_character import Piece, score
+from paznja.machine import peak_memory
+from paznja.model.weights import pack, unpack
 from paznja.run import RunWriter
 from paznja.run.layout import WEIGHTS
 from paznja.tokenizers import Tokenizer
-from paznja.training.checkpoint import pack, unpack
 from paznja.training.events import Evaluated, Event, Scoring
 from paznja.training.learner import Learner
-from paznja.training.machine import peak_memory
 from paznja.training.material import Material
 from paznja.training.meter import Meter
 from paznja.training.schedule import Budget, Clock, Place, Stop

@@ -12,10 +12,10 @@ import torch
 from torch import Tensor
 
 from paznja.config import ModelConfig, TrainingConfig
+from paznja.machine import PRECISIONS
 from paznja.model.decoder import Decoder
 from paznja.model.transformer import Transformer
 from paznja.training.batches import Batch
-from paznja.training.machine import PRECISIONS
 from paznja.training.optimizers import Optimizers
 from paznja.training.threads import Threads
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 import torch
 
 from paznja.config import ModelConfig, Settings, adjust
-from paznja.training.machine import PRECISIONS, set_threads
+from paznja.machine import PRECISIONS, set_threads
 
 PROBES = ((2, 128), (4, 192))
 """Layers and width of the networks that are timed."""

@@ -8,15 +8,15 @@ from dataclasses import dataclass
 from paznja.config import Settings
 from paznja.evaluation.bits_per_character import score
 from paznja.generation import continuation
+from paznja.machine import thread_candidates
+from paznja.model.weights import header, unpack
 from paznja.run import CheckpointRecord, RunWriter
 from paznja.run.layout import WEIGHTS
 from paznja.tokenizers import Tokenizer
-from paznja.training.checkpoint import header, newest_usable, unpack
-from paznja.training.checkpointer import Checkpointer
+from paznja.training.checkpointer import Checkpointer, newest_usable
 from paznja.training.director import Director
 from paznja.training.evaluator import SCORING_SHARE, Evaluator, Score
 from paznja.training.learner import Learner
-from paznja.training.machine import thread_candidates
 from paznja.training.material import Material, material_for
 from paznja.training.meter import Meter
 from paznja.training.sampler import Sampler, Write

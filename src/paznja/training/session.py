@@ -93,9 +93,9 @@ def go_on(
 ) -> None:
     """Go on from the last checkpoint, to the end of the run's budget or for this much more. Raises the errors of `paznja.resume`."""
     wait_briefly()
+    from paznja.machine import check_device
     from paznja.training.books_again import ids_to_resume
     from paznja.training.failures import failing_in_words
-    from paznja.training.machine import check_device
 
     record = run.record()
     settings = record.settings
@@ -115,7 +115,7 @@ def go_on(
         ids, warnings = ids_to_resume(run, books, cache, on_read, stack)
         extended: RunRecord | None = None
         if minutes is not None or iterations is not None:
-            from paznja.training.checkpoint import newest_usable
+            from paznja.training.checkpointer import newest_usable
 
             checkpoint = newest_usable(run)[0]
             settings = replace(settings, training=replace(settings.training, minutes=None, iterations=None))
@@ -147,7 +147,7 @@ def _record(settings: Settings, prepared: Prepared, places: list[Path], held_out
 
     import torch
 
-    from paznja.training.machine import describe
+    from paznja.machine import describe
 
     named = [str(place.absolute()) if with_corpus else place.name for place in held_out or ()]
     corpus = ShelfRecord(

@@ -6,10 +6,10 @@ import psutil
 import pytest
 import torch
 
+from paznja import machine
 from paznja.config import ModelConfig, TrainingConfig
 from paznja.errors import WrongUse
-from paznja.training import machine
-from paznja.training.machine import (
+from paznja.machine import (
     PRECISIONS,
     describe,
     matmul_peak,

@@ -9,9 +9,10 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
 from paznja.errors import RunError
+from paznja.loading import load_model
+from paznja.model.weights import header, pack, unpack
 from paznja.run import RunWriter
 from paznja.run.layout import WEIGHTS
-from paznja.training.checkpoint import header, load_model, pack, unpack
 from paznja.training.learner import blank
 
 tensors = st.dictionaries(

@@ -1,4 +1,4 @@
-"""Weights and optimizer state as safetensors, written to a run's folder and read from it. No pickle anywhere."""
+"""Tensors as the content of a safetensors file, and back. No pickle anywhere."""
 
 from __future__ import annotations
 
@@ -11,9 +11,6 @@ from safetensors.torch import load, save
 from torch import Tensor
 
 from paznja.errors import RunError
-from paznja.model.transformer import Transformer
-from paznja.run import CheckpointRecord, Run
-from paznja.run.layout import OPTIMIZER, POSITION, WEIGHTS
 
 
 def pack(tensors: Mapping[str, Tensor], about: Mapping[str, Any] | None = None) -> bytes:
@@ -37,28 +34,6 @@ def unpack(content: bytes, name: str) -> dict[str, Tensor]:
         raise _damaged(name, error) from None
 
 
-def newest_usable(run: Run) -> tuple[CheckpointRecord | None, list[str]]:
-    """The newest readable checkpoint, and a remark on each newer one; None for a run without checkpoints.
-
-    RunError, with the reasons, if there are checkpoints and none can be used.
-    """
-    remarks: list[str] = []
-    for checkpoint in run.checkpoints():
-        try:
-            for file in (WEIGHTS, OPTIMIZER):
-                unpack(run.read_checkpoint(file, checkpoint), str(run.path / checkpoint.folder / file))
-        except RunError as error:
-            remarks.append(str(error))
-            continue
-        return checkpoint, [f"{remark} It goes on from iteration {checkpoint.iteration:,}." for remark in remarks]
-    if not remarks:
-        remarks = [f"{folder / POSITION} is missing or damaged." for folder in run.checkpoint_folders()]
-    if remarks:
-        raise RunError(f"No checkpoint of the run {run.name!r} can be used: {' '.join(remarks)}")
-    run.checkpoint()  # an error if the file names a checkpoint that does not exist
-    return None, []
-
-
 def header(content: bytes, name: str) -> dict[str, Any]:
     """The JSON values that `pack` put in the header; RunError, naming the file, if the content is damaged."""
     length = int.from_bytes(content[:8], "little")
@@ -67,18 +42,6 @@ def header(content: bytes, name: str) -> dict[str, Any]:
         return {key: json.loads(value) for key, value in metadata.items() if key != "format"}
     except ValueError as error:
         raise _damaged(name, error) from None
-
-
-def load_model(run: Run, *, latest: bool = False, device: str = "cpu") -> Transformer:
-    """The run's network with its best weights or, if `latest`, those of the newest checkpoint; RunError if there are none yet."""
-    model = Transformer(run.settings().model)
-    name = str(run.path / WEIGHTS)
-    state = unpack(run.read_weights(latest=latest), name)
-    try:
-        model.load_exported(state)
-    except (KeyError, RuntimeError) as error:
-        raise RunError(f"{name} does not fit the model that run.toml describes ({error}).") from None
-    return model.to(device).eval()
 
 
 def _damaged(name: str, error: Exception) -> RunError:
