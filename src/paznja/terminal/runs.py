@@ -16,6 +16,7 @@ from rich.text import Text
 
 from paznja.errors import PaznjaError
 from paznja.table import counted, duration, file_size, one_line
+from paznja.terminal.words import program
 
 if TYPE_CHECKING:
     from paznja.run import Run
@@ -25,7 +26,7 @@ def print_runs(runs: Sequence[Run], out: Path) -> None:
     """A table of the runs below `out`."""
     console = Console(highlight=False, soft_wrap=not sys.stdout.isatty())
     if not runs:
-        console.print(Text(f"There are no runs in {out}/ yet. Begin with: paznja train ~/Books, or paznja demo"))
+        console.print(Text(f"There are no runs in {out}/ yet. Begin with: {program()} train ~/Books, or {program()} demo"))
         return
     rows = [_run_row(run) for run in runs]
     beside = max(cell_len(row.name) for row in rows) + sum(max(cell_len(row.facts[n]) for row in rows) for n in range(len(rows[0].facts)))
