@@ -113,4 +113,5 @@ def files_or_fetch(context: click.Context, _parameter: click.Parameter, incomple
 
 def _escaped(value: str) -> str:
     """The value as one would type it in bash."""
+    # Not `shlex.quote`: bash completes as far as the names agree, and "most" and "'most 2'" do not even begin alike.
     return "".join(letter if letter.isalnum() or letter in "-_./+,@%" else f"\\{letter}" for letter in value)
