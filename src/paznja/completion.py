@@ -1,6 +1,6 @@
-"""What the Tab key offers in a shell: the values of options and the names of runs. The shell's part comes from click.
+"""What the Tab key offers in a shell: the values of options and the names of runs. Click writes the script for the shell.
 
-It runs each time somebody presses Tab, so it loads little and reports no errors.
+This runs each time somebody presses Tab, so it loads little and reports no errors.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ add_completion_class(Bash)
 
 
 def script(shell: str, command: click.Command) -> str:
-    """The script that a shell has to run so that Tab completes `command`, which is called paznja."""
+    """The script that a shell has to run so that Tab completes `command`, whose name is paznja."""
     shell_class = get_completion_class(shell)
     assert shell_class is not None
     return shell_class(command, {}, "paznja", VARIABLE).source()

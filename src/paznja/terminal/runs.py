@@ -1,4 +1,4 @@
-"""The list of the runs: a table where there is room for one, else some lines for each."""
+"""The list of the runs: a table if there is room for one, otherwise some lines for each."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 
 def print_runs(runs: Sequence[Run], out: Path) -> None:
-    """A table of the runs below `out`."""
+    """Print the list of the runs, which are in the folder `out`."""
     console = Console(highlight=False, soft_wrap=not sys.stdout.isatty())
     if not runs:
         console.print(Text(f"There are no runs in {out}/ yet. Begin with: {program()} train ~/Books, or {program()} demo"))
@@ -65,7 +65,7 @@ def _said(title: str, fact: str) -> str:
 
 
 def _lines(facts: Sequence[str], width: int) -> list[str]:
-    """Facts side by side, in as many lines as the width asks for, none of them broken."""
+    """The facts side by side, in as many lines as needed; no fact is broken."""
     lines = [facts[0]]
     for fact in facts[1:]:
         together = f"{lines[-1]} · {fact}"
@@ -77,7 +77,7 @@ def _lines(facts: Sequence[str], width: int) -> list[str]:
 class _RunRow:
     name: str
     facts: tuple[str, ...]
-    """As `_FACTS` names them; empty where nothing is known."""
+    """In the order of `_FACTS`; empty if nothing is known."""
     size: int
     sample: str = ""
     damage: str = ""
@@ -95,7 +95,7 @@ def _run_row(run: Run) -> _RunRow:
         score = f"{min(scores):.3f}" if scores else ""
         sample = one_line(samples[-1]["prompt"] + samples[-1]["text"]) if samples else ""
         facts = (state, f"{len(books):,}", f"{last['iteration']:,}", duration(last["seconds"]), score, file_size(size))
-    except (PaznjaError, OSError, ValueError, KeyError, TypeError) as error:  # whatever is wrong with one run, the others are listed
+    except (PaznjaError, OSError, ValueError, KeyError, TypeError) as error:  # whatever is wrong with one run, the others are still listed
         damage = str(error) if isinstance(error, PaznjaError) else f"a file in {run.path} cannot be understood ({error!r})."
         return _RunRow(run.name, ("damaged", "", "", "", "", file_size(size)), size, damage=damage)
     return _RunRow(run.name, facts, size, sample=sample)
