@@ -1,4 +1,4 @@
-"""A run without any scoring: whatever shows or uses a run copes with it, and it can be scored afterwards."""
+"""A run without any scoring: everything that shows or uses a run can handle it, and it can be scored afterwards."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def unscored_once(tmp_path_factory: pytest.TempPathFactory, some_stories: list[P
 
 @pytest.fixture
 def unscored(unscored_once: Path, tmp_path: Path) -> paznja.TrainedRun:
-    """One's own copy of it."""
+    """The test's own copy of it."""
     return paznja.open_run(shutil.copytree(unscored_once, tmp_path / "runs" / "unscored"))
 
 

@@ -40,7 +40,7 @@ SMALL = Settings(
     ),
     sampling=SamplingConfig(prompts=("Ово је ",), sample_at=(10, 20, 50), length=12, num_between=0),
 )
-"""Whatever the presets become, the tests stand on this."""
+"""The tests use this, so that they do not depend on the presets."""
 
 
 @pytest.fixture(scope="session")
@@ -78,7 +78,7 @@ def begin(prepared: Path, tmp_path: Path) -> Callable[..., Run]:
 
 @pytest.fixture(scope="session")
 def trainer_of() -> Callable[..., Trainer]:
-    """A trainer that goes on with a run from where it is."""
+    """A trainer that continues a run from where it is."""
 
     def make(run: Run, *, stop: Callable[[], bool] = lambda: False) -> Trainer:
         settings: Settings = run.settings()
@@ -89,7 +89,7 @@ def trainer_of() -> Callable[..., Trainer]:
 
 @pytest.fixture
 def worse_after(monkeypatch: pytest.MonkeyPatch) -> Callable[[int], None]:
-    """Lets every training learn as it should up to an iteration, and then take steps that are far too long, on any machine."""
+    """Lets every training learn normally up to an iteration, and then take steps that are far too long, on any machine."""
 
     def make(iteration: int) -> None:
         monkeypatch.setattr(trainer, "learning_rate_factor", lambda number, *_: 1.0 if number <= iteration else 1e4)

@@ -1,4 +1,4 @@
-"""The trainer tells what happens in the promised order, obeys, fails well, and learns."""
+"""The trainer reports what happens in the promised order, obeys requests, fails cleanly, and learns."""
 
 import itertools
 import json
@@ -36,7 +36,7 @@ def of_kind(kind: type[Kind], events: list[Event]) -> list[Kind]:
 
 
 class Time:
-    """A made-up clock: iterations and written characters take what they are said to, all else a moment."""
+    """A made-up clock: iterations and written characters take the given times, everything else takes a moment."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch, *, iteration: float = 1.0, character: float = 0.0, scoring: float = 0.0) -> None:
         self.now, self.slept = 5000.0, 0
