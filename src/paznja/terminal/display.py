@@ -171,7 +171,7 @@ class Display:
             self._bar.stop()
 
     def _acknowledge_interrupts(self) -> None:
-        """Show at once that Ctrl-C was pressed: before all stops, processes may have to end."""
+        """Show at once that Ctrl-C was pressed: other processes may have to end first."""
         if threading.current_thread() is not threading.main_thread() or signal.getsignal(signal.SIGINT) is not signal.default_int_handler:
             return
 

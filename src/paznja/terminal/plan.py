@@ -14,7 +14,7 @@ LINES_BEFORE = 5
 """How many lines are printed before the table, unless all of them are asked for."""
 
 BLOG_ITERATIONS = 20_000
-"""The length of the run of 2023; before `blog` starts, it is told how long that would take on this machine."""
+"""The length of the run of 2023; before `blog` starts, paznja says how long that would take on this machine."""
 
 
 def describe_briefly(plan: Planned) -> list[str]:
