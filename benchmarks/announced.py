@@ -1,9 +1,9 @@
-"""What is announced before the first iteration, held against what comes of it: memory and iterations.
+"""What is announced before the first iteration, compared with what then happens: memory and iterations.
 
     python benchmarks/announced.py BOOKS [--memories learned,counted] [--minutes 0.5,2,10]
 
-Every memory and every number of minutes is a run of its own, in a fresh process, with the default network. Done and announced are
-divided; memory is the process's at its largest, as the operating system counts it. The machine should be quiet.
+Every memory with every number of minutes is a separate run, in a fresh process, with the default network. The ratios are done to
+announced; memory is the peak of the process, as the operating system counts it. The machine should be quiet.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from common import in_fresh_process, machine, megabytes, table
 
 
 def train_once(books: str, memory: str, minutes: float, folder: str, cache: str | None) -> dict[str, Any]:
-    """One run, in a process of its own."""
+    """One run, in a process of its own, and what was announced for it."""
     import paznja
     from paznja.api import Planned
 
@@ -29,7 +29,7 @@ def train_once(books: str, memory: str, minutes: float, folder: str, cache: str 
             plans.append(event)
 
     run = paznja.train(books, minutes=minutes, memory=memory, out=folder, cache=cache, on_event=on_event)
-    from paznja.machine import peak_memory  # brings torch along, which training has to load itself
+    from paznja.machine import peak_memory  # imports torch, which `train` has to load itself
 
     position = run.run.checkpoint()
     assert position is not None

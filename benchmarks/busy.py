@@ -1,11 +1,11 @@
-"""A busy machine: learning beside other programs that compute, with the threads' patience as it is and as it would be without us.
+"""A busy machine: learning beside other programs that compute, with threads that wait as ours do, as PyTorch's do, and in other ways.
 
     python benchmarks/busy.py [--programs 0,1,2,4] [--rounds 3] [--seconds 5]
 
 The default network for short runs (2 layers of width 128, a learned memory, batches of 32) learns from random ids: network and optimizer,
-without books, sampling, scoring and saving. Beside it so many programs count without end. How long threads spin before they sleep is
-read once a process, so every measurement is a process of its own; the ways take turns in every round. Given are medians of the rounds, the
-share of the same way's speed alone, and the lowest and highest round.
+without books, sampling, scoring and saving. Beside it this many programs count without end. A process reads only once how long its
+threads spin before they sleep, so every measurement has its own process; the ways of waiting take turns in every round. The table gives
+the medians of the rounds, their share of the same way's speed alone, and the lowest and highest round.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ _BUSY = "while True: pass"
 
 
 def characters_a_second(threads: str, seconds: float) -> float:
-    """Of a fresh process."""
+    """The speed of a fresh process whose threads wait in this way."""
     from dataclasses import replace
 
     import torch

@@ -1,13 +1,13 @@
-"""Cleaning: what each rule changes in books that need none, such as a shelf of proof-read novels.
+"""Cleaning: what each rule changes in books that need no cleaning, such as a shelf of proof-read novels.
 
     python benchmarks/cleaning.py BOOKS [--examples 3]
 
-Every book is read by the reader of its format. What comes out goes through the rules of plain text, as if it had been saved
-as a text file (running heads, page numbers, tables of contents, divided words), and then through those of every book. The table
-counts, rule by rule, the changes, the characters taken out, put in or replaced, their share of all characters, and the books
-concerned; what the format's own reader leaves out (notes, title pages) is not counted. Then some of the changes themselves,
-with a little of the text around them, to be looked at: a change is right where the book had an error. The time is that of this
-one process for all of it but the reading of the files.
+Every book is read by the reader of its format. The result goes through the rules of plain text, as if it had been saved as a
+text file (running heads, page numbers, tables of contents, divided words), and then through the rules for every book. For each
+rule, the table counts the changes, the characters removed, added or replaced, their share of all characters, and the books
+concerned; what the format's own reader leaves out (notes, title pages) is not counted. Then some of the changes are printed with
+a little of the text around them, for a person to look at: a change is right if the book had an error. The time is that of this
+one process for everything but reading the files.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ class Measured:
             self.examples.setdefault(rule, []).extend(change.examples)
 
     def rows(self) -> list[list[str]]:
-        """A row for each rule that plain text and cleaning have, and one for all."""
+        """A row for each rule of plain text and of cleaning, and one for all."""
         rows = [
             [rule, f"{self.changes[rule]:,}", f"{self.characters[rule]:,}", self._share(self.characters[rule]), str(self.books[rule])]
             for rule in RULES
@@ -67,7 +67,7 @@ class Measured:
 
 
 def measure(books: Path) -> Measured:
-    """All books at the place; those that cannot be read are named and left out."""
+    """Measure all books there; those that cannot be read are named and left out."""
     measured = Measured()
     for path in find_files([books]):
         try:

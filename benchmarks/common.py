@@ -1,6 +1,6 @@
 """What the benchmarks share: fresh processes to measure in, taking turns, memory, the machine in words, Markdown tables.
 
-Imports neither torch nor the rooms of paznja that need it, so that a fresh process can time those imports itself.
+Imports neither torch nor the parts of paznja that need it, so that a fresh process can time those imports itself.
 """
 
 from __future__ import annotations
@@ -17,26 +17,26 @@ from typing import Any
 import psutil
 
 PAZNJA = [sys.executable, "-m", "paznja"]
-"""The command line, of the very installation that runs the benchmark."""
+"""The command line of the installation that runs the benchmark."""
 
 PROMPT = "Ово је мост "
-"""Twelve characters, and the prompt of the table since 2023."""
+"""Twelve characters; the table has had this prompt since 2023."""
 
 
 class Worker:
-    """An object that lives in a fresh process of its own; `call` runs one of its methods there and waits for the result.
+    """An object in a fresh process of its own; `call` runs one of its methods there and waits for the result.
 
-    A worker that waits computes nothing, so several of them can take turns on a machine.
+    A waiting worker computes nothing, so several workers can take turns on a machine.
     """
 
     def __init__(self, make: Callable[..., Any], *arguments: Any, environment: Mapping[str, str] | None = None, watched: bool = False):
-        """`environment`: variables that have to stand before the process starts. `watched`: keep `peak_of_all`."""
+        """`environment`: variables that have to be set before the process starts. `watched`: measure `peak_of_all`."""
         context = multiprocessing.get_context("spawn")
         self._connection, theirs = context.Pipe()
         self._process = context.Process(target=_serve, args=(theirs, make, arguments))
         self._watched = watched
         self.peak_of_all = 0
-        """The largest sum, seen every tenth of a second, of what the process and those that it started had in memory."""
+        """The largest sum of the memory of the process and those that it started, looked at every tenth of a second."""
         before = dict(os.environ)
         os.environ.update(environment or {})
         try:
@@ -58,7 +58,7 @@ class Worker:
             self._process.join()
 
     def call(self, method: str, *arguments: Any) -> Any:
-        """What the method of that name gives."""
+        """Call the method of this name and return its result."""
         self._connection.send((method, arguments))
         return self._wait()
 
@@ -83,19 +83,19 @@ def _serve(connection: Any, make: Callable[..., Any], arguments: tuple[Any, ...]
 
 
 def in_fresh_process(function: Callable[..., Any], *arguments: Any) -> tuple[Any, int]:
-    """What the function gives, called in a process that has done nothing before; and `Worker.peak_of_all`."""
+    """Call the function in a fresh process; returns its result and `Worker.peak_of_all`."""
     with Worker(partial, function, watched=True) as worker:
         return worker.call("__call__", *arguments), worker.peak_of_all
 
 
 def in_fresh_process_with(environment: Mapping[str, str], function: Callable[..., Any], *arguments: Any) -> Any:
-    """What the function gives, called in a process that has done nothing before and finds these variables."""
+    """Call the function in a fresh process with these environment variables; returns its result."""
     with Worker(partial, function, environment=environment) as worker:
         return worker.call("__call__", *arguments)
 
 
 def take_turns(contenders: Mapping[str, Callable[[], float]], rounds: int) -> dict[str, list[float]]:
-    """What each contender measured in each round; A B A B, so that a machine that slows down slows down all of them."""
+    """What each contender measured in each round; in the order A B A B, so that a machine that slows down affects all of them."""
     measured: dict[str, list[float]] = {name: [] for name in contenders}
     for _ in range(rounds):
         for name, measure in contenders.items():
@@ -109,7 +109,7 @@ def median_ratio(numerators: Iterable[float], denominators: Iterable[float]) -> 
 
 
 def nanogpt_module(checkout: Path) -> Any:
-    """nanoGPT's model.py as it lies in a checkout, imported from there. It prints: redirect what it is made to do."""
+    """nanoGPT's model.py, imported from a checkout. It prints, so redirect standard output when you call it."""
     import importlib.util
 
     spec = importlib.util.spec_from_file_location("nanogpt_model", checkout / "model.py")
@@ -124,7 +124,7 @@ def nanogpt_module(checkout: Path) -> Any:
 def every_twelfth(books: Path) -> list[Path]:
     """The books that are held out for every figure on a shelf: every twelfth, from the sixth on, in the order of the paths.
 
-    SystemExit, with a sentence, where there are no books; empty where there are fewer than six.
+    SystemExit, with a sentence, if there are no books; empty if there are fewer than six.
     """
     from paznja.corpus.finding import find_files
     from paznja.errors import NoBooks
@@ -136,21 +136,21 @@ def every_twelfth(books: Path) -> list[Path]:
 
 
 def peak_of(usage: Any) -> int:
-    """The most that an ended process had in memory, in bytes, from what the operating system says of it (`os.wait4`)."""
+    """The peak memory of an ended process in bytes, from what the operating system says about it (`os.wait4`)."""
     return usage.ru_maxrss * (1 if sys.platform == "darwin" else 1024)
 
 
 def memory_of_all(pid: int | None) -> int:
-    """Bytes that this process has in memory, and those that the processes below it have and share with none."""
+    """The bytes of memory of this process, plus those that the processes below it share with no other."""
     try:
         process = psutil.Process(pid)
         return process.memory_info().rss + sum(child.memory_full_info().uss for child in process.children(recursive=True))
     except (psutil.NoSuchProcess, psutil.AccessDenied):
-        return 0  # it, or one below it, ended meanwhile
+        return 0  # it or one below it has ended meanwhile
 
 
 def machine() -> str:
-    """Processor, cores, versions, and how busy the machine was before the benchmark began, in a line."""
+    """Processor, cores, versions, and how busy the machine was before the benchmark began, in one line."""
     import platform
 
     import numpy

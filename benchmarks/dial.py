@@ -1,14 +1,15 @@
-"""What the dial `--minutes` rests on: how well networks of several sizes do after reading so much.
+"""What the dial `--minutes` is based on: how well networks of several sizes do after reading a given amount of text.
 
     python benchmarks/dial.py BOOKS [--memories learned,counted] [--shapes 2x128,4x128,4x192,6x256] [--millions 1.6,6.4]
 
-Every shape (layers x width) is trained until it has read so many million characters, a run of its own, with everything else as the dial
-has it, and scored on the fixed part of the held-out books (every twelfth, as in `shelf.py`). `--side-by-side 2` trains two at a time with a
-thread each: what is learnt hardly depends on it. A run that would take longer than `--longest` seconds, by the one before it, is left out.
+Every shape (layers x width) is trained until it has read each of these millions of characters, in separate runs, with everything else as
+the dial chooses it, and scored on the fixed part of the held-out books (every twelfth, as in `shelf.py`). `--side-by-side 2` trains two
+at a time with one thread each, which hardly changes what is learnt. A run is left out if, judging by the one before, it would take longer
+than `--longest` seconds.
 
-Results go to a file, a line a run; what is there is not run again. Then `loss = E + C (A / N^a + 1 / D)^b` (Kaplan and others, 2020,
+Results go to a file, one line per run; what is there is not run again. Then `loss = E + C (A / N^a + 1 / D)^b` (Kaplan and others, 2020,
 arXiv:2001.08361; N weights that are multiplied, D characters read, both in millions) is fitted to those of a million characters or more,
-for each memory. What is printed last are the lines of `src/paznja/training/dial.py`. How fast a machine is the dial measures itself
+for each memory. At the end, the lines for `src/paznja/training/dial.py` are printed. The dial itself measures how fast a machine is
 (`training/pace.py`).
 """
 
@@ -30,10 +31,10 @@ from common import every_twelfth, in_fresh_process, machine, table
 Result = dict[str, Any]
 
 FITTED_FROM = 1.0
-"""Million characters: after fewer the sizes hardly differ, and counting alone is what is scored."""
+"""In million characters: after fewer, the sizes hardly differ, and what is scored is only the counting."""
 
 START = np.array([0.2, 0.1, 0.5])
-"""Of b, A and a: from a sixteenth to sixteen times each is looked through."""
+"""Where the search for b, A and a starts: it covers a sixteenth to sixteen times of each."""
 
 
 def train_once(books: str, held_out: list[str] | None, turn: Result, folder: str, threads: int) -> Result:
@@ -86,9 +87,9 @@ def train_once(books: str, held_out: list[str] | None, turn: Result, folder: str
 
 
 def fit_losses(results: Sequence[Result]) -> tuple[list[float], float]:
-    """E, C, b, A and a of the law, E and C above 0, and the root of the mean square of what it misses by (bits).
+    """E, C, b, A and a of the law, with E and C above 0, and the root mean square of its errors in bits.
 
-    E and C are those of the least squares for the other three, which are looked for on a grid that narrows around the best.
+    The last three are searched for on a grid that narrows around the best; for each choice of them, least squares give E and C.
     """
     N, D, loss = (np.array([result[name] for result in results], float) for name in ("weights", "characters", "held_out"))
     best: tuple[float, list[float]] = (np.inf, [])
@@ -108,7 +109,7 @@ def fit_losses(results: Sequence[Result]) -> tuple[list[float], float]:
 
 
 def report(results: Sequence[Result]) -> str:
-    """The table of all runs, and what was fitted."""
+    """The table of all runs, and the fitted laws."""
     rows = [
         (
             f"{result['memory']}, {result['layers']} x {result['width']}",
@@ -152,7 +153,7 @@ def report(results: Sequence[Result]) -> str:
 @click.option("--longest", default=900.0, show_default=True, help="Seconds that a run may take.")
 @click.option("--results", type=click.Path(path_type=Path), default=Path("dial.jsonl"), show_default=True)
 def main(books: Path, memories: str, shapes: str, millions: str, side_by_side: int, longest: float, results: Path) -> None:
-    """Measure, and fit the dial's rules."""
+    """Train what is missing among the results, and fit the dial's laws."""
     click.echo(machine(), err=True)
     held_out = every_twelfth(books)
     done: list[Result] = [json.loads(line) for line in results.read_text().splitlines()] if results.is_file() else []

@@ -1,13 +1,13 @@
-"""Encodings: how often old code pages, YUSCII and mojibake are read right, against the libraries that do so, and what it costs.
+"""Encodings: how often old code pages, YUSCII and mojibake are read right, compared with other libraries, and how long it takes.
 
     pip install chardet charset-normalizer ftfy
     python benchmarks/encodings.py BOOKS
 
-Pieces of the books are drawn at random, in either script, written in a code page without the characters that it has not, and
-read again by paznja and by each library that is installed. A piece is right only if every character is. The four languages
-that are not Serbian are sentences of this file's own. Mojibake is made by reading UTF-8 in a code page, once or twice over; it is
-right if the whole piece comes back, and ftfy is asked to mend encodings and nothing else. Every second book was counted for the
-table of letter pairs in `yuscii.py`; pieces come from the others alone. Times are of the processor.
+Pieces of the books are drawn at random, in either script, encoded in a code page without the characters that it lacks, and
+read again by paznja and by each library that is installed. A piece is right only if every character is. The sentences in four
+languages other than Serbian are in this file. Mojibake is made by reading UTF-8 in a code page, once or twice in a row; it is
+right if the whole piece comes back, and ftfy is asked to mend only encodings. Every second book was counted for the table of
+letter pairs in `yuscii.py`; pieces come only from the others. Times are processor time.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ Recogniser = Callable[[bytes], str | None]
 
 
 def recognisers() -> dict[str, Recogniser]:
-    """Paznja's, and those that are installed."""
+    """Paznja's recogniser, and those of the libraries that are installed."""
     found: dict[str, Recogniser] = {"paznja": recognise}
     if find_spec("chardet"):
         import chardet  # pyright: ignore[reportMissingImports]
@@ -59,7 +59,7 @@ def recognisers() -> dict[str, Recogniser]:
 
 
 def pieces(texts: list[str], length: int, number: int, chance: random.Random) -> list[str]:
-    """So many pieces of that length, from anywhere."""
+    """This many pieces of this length, from anywhere in the texts."""
     drawn = []
     for _ in range(number):
         text = chance.choice(texts)
@@ -69,7 +69,7 @@ def pieces(texts: list[str], length: int, number: int, chance: random.Random) ->
 
 
 def is_right(recogniser: Recogniser, data: bytes, encoding: str) -> bool:
-    """Whether the bytes are read as they are in that encoding."""
+    """Whether the bytes are read as what they mean in this encoding."""
     found = recogniser(data)
     try:
         return found is not None and data.decode(found) == data.decode(encoding)
@@ -78,7 +78,7 @@ def is_right(recogniser: Recogniser, data: bytes, encoding: str) -> bool:
 
 
 def code_page_table(cyrillic: list[str], lengths: list[int], number: int, chance: random.Random) -> str:
-    """How many of the pieces in every code page each recogniser read right, in per cent."""
+    """The percentage of pieces in each code page that each recogniser read right."""
     contenders = recognisers()
     latin = [to_latin(text) for text in cyrillic]
     rows = []
@@ -97,7 +97,7 @@ def code_page_table(cyrillic: list[str], lengths: list[int], number: int, chance
 
 
 def scores(contenders: dict[str, Recogniser], encoded: list[tuple[bytes, str]]) -> list[str]:
-    """For each contender: the share of what it read right, and the time that one took."""
+    """For each contender: the share of pieces that it read right, and the time per piece."""
     cells = []
     for recogniser in contenders.values():
         start = time.process_time()
@@ -107,7 +107,7 @@ def scores(contenders: dict[str, Recogniser], encoded: list[tuple[bytes, str]]) 
 
 
 def yuscii_table(cyrillic: list[str], lengths: list[int], number: int, chance: random.Random) -> str:
-    """How many of the pieces in YUSCII were read right, were left as ASCII, and were read otherwise, in per cent."""
+    """The percentages of pieces in YUSCII that were read right, left as ASCII, or read as something else."""
     to_signs = str.maketrans(LETTERS, SIGNS)
     from_signs = str.maketrans(SIGNS, LETTERS)
     rows = []
@@ -122,12 +122,12 @@ def yuscii_table(cyrillic: list[str], lengths: list[int], number: int, chance: r
 
 
 def misread(text: str, encoding: str) -> str:
-    """What comes of UTF-8 that is opened in that code page; an undefined byte stays, as a control character."""
+    """The text as UTF-8, read in this code page by mistake; an undefined byte becomes a control character."""
     return "".join(bytes([byte]).decode(encoding, errors="ignore") or chr(byte) for byte in text.encode())
 
 
 def mojibake_table(cyrillic: list[str], number: int, chance: random.Random) -> str:
-    """How many pieces of mojibake come back whole, in per cent."""
+    """The percentage of pieces of mojibake that come back whole."""
     menders: dict[str, Callable[[str], str]] = {"paznja": lambda text: mend_mojibake(text, Ledger())}
     if find_spec("ftfy"):
         import ftfy  # pyright: ignore[reportMissingImports]

@@ -1,4 +1,4 @@
-"""Generation: characters a second at batch 1, and the seconds from the command to its first character.
+"""Generation: characters per second at batch 1, and the seconds from the command to its first character.
 
     python benchmarks/generation.py [--nanogpt DIR]
 
@@ -6,16 +6,16 @@ Random weights in the shapes of the presets, a prompt of 12 characters, and as m
 several times over, at temperature 0.8. The contenders:
 
 - paznja: `paznja.generation` on its `Decoder` (a cache of keys and values), decoding to text as it goes;
-- loop: the same network in PyTorch without a cache, as `Transformer` gives it: the whole context anew for every character;
+- loop: the same network in PyTorch (`Transformer`) without a cache: it computes the whole context again for every character;
 - nanoGPT: `GPT.generate` of the checkout DIR (github.com/karpathy/nanoGPT), imported from there, at the same layers, heads,
   width, context and vocabulary, without biases, which is its faster kind.
 
-Each first writes for half a second with a full context, three times in turns, with 1 thread and with 2, in processes that
-differ in nothing else; whichever is faster is used for it from then on. Then they write their texts in turns, a context's
-length at a time (12 of them; 4 of `blog`). Characters a second and ratios are medians over the turns.
+First, each writes for half a second with a full context, three times in turns, with 1 thread and with 2, in processes that
+differ in nothing else; the faster of the two is used for it from then on. Then they write their texts in turns, one context's
+length at a time (12 of them; 4 of `blog`). Characters per second and ratios are medians over the turns.
 
-The first character is timed from the start of `paznja generate` in a shell's place to the first byte that it prints, on a
-run of one iteration of each preset on the stories that come with paznja, in turns; `paznja --help` to its end beside it.
+The first character is timed from the start of `paznja generate`, without a shell, to the first byte that it prints, on a run
+of one iteration of each preset on the stories that come with paznja, in turns; `paznja --help` is timed to its end.
 """
 
 from __future__ import annotations
@@ -38,12 +38,12 @@ from paznja.config import PRESETS, ModelConfig
 THREADS = (1, 2)
 TRIALS = 3
 TURNS = {"pocket": 12, "blog": 4, "tiny": 12}
-"""How many contexts' lengths each contender writes, where no other number is asked for."""
+"""How many times the context's length each contender writes by default."""
 TEMPERATURE = 0.8
 
 
 class Writers:
-    """In a process of its own, whose environment limits NumPy's threads: every contender in one shape."""
+    """Every contender in one shape, in a process of its own, whose environment limits NumPy's threads."""
 
     def __init__(self, config: ModelConfig, tokenizer_json: str, threads: int, nanogpt: Path | None) -> None:
         import torch
@@ -62,7 +62,7 @@ class Writers:
             self.writers["nanoGPT"] = NanoGPT(nanogpt, config, tokenizer)
 
     def parameters(self) -> dict[str, int]:
-        """How many each contender has."""
+        """The number of parameters of each contender."""
         return {name: writer.parameters for name, writer in self.writers.items()}
 
     def begin(self, name: str, prompt: str) -> None:
@@ -70,13 +70,13 @@ class Writers:
         self.writers[name].begin(prompt)
 
     def write(self, name: str, characters: int) -> float:
-        """Seconds for so many characters more."""
+        """Write this many more characters; returns the seconds."""
         start = time.perf_counter()
         self.writers[name].write(characters)
         return time.perf_counter() - start
 
     def trial(self, name: str, prompt: str, seconds: float) -> float:
-        """Characters a second after this prompt, in about so many seconds; three characters at least."""
+        """Characters per second after this prompt, measured for about this many seconds; at least three characters."""
         self.begin(name, prompt)
         self.write(name, 1)
         written, start = 0, time.perf_counter()
@@ -129,7 +129,7 @@ class Loop:
 
 
 class NanoGPT(Loop):
-    """nanoGPT's own network and `generate`, as they lie in a checkout of it."""
+    """nanoGPT's own network and `generate`, from a checkout."""
 
     def __init__(self, checkout: Path, config: ModelConfig, tokenizer: Any) -> None:
         with redirect_stdout(sys.stderr):  # it prints

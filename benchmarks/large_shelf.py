@@ -1,12 +1,11 @@
-"""A shelf far larger than memory should grow: made-up books, read and tokenized in a fresh process whose memory is watched.
+"""A shelf far larger than the memory that reading it should take: made-up books, read and tokenized in a fresh, watched process.
 
     python benchmarks/large_shelf.py [--gigabytes 2] [--book-megabytes 1] [--encoding utf-8] [--folder DIR]
 
-The books are plain text of made-up Cyrillic words, a shelf of so many gigabytes, made beforehand in a folder that goes away
-afterwards (the disk needs three times as much: the books, their cleaned text, their ids). Preparing is what `paznja train` does before
-it trains: finding, reading, cleaning, comparing, tokenizing; first with an empty cache, then again with the full one. Memory is the peak
-of the process alone, as the operating system counts it, and of all its processes together, seen every tenth of a second; what they
-share is counted once for each.
+The books are plain text of made-up Cyrillic words, made beforehand in a folder that is removed afterwards (this takes three times their
+size on disk: the books, their cleaned text, their ids). Preparing is what `paznja train` does before it trains: finding, reading, cleaning,
+comparing, tokenizing; first with an empty cache, then again with the full one. Memory is the peak of the process alone, as the operating
+system counts it, and of all its processes together, looked at every tenth of a second; what they share is counted once for each.
 """
 
 from __future__ import annotations
@@ -25,21 +24,21 @@ SENTENCE = 15
 
 
 def make_shelf(folder: Path, num_bytes: float, book_bytes: float, encoding: str = "utf-8") -> int:
-    """Books of about so many bytes, together about `num_bytes`; how many there are. The same for the same numbers."""
+    """Make books of about `book_bytes` each, together about `num_bytes`, always the same ones; returns how many."""
     draw = np.random.default_rng(1)
     syllables = np.array([a + b for a in "бвгдзклмнпрстч" for b in "аеиоу"])
     words = ["".join(syllables[draw.integers(len(syllables), size=draw.integers(1, 5))]) for _ in range(VOCABULARY)]
     mean = 1 + sum(len(word.encode(encoding)) for word in words) / VOCABULARY
     num_books = max(2, round(num_bytes / book_bytes))
     for number in range(num_books):
-        chosen = (VOCABULARY * draw.random(round(book_bytes / mean)) ** 3).astype(int).tolist()  # some words far oftener than others
+        chosen = (VOCABULARY * draw.random(round(book_bytes / mean)) ** 3).astype(int).tolist()  # some words far more often than others
         lines = [" ".join(words[i] for i in chosen[start : start + SENTENCE]) for start in range(0, len(chosen), SENTENCE)]
         (folder / f"{number:06}.txt").write_text("".join(f"{line.capitalize()}.\n" for line in lines), encoding=encoding)
     return num_books
 
 
 def prepare_shelf(shelf: Path, cache: Path) -> dict[str, Any]:
-    """In a fresh process: the books prepared, or found prepared; seconds and bytes."""
+    """In a fresh process: prepare the books, or find them prepared; returns seconds and bytes."""
     from paznja.machine import peak_memory
     from paznja.preparing import prepare
 
@@ -60,7 +59,7 @@ def main(gigabytes: float, book_megabytes: float, encoding: str, folder: Path | 
     with tempfile.TemporaryDirectory(dir=folder) as place:
         shelf = Path(place) / "shelf"
         shelf.mkdir()
-        # In a process of its own too: a process's peak counts what the one that started it had in memory then.
+        # This too needs a process of its own: a process's peak includes what the one that started it had in memory at that moment.
         num_books, _ = in_fresh_process(make_shelf, shelf, 1e9 * gigabytes, 1e6 * book_megabytes, encoding)
         size = sum(path.stat().st_size for path in shelf.iterdir())
         for kind in ("empty", "full"):

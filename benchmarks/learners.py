@@ -1,8 +1,8 @@
-"""Who takes part in the race of `learning.py`. Each learns in a fresh process, and is scored and made to write in another one.
+"""The learners in the race of `learning.py`. Each learns in a fresh process; another one scores it and lets it write.
 
-The clock of a learner starts just before its process does and stops when its weights are there: what Python and its
-libraries need to start, reading the prepared ids, counting, compiling, training and saving are all on it. Preparing the
-books beforehand, a rehearsal of a few iterations that says how long a learner needs to get ready, scoring and writing are not.
+The clock of a learner starts just before its process does and stops when its weights are there. It includes starting Python
+and its libraries, reading the prepared ids, counting, compiling, training and saving. It excludes preparing the books
+beforehand, a rehearsal of a few iterations that shows how long a learner needs to get ready, scoring and writing.
 """
 
 from __future__ import annotations
@@ -32,78 +32,78 @@ from paznja.errors import PaznjaError
 
 TEMPERATURE = 0.8
 LENGTH = 2_500
-"""Characters that a learner writes once it has learnt."""
+"""How many characters a learner writes after learning."""
 
 SHORTEST_WORD = 4
-"""Letters; nearly any three letters are a word."""
+"""The fewest letters of a word that counts; nearly any three letters are a word."""
 
 LEAST = 1.0
-"""Seconds that are left for learning though getting ready has taken all of the time; the report shows what it really took."""
+"""Seconds for learning even if getting ready has taken all of the time; the report shows how long it really took."""
 
 REHEARSAL = 30.0
-"""Seconds that a rehearsal takes at most; it has to be long enough for a memory to be counted."""
+"""The most seconds that a rehearsal takes; they have to be enough for counting a memory."""
 
 NEVER = 2**40
-"""The iteration of the only row of the table that is asked for: the race has no time for samples."""
+"""The iteration of the only row in the table: the race has no time for samples."""
 
 ALONE = "alone"
-"""Stands where a preset would, for a memory without a network."""
+"""Used instead of a preset for a memory without a network."""
 
 
 @dataclass(frozen=True)
 class Shelf:
-    """What all of them learn from and are scored on: prepared beforehand, the same for everybody."""
+    """What all learners learn from and are scored on, prepared beforehand."""
 
     places: tuple[Path, ...]
     held_out: tuple[Path, ...] | None
-    """The files to score on; None where the program chooses."""
+    """The files to score on; None if the program chooses."""
     folder: Path
     """The prepared data."""
     fingerprint: str
     script: str
     about: str
-    """In a line: how many books and characters."""
+    """How many books and characters, in one line."""
 
 
 @dataclass(frozen=True)
 class Learnt:
-    """What a learner's training came to."""
+    """How a learner's training went."""
 
     seconds: float
-    """On the clock."""
+    """The seconds on the clock."""
     iterations: int
     characters_seen: int
     iteration_seconds: float | None
-    """Median time from one iteration to the next; None where there are none to speak of."""
+    """Median time from one iteration to the next; None if there were too few."""
     operations: int
     """Floating-point operations of an iteration, counted as `ModelConfig.operations` does."""
     parameters: int
     memory_bytes: int
-    """The most that the process had in memory."""
+    """The peak memory of the process, in bytes."""
     getting_ready: float = 0.0
-    """Of the seconds, those before the first iteration began and after the last one ended."""
+    """How many of the seconds came before the first iteration and after the last."""
 
 
 class Learner(Protocol):
-    """Whoever takes part."""
+    """One that takes part in the race."""
 
     name: str
 
     def turns(self, budgets: Sequence[float]) -> Sequence[float | None]:
-        """Those of the race's budgets, in seconds, at which it learns; None is a turn in which it takes its own time."""
+        """The race's budgets, in seconds, that it uses; None is a turn in which it takes its own time."""
         ...
 
     def learn(self, shelf: Shelf, folder: Path, budget: float | None, seed: int) -> Learnt:
-        """Learn for so many seconds, or in its own time; what was learnt is left in the empty folder."""
+        """Learn for `budget` seconds, or for its own time if that is None; leaves what was learnt in the empty folder."""
         ...
 
     def judge(self, shelf: Shelf, folder: Path, seed: int) -> tuple[float, str, str]:
-        """Bits per character on the held-out books; the prompt; and `LENGTH` characters that it was continued by."""
+        """Bits per character on the held-out books; the prompt; and the `LENGTH` characters that follow it."""
         ...
 
 
 def fresh(function: Callable[..., Any], *arguments: Any) -> Any:
-    """What the function gives, called in a process that has done nothing before; a person's mistakes end it with their sentence."""
+    """Call the function in a fresh process and return its result; a person's mistake ends the program with a sentence."""
     with Worker(partial, _or_a_sentence, function) as worker:
         return worker.call("__call__", *arguments)
 
@@ -119,10 +119,10 @@ def _or_a_sentence(function: Callable[..., Any], *arguments: Any) -> Any:
 
 
 class Ours:
-    """`paznja.train` with a preset and a kind of memory, without samples and without scoring on the way."""
+    """`paznja.train` with a preset and a kind of memory, without samples or scoring during training."""
 
     def __init__(self, preset: str, memory: str) -> None:
-        """SystemExit, with a sentence, for what this version does not have."""
+        """SystemExit, with a sentence, if this version does not have the preset or the memory."""
         self.name = preset if memory == "none" else f"{preset}+{memory}"
         self._preset = preset
         known = any(field.name == "memory" for kind in (config.ModelConfig, config.TrainingConfig) for field in fields(kind))
@@ -147,7 +147,7 @@ class Ours:
     def _train(self, shelf: Shelf, folder: Path, budget: float | None, iterations: int | None, reserved: float, seed: int) -> Learnt:
         from paznja.disk import link_or_copy
 
-        # A cache of its own, with the books prepared and nothing else: whatever more a run keeps in it is made anew, on the clock.
+        # A cache of its own that holds only the prepared books: anything else that a run keeps there is made again, on the clock.
         shutil.copytree(
             shelf.folder,
             folder / "cache" / shelf.fingerprint,
@@ -161,7 +161,7 @@ class Ours:
 
 
 class MemoryAlone(Ours):
-    """A memory without a network, in the time that it takes: the preset's network has one iteration, whose learning rate moves nothing."""
+    """A memory without a network, in its own time: the preset's network has one iteration, with a learning rate that changes nothing."""
 
     def __init__(self, memory: str) -> None:
         if memory == "none":
@@ -188,9 +188,9 @@ def train_ours(
     reserved: float,
     seed: int,
 ) -> Learnt:
-    """In a fresh process: train into `folder/run` until the budget after `begun` is spent, or for so many iterations.
+    """In a fresh process: train into `folder/run` until the budget, counted from `begun`, is spent, or for a number of iterations.
 
-    `reserved` seconds of the budget are kept for what is no iteration: getting ready, and the end.
+    `reserved` seconds of the budget are kept for getting ready and for the end.
     """
     import paznja
     from paznja.training.events import Progress
@@ -260,13 +260,13 @@ torch.manual_seed = lambda number: seed(number + shift)
 sys.argv[0] = "train.py"
 runpy.run_path("train.py", run_name="__main__")
 """
-"""Starts nanoGPT's train.py, whose seed is always the same one, with another one: so many higher."""
+"""Starts nanoGPT's train.py, whose seed is fixed, with a seed that is higher by the first argument."""
 
 
 class NanoGPT:
-    """github.com/karpathy/nanoGPT from a checkout: its own train.py, started by its README's recipe for a CPU.
+    """github.com/karpathy/nanoGPT from a checkout: its own train.py, with its README's recipe for a CPU.
 
-    At every budget the recipe is given as many iterations as fit: a hundred or so are timed before. It evaluates before the
+    At every budget the recipe gets as many iterations as fit: a hundred or so are timed beforehand. It evaluates before the
     first iteration, as it always does, and then about every 250 iterations, as in the recipe; the last time at the end.
     """
 
@@ -277,9 +277,9 @@ class NanoGPT:
     )
     CONTEXT, BATCH, LAYERS, WIDTH = 64, 12, 4, 128
     INTERVAL = 250
-    """Iterations between two evaluations, by the recipe."""
+    """Iterations between two evaluations in the recipe."""
     REHEARSED = 103
-    """Not the hundred of its warm-up: a decay that ends where the warm-up does is a division by nothing."""
+    """Not the hundred of its warm-up: a decay that ends with the warm-up is a division by zero."""
 
     name = "nanoGPT"
 
@@ -298,9 +298,9 @@ class NanoGPT:
         self._prepare(shelf)
         rehearsal = self._train(shelf, folder / "rehearsal", self.REHEARSED, self.REHEARSED + 1, seed)
         first, *others = rehearsal.times
-        # Before its first iteration it has evaluated once. A network that is saved costs next to nothing.
+        # It has evaluated once before its first iteration. Saving the network costs next to nothing.
         an_iteration, evaluating = mean(others), max(0.0, first - median(others))
-        left = budget - rehearsal.getting_ready - an_iteration - evaluating  # it makes one iteration more than it is asked for
+        left = budget - rehearsal.getting_ready - an_iteration - evaluating  # it does one more iteration than it was asked for
         evaluations = max(1, int(left / (self.INTERVAL * an_iteration + evaluating)))
         interval = max(1, int((left / evaluations - evaluating) / an_iteration))
         return self._learnt(shelf, self._train(shelf, folder / "run", interval * evaluations, interval, seed))
@@ -313,7 +313,7 @@ class NanoGPT:
             fresh(write_for_nanogpt, shelf, self._data)
 
     def _train(self, shelf: Shelf, folder: Path, iterations: int, interval: int, seed: int) -> NanoGPTsLog:
-        """Train for so many iterations, evaluating in intervals; the checkpoint is left in the folder."""
+        """Train for `iterations`, evaluating every `interval`; leaves the checkpoint in the folder."""
         options = [f"--max_iters={iterations}", f"--lr_decay_iters={iterations}", f"--eval_interval={interval}"]
         places = [f"--dataset={self._data.resolve()}", f"--out_dir={folder.resolve()}"]
         command = [sys.executable, "-u", "-c", SEEDED, str(seed - 1), *self.RECIPE, *options, *places]
@@ -340,7 +340,7 @@ class NanoGPT:
 
         books = [book for book, _ in ids_of_books(shelf.folder) if not book.held_out]
         vocabulary = load_tokenizer(shelf.folder / "tokenizer.json").size
-        # The layers' twelve square matrices each, and the head; attention to half of the context, as `ModelConfig.operations` has it.
+        # Twelve square matrices per layer, and the head; attention to half of the context, as in `ModelConfig.operations`.
         matrices = 12 * self.LAYERS * self.WIDTH**2 + vocabulary * self.WIDTH
         tokens = self.BATCH * self.CONTEXT
         return Learnt(
@@ -355,7 +355,7 @@ class NanoGPT:
 
 
 class NanoGPTsRecipe(NanoGPT):
-    """The same, with the recipe's own 2,000 iterations however long they take: it takes part where the budget is its 200 s."""
+    """The same with the recipe's own 2,000 iterations, however long they take; it takes part if 200 s is one of the budgets."""
 
     name = "nanoGPT's own 2,000 iterations"
     BUDGET = 200.0
@@ -371,11 +371,11 @@ class NanoGPTsRecipe(NanoGPT):
 
 
 class NanoGPTsLog:
-    """What was seen of a run of its train.py."""
+    """What a run of its train.py printed, and when."""
 
     def __init__(self) -> None:
         self.times: list[float] = []
-        """Of each iteration, with the evaluation before it."""
+        """The seconds of each iteration, including an evaluation before it."""
         self.seconds = 0.0
         """From the start of the process to the last iteration's end."""
         self.memory_bytes = 0
@@ -387,7 +387,7 @@ class NanoGPTsLog:
 
 
 def write_for_nanogpt(shelf: Shelf, folder: Path) -> None:
-    """In a fresh process: the very same ids as nanoGPT's train.py wants them."""
+    """In a fresh process: write exactly the same ids in the form that nanoGPT's train.py reads."""
     import numpy as np
 
     from paznja.tokenizers import load_tokenizer
@@ -417,7 +417,7 @@ class ScorableNanoGPT:
         from torch.nn.functional import cross_entropy
 
         next_ids_BT = next_ids_BT.contiguous()
-        logits_BTV, _ = self.model(ids_BT, next_ids_BT)  # without the next ids it gives the last position's alone
+        logits_BTV, _ = self.model(ids_BT, next_ids_BT)  # without the next ids it returns only the last position's
         return cross_entropy(logits_BTV.flatten(0, 1), next_ids_BT.flatten(), reduction="none").view(ids_BT.shape)
 
 
@@ -448,7 +448,7 @@ def judge_nanogpt(checkout: Path, shelf: Shelf, folder: Path, seed: int) -> tupl
 
 
 def learners_of(runners: str, nanogpt: Path | None, data: Path) -> list[Learner]:
-    """The learners named by PRESET/MEMORY with commas between them, and nanoGPT; SystemExit, with a sentence, for any that cannot be."""
+    """The learners named by PRESET/MEMORY, separated by commas, and nanoGPT; SystemExit, with a sentence, if one cannot be made."""
     learners: list[Learner] = []
     for runner in runners.split(","):
         preset, _, memory = runner.strip().partition("/")
@@ -462,7 +462,7 @@ def learners_of(runners: str, nanogpt: Path | None, data: Path) -> list[Learner]
 
 
 def take_turn(learner: Learner, shelf: Shelf, words: Path, folder: Path, budget: float | None, seed: int) -> dict[str, Any]:
-    """One learner's run of one budget and seed, in an empty folder: what is to be remembered of it."""
+    """One learner's run with one budget and seed, in an empty folder; returns its line for the results."""
     before = fresh(matmul_speed)
     learnt = learner.learn(shelf, folder, budget, seed)
     peak = max(before, fresh(matmul_speed))
@@ -493,7 +493,7 @@ def said(budget: float | None) -> str:
 
 
 def matmul_speed() -> float:
-    """In a fresh process: this machine's operations a second of `torch.mm` at 1024 square, just now."""
+    """In a fresh process: the operations per second of `torch.mm` at 1024 square, on this machine at this moment."""
     from paznja.machine import matmul_peak, num_cores, set_threads
 
     set_threads(num_cores())
@@ -512,7 +512,7 @@ def ids_of_books(prepared: Path) -> list[tuple[Any, Any]]:
 
 
 def write_words(shelf: Shelf, target: Path) -> None:
-    """In a fresh process: every word of all the books, held-out ones too, in small letters, a line each."""
+    """In a fresh process: write every word of all the books, held-out ones included, in lower case, one per line."""
     from paznja.tokenizers import load_tokenizer
 
     tokenizer = load_tokenizer(shelf.folder / "tokenizer.json")
@@ -521,9 +521,9 @@ def write_words(shelf: Shelf, target: Path) -> None:
 
 
 def share_of_real_words(text: str, words: Path) -> float | None:
-    """Of the words of four letters and more in a text, those that stand in the file of words; None where it has none.
+    """The share of a text's words of four letters and more that are in the file of words; None if it has no such words.
 
-    The last word does not count where the text breaks off in it.
+    The last word does not count if the text breaks off in it.
     """
     known = set(words.read_text(encoding="utf-8").split("\n"))
     found = words_in(re.sub(r"\w+$", "", text))
@@ -531,5 +531,5 @@ def share_of_real_words(text: str, words: Path) -> float | None:
 
 
 def words_in(text: str) -> list[str]:
-    """The words of four letters and more, in small letters."""
+    """The words of four letters and more, in lower case."""
     return [word for word in re.findall(r"[^\W\d_]+", text.lower()) if len(word) >= SHORTEST_WORD]

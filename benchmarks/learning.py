@@ -2,27 +2,27 @@
 
     python benchmarks/learning.py BOOKS [--seconds 20,60,200,600] [--seeds 3] [--runners auto/learned,...] [--nanogpt DIR]
 
-BOOKS is a folder of books, a single book, or the word `stories` for those that come with paznja. Held out is every twelfth
-file from the sixth on, in the order of the paths, as in `shelf.py`; with fewer than six files, what paznja itself holds out.
+BOOKS is a folder of books, a single book, or the word `stories` for those that come with paznja. Every twelfth file from the
+sixth on, in the order of the paths, is held out, as in `shelf.py`; with fewer than six files, paznja itself chooses.
 
-Every learner has a run of its own for every number of seconds and every seed, and they take turns: for each number and each
-seed one after the other. A run's clock starts before its process does and stops when its weights are there: importing,
-reading the prepared books, counting, compiling, training and saving are on it. Not on it are what is done alike for all:
+Every learner has a separate run for every number of seconds and every seed; for each number and each seed, the learners run one
+after the other. A run's clock starts before its process does and stops when its weights are there. It includes importing,
+reading the prepared books, counting, compiling, training and saving. It excludes what is done in the same way for all:
 preparing the books once beforehand, and, afterwards, scoring all of the held-out books and writing 2,500 characters. The
 seconds that a run really took are in the table.
 
 The learners: PRESET/MEMORY is `paznja.train` with this preset and memory (none, or what `--memory` knows); alone/MEMORY is the
-memory without a network, which takes its own time, once a seed. `--nanogpt DIR` lets a checkout of karpathy/nanoGPT take part, by its
-README's recipe for a CPU, with as many iterations as fit; and, where 200 s are among the numbers, with the recipe's own
-2,000 as well. Nothing else is changed but its seed. It keeps the weights that were best on a little held-out text.
+memory without a network, which takes its own time, once per seed. With `--nanogpt DIR`, a checkout of karpathy/nanoGPT takes part, with
+its README's recipe for a CPU and as many iterations as fit; and, if 200 s is one of the numbers, with the recipe's own 2,000 as well.
+Only its seed is changed. It keeps the weights that were best on a little held-out text.
 
-Real words are those of four letters and more that stand in any of the books, held-out ones too, among such words that the
-learner writes after the prompt at temperature 0.8. The share of `torch.mm` is operations a second of the median iteration
-(six a weight and token, and the attention, as `ModelConfig.operations` counts them) divided by the better of two measurements
-of `torch.mm` at 1024 square, right before and right after. Characters a second are those seen by all the seconds on the clock.
+The share of real words is that of the words of four letters and more that a learner writes after the prompt at temperature 0.8:
+those that occur in any of the books, held-out ones included. The share of `torch.mm` is the operations per second of the median
+iteration (six per weight and token, and the attention, as `ModelConfig.operations` counts them) divided by the better of two measurements
+of `torch.mm` at 1024 square, right before and right after. Characters per second are those seen, divided by all the seconds on the clock.
 
-Results go to a file, a line a run, as they come. What is there is not run again, so a race can be broken off, continued and
-extended; `--report` only shows what is there. All figures are medians over the seeds; between brackets the least and the most.
+Results go to a file, one line per run, as they come. What is there is not run again, so a race can be interrupted, continued and
+extended; `--report` only shows what is there. All figures are medians over the seeds, with the lowest and the highest in brackets.
 """
 
 from __future__ import annotations
@@ -44,14 +44,14 @@ from paznja.table import one_line
 Result = dict[str, Any]
 
 SHOWN = 400
-"""Characters of a sample in the report."""
+"""The length of a sample in the report, in characters."""
 
 COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#000000")
-"""Of the curves: Okabe and Ito's, which people who do not see all colours can tell apart."""
+"""The colours of the curves: Okabe and Ito's, which people who do not see all colours can tell apart."""
 
 
 def prepare_shelf(places: tuple[Path, ...], held_out: tuple[Path, ...] | None, cache: Path | None) -> Shelf:
-    """In a fresh process: the books, prepared or found in the cache."""
+    """In a fresh process: prepare the books, or find them in the cache."""
     from paznja.preparing import prepare
 
     prepared = prepare(places, held_out=held_out, cache=cache)
@@ -85,7 +85,7 @@ def race(shelf: Shelf, runners: str, nanogpt: Path | None, budgets: Sequence[flo
         if not missing:
             return
         results.parent.mkdir(parents=True, exist_ok=True)
-        results.touch()  # a place that cannot be written to is better known now than after the first run
+        results.touch()  # if it cannot be written to, it is better to know now than after the first run
         about = {"books": shelf.fingerprint, "about": shelf.about, "machine": fresh(machine)}
         fresh(write_words, shelf, work / "words.txt")
         for number, (learner, budget, seed) in enumerate(missing, 1):
@@ -97,7 +97,7 @@ def race(shelf: Shelf, runners: str, nanogpt: Path | None, budgets: Sequence[flo
 
 
 def read_results(path: Path) -> list[Result]:
-    """The lines of the file so far; SystemExit, with a sentence, for one that is none."""
+    """The lines of the file so far; SystemExit, with a sentence, if one is not a result."""
     results: list[Result] = []
     if path.is_file():
         for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
@@ -112,27 +112,27 @@ def read_results(path: Path) -> list[Result]:
 
 
 def grouped(results: Sequence[Result]) -> dict[tuple[str, float | None], list[Result]]:
-    """The seeds of each learner and number of seconds: the learners in the order in which they came, the numbers rising."""
+    """The runs with all seeds, for each learner and number of seconds: learners in their order in the file, numbers in rising order."""
     learners = list(dict.fromkeys(result["learner"] for result in results))
     keys = sorted({(result["learner"], result["budget"]) for result in results}, key=lambda key: (learners.index(key[0]), key[1] or 0))
     return {key: sorted((r for r in results if (r["learner"], r["budget"]) == key), key=lambda r: r["seed"]) for key in keys}
 
 
 def middle(runs: Sequence[Result], name: str) -> float | None:
-    """The median over the runs that have such a figure."""
+    """The median over the runs that have this figure."""
     values = [run[name] for run in runs if run[name] is not None]
     return median(values) if values else None
 
 
 def with_spread(runs: Sequence[Result], name: str) -> str:
-    """The median, and the least and the most where there are several."""
+    """The median, and the lowest and the highest if there are several."""
     values = [run[name] for run in runs]
     spread = f" ({min(values):.3f} to {max(values):.3f})" if len(values) > 1 else ""
     return f"{median(values):.3f}{spread}"
 
 
 def curves(results: Sequence[Result]) -> str:
-    """Bits per character: a row a learner, a column a number of seconds."""
+    """Bits per character: one row per learner, one column per number of seconds."""
     groups = grouped(results)
     budgets = sorted({budget for _, budget in groups}, key=lambda budget: budget or float("inf"))
 
@@ -161,7 +161,7 @@ HEADER = [
 
 
 def figures(results: Sequence[Result]) -> str:
-    """Everything else, too: a row a learner and number of seconds."""
+    """All figures: one row per learner and number of seconds."""
     rows: list[list[str]] = []
     for (learner, budget), runs in grouped(results).items():
         words, speed, share = (middle(runs, name) for name in ("real_words", "characters_per_second", "share_of_peak"))
@@ -184,7 +184,7 @@ def figures(results: Sequence[Result]) -> str:
 
 
 def samples(results: Sequence[Result]) -> str:
-    """What each learner writes, by its first seed."""
+    """What each learner writes with its first seed."""
     first = [(key, runs[0]) for key, runs in grouped(results).items()]
     return "\n\n".join(
         f"**{learner}, {said(budget)}**\n\n> {one_line(run['prompt'] + run['text'][:SHOWN]).replace('<', '&lt;')} ..."
@@ -193,7 +193,7 @@ def samples(results: Sequence[Result]) -> str:
 
 
 def draw(results: Sequence[Result], target: Path) -> None:
-    """Bits per character against the seconds that it really took, as an SVG; the bars reach from the least to the most of the seeds."""
+    """Bits per character against the seconds that a run really took, as an SVG; the bars reach from the lowest to the highest seed."""
     import matplotlib
     from matplotlib.figure import Figure
     from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
@@ -235,7 +235,7 @@ def report(results: Sequence[Result], plot: Path) -> None:
 
 
 def numbers(context: click.Context, parameter: click.Parameter, text: str) -> list[float]:
-    """Seconds with commas between them, each once, rising."""
+    """Seconds separated by commas; returns each once, in rising order."""
     try:
         seconds = sorted({float(part) for part in text.split(",")})
     except ValueError:

@@ -1,18 +1,17 @@
-"""Reading: from files to ready to train, and tokenizing alone against the Hugging Face `tokenizers` library.
+"""Reading: from files to ready to train; and tokenizing alone, compared with the Hugging Face `tokenizers` library.
 
     python benchmarks/reading.py BOOKS
 
 Getting ready is what `paznja train` does, in a fresh process each time, to the end of its first iteration (of the preset
 `tiny`, so that the iteration itself counts for little): first with an empty cache of prepared books, then with the full
-one, in turns. Importing (Python's start, torch and all of paznja) is shown apart. "Preparing" is the call of
+one, in turns. Importing (Python's start, torch and all of paznja) is shown separately. "Preparing" is the call of
 `paznja.train` up to the plan that is shown before the first iteration: finding, reading, cleaning and tokenizing the
 books, writing them to the cache, the run's folder, and 0.3 s in which the machine's matrix product is timed. Memory is
-the peak of the process alone, as the operating system counts it, and of all its processes together, seen every tenth of
-a second. The operating system has the files in memory, except perhaps in the first round.
+the peak of the process alone, as the operating system counts it, and of all its processes together, looked at every tenth
+of a second. The operating system has the files in memory, except perhaps in the first round.
 
 Tokenizing takes the first of the same books, in pieces of 100,000 characters, with the same `tokenizer.json`: paznja's
-table look-up on one core, and the library's fastest call (`encode_batch_fast`) on one core and on all. The ids have to
-be equal.
+table look-up on one core, and the library's fastest call (`encode_batch_fast`) on one core and on all. The ids must be equal.
 """
 
 from __future__ import annotations
@@ -30,16 +29,16 @@ import click
 from common import count_of, in_fresh_process, machine, median_ratio, megabytes, table, take_turns, time_of
 
 PIECE = 100_000
-"""Characters that are tokenized in one call."""
+"""How many characters are tokenized in one call."""
 
 
 class _Begun(Exception):
-    """The first iteration is done: nothing more is to be measured."""
+    """The first iteration is done, so there is nothing more to measure."""
 
 
 def get_ready(started: float, books: Path, cache: Path, out: Path) -> dict[str, Any]:
-    """In a fresh process: `paznja.train`, stopped after its first iteration; seconds and bytes. `started`: when the process was."""
-    import torch  # noqa: F401  what the command imports before it can train
+    """In a fresh process, begun at `started`: `paznja.train`, stopped after its first iteration; returns seconds and bytes."""
+    import torch  # noqa: F401  the command imports both before it can train
 
     import paznja.training.parts  # noqa: F401
     from paznja import api
@@ -76,7 +75,7 @@ def measure_reading(books: Path, folder: Path, rounds: int) -> dict[str, list[di
 
 
 def reading_table(measured: dict[str, list[dict[str, Any]]]) -> str:
-    """A row for the empty cache and one for the full one: medians."""
+    """One row for the empty cache and one for the full one, with medians."""
     rows: list[list[str]] = []
     for kind, runs in measured.items():
         middle = {name: median(run[name] for run in runs) for name, value in runs[0].items() if value is not None}
@@ -97,7 +96,7 @@ def reading_table(measured: dict[str, list[dict[str, Any]]]) -> str:
 
 
 def sample(cache: Path, characters: int) -> tuple[Path, list[str]]:
-    """The tokenizer.json in a cache of prepared books, and about so many characters of the books, in pieces."""
+    """The tokenizer.json in a cache of prepared books, and about `characters` of the books' characters, in pieces."""
     import numpy as np
 
     from paznja.run.records import read_books

@@ -1,8 +1,8 @@
-"""Script: a shelf of Cyrillic books to Latin script and back, which words do not survive, and how fast it goes.
+"""Script: a shelf of Cyrillic books converted to Latin script and back, which words do not survive, and how fast it is.
 
     python benchmarks/script.py BOOKS
 
-Every book in Cyrillic goes to Latin script and back as a whole text, without anything being mended before. Its words are
+Every book in Cyrillic is converted to Latin script and back as a whole text; nothing is mended before. Its words are
 compared one by one, in three classes: words written in the thirty letters of today's Cyrillic; words with other Cyrillic letters
 or accent marks (old spelling); words in Latin script, which are foreign and should stay. Times are seconds of one core.
 """
@@ -49,7 +49,7 @@ class Count:
         self.seconds["to Cyrillic"] += time.process_time() - middle
         self.characters += len(text)
         self.books += 1
-        # A line that lost a word (of ъ alone) must not put the others out of step.
+        # A line that lost a word (one that was only ъ) must not put the others out of step.
         for before, after in zip(text.split("\n"), back.split("\n"), strict=True):
             for word, new in _pairs(_WORD.findall(before), _WORD.findall(after)):
                 name = _class(word)
@@ -74,7 +74,7 @@ def _class(word: str) -> str:
 
 
 def listed(words: Counter[tuple[str, str]]) -> str:
-    """As "word → what became of it (how often)", the commonest first."""
+    """As "word → what became of it (how often)", the most frequent first."""
     return ", ".join(f"{before} → {after}{f' ({count})' if count > 1 else ''}" for (before, after), count in words.most_common())
 
 

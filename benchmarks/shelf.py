@@ -2,14 +2,14 @@
 
     python benchmarks/shelf.py BOOKS [--minutes 10] [--out DIR] [-- --preset pocket ...]
 
-Held out is every twelfth book, from the sixth on, in the order of the paths: `sorted(files)[5::12]`. Prints the exact
-command, the figures and the whole table of samples (`samples.md`). What stands behind `--` is handed to `paznja train`.
+Every twelfth book, from the sixth on, in the order of the paths, is held out: `sorted(files)[5::12]`. Prints the exact
+command, the figures and the whole table of samples (`samples.md`). What follows `--` is passed on to `paznja train`.
 
-Bits per character are of all the held-out books, by the best weights: as the run itself scored them at its end, or, where
-that would have taken too much of its time, by `paznja evaluate --json` afterwards. Characters a second are those seen in
-training by all the time that counts as training, with its sampling, scoring and saving. Peak memory is the trainer's own
-figure in `metrics.jsonl`; then what the operating system counted for the largest single process to the very end; then the
-largest sum over all of the run's processes, seen twice a second (the books are read by several), without what they share.
+Bits per character are on all the held-out books, with the best weights: as the run itself scored them at its end, or, if that
+would have taken too much of its time, from `paznja evaluate --json` afterwards. Characters per second are those seen in training,
+divided by all the time that counts as training, with its sampling, scoring and saving. Peak memory is given three times: the
+trainer's own figure in `metrics.jsonl`; what the operating system counted for the largest single process until its end; and the
+largest sum over all of the run's processes, looked at twice a second (several read the books), without what they share.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ from paznja.table import duration
 
 
 def run_command(arguments: list[str]) -> tuple[float, int, int]:
-    """Run `paznja` with its output on standard error: seconds, and peak bytes of the largest process and of all together."""
+    """Run `paznja` with its output on standard error; returns seconds, and peak bytes of the largest process and of all together."""
     start = time.perf_counter()
     process = subprocess.Popen([*PAZNJA, *arguments], stdout=sys.stderr.fileno())
     peak_of_all = 0

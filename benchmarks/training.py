@@ -1,15 +1,15 @@
-"""Training: the time of an iteration and of its parts, and the share of the machine's matrix product that it reaches.
+"""Training: the time of an iteration and of its parts, and the share that it reaches of the speed of a matrix product.
 
     python benchmarks/training.py BOOKS [--preset pocket] [--iterations N] [--precision float32] [--nanogpt DIR]
 
-Each preset in a fresh process: its network, its optimizers and its batches of BOOKS, moved through whole iterations as
-the trainer does it, without sampling, scoring and saving. "Optimizer" holds the clipping too; the little that the parts
-lack of the whole is the drawing of the batch.
+Each preset runs in a fresh process: its network, its optimizers and its batches of BOOKS go through whole iterations as in the
+trainer, without sampling, scoring and saving. "Optimizer" includes the clipping; the little that the parts lack of the whole is
+drawing the batch.
 
-The operations are those that `ModelConfig.operations` counts: six a weight and token, and the attention. Before and after
+The operations are those that `ModelConfig.operations` counts: six per weight and token, and the attention. Before and after
 every iteration plain `torch.mm` is timed, in the same process, precision and number of threads: once with the shapes of the
 network's largest product, and once with square matrices of 1024, which is the peak of a machine whose caches hold them.
-Each round's operations a second are divided by the mean of the two around it; the shares are medians of the rounds.
+Each round's operations per second are divided by the mean of the two around it; the shares are medians of the rounds.
 Peak memory is the process's, as the operating system counts it, torch itself included (on a CUDA device: what torch allocated there).
 
 `--nanogpt` names a checkout of karpathy/nanoGPT. Its network of the same layers, width, heads, context and vocabulary, with its own
@@ -37,10 +37,10 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 ITERATIONS = {"pocket": 20, "blog": 3, "tiny": 100}
-"""Measured ones, where no other number is asked for."""
+"""How many iterations are measured by default."""
 
 BLOG_ITERATIONS = 20_000
-"""The length of the run of 2023."""
+"""The length of the run of 2023, in iterations."""
 
 PARTS = ("forward", "backward", "optimizer")
 
@@ -72,7 +72,7 @@ class Training:
         self.peer = None if nanogpt is None else Peer(nanogpt, self.config, self.training.device)
 
     def measure(self, iterations: int) -> dict[str, Any]:
-        """Of each iteration: seconds of the whole and of its parts, characters, operations a second of the two matrix products."""
+        """For each iteration: seconds of the whole and of its parts, characters, operations per second of the two matrix products."""
         import torch
 
         from paznja.machine import peak_memory
@@ -81,7 +81,7 @@ class Training:
         rows = self.training.batch * self.config.context
         products = {"similar": (rows, width, 2 * hidden), "square": (1024, 1024, 1024)}
         measured: dict[str, list[float]] = {name: [] for name in ("whole", *PARTS, "characters", *products, "peer")}
-        seconds = self.iterate()["whole"]  # the first one allocates what the later ones find
+        seconds = self.iterate()["whole"]  # the first one allocates what the later ones use
         if self.peer is not None:
             self.peer.iterate(*self.batches.next()[:2])
         before = {name: self.product(*shape, seconds / 10) for name, shape in products.items()}
@@ -133,7 +133,7 @@ class Training:
         }
 
     def product(self, rows: int, inner: int, columns: int, seconds: float) -> float:
-        """Operations a second of plain `torch.mm`, the median of as many as fit in the time, three at least."""
+        """Operations per second of plain `torch.mm`: the median of as many as fit in the time, at least three."""
         import torch
 
         from paznja.machine import PRECISIONS
@@ -150,7 +150,7 @@ class Training:
         return 2 * rows * inner * columns / median(times)
 
     def now(self) -> float:
-        """The clock, once the device has done what it was given."""
+        """The time, once the device has finished its work."""
         from paznja.machine import synchronise
 
         synchronise(self.training.device)
@@ -158,7 +158,7 @@ class Training:
 
 
 class Peer:
-    """nanoGPT's network of one of our shapes, moved as its train.py does it."""
+    """nanoGPT's network in one of our shapes, trained as in its train.py."""
 
     def __init__(self, checkout: Path, config: ModelConfig, device: str) -> None:
         with redirect_stdout(sys.stderr):  # it prints
@@ -180,7 +180,7 @@ class Peer:
 
 
 def row(preset: str, measured: dict[str, Any]) -> list[str]:
-    """The table's row for one preset: medians."""
+    """The table's row for one preset, with medians."""
     speeds = [measured["operations"] / seconds for seconds in measured["whole"]]
     return [
         preset,

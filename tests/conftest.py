@@ -1,4 +1,4 @@
-"""Small real books, and runs made of them, for the tests of every room."""
+"""Small real books, and runs made from them, for all tests."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def pytest_configure() -> None:
 
 @pytest.fixture(scope="session")
 def outside_program() -> Callable[[str], str]:
-    """Where a program from outside Python is. Without it a test is skipped, with the reason; in CI, which installs it, the test fails."""
+    """The path of a program outside Python. Without it a test is skipped, with the reason; in CI, which installs it, the test fails."""
 
     def find(name: str) -> str:
         program = shutil.which(name)
@@ -52,13 +52,13 @@ def stories_folder() -> Iterator[Path]:
 
 @pytest.fixture(scope="session")
 def some_stories(stories_folder: Path) -> list[Path]:
-    """Five of them: enough to learn from, and for one to be held out."""
+    """Five of them: enough to learn from and to hold one out."""
     return sorted(stories_folder.glob("*.txt"))[:5]
 
 
 @pytest.fixture
 def books(tmp_path: Path, some_stories: list[Path]) -> Path:
-    """A folder of one's own with five books."""
+    """The test's own folder with five books."""
     folder = tmp_path / "Књиге"
     folder.mkdir()
     for story in some_stories:
@@ -100,10 +100,10 @@ def writer(run: Run) -> Iterator[RunWriter]:
 
 @pytest.fixture
 def killed_everywhere(tmp_path: Path) -> Callable[..., list[Path]]:
-    """Copies of a folder, in each of which the same code ran and was killed just before or after another of its file operations;
-    the last one is whole.
+    """Copies of a folder. In each, the same code ran and was killed just before or after another of its file operations; in the last
+    one it ran to its end.
 
-    The code finds the copy as `folder` (a Path). `every`: more than 1 to be killed before and after some of the operations only.
+    The code finds the copy as `folder` (a Path). If `every` is more than 1, it is killed only before and after some of the operations.
     """
     script = """
 import json, os, shutil, sys
@@ -166,7 +166,7 @@ def trained_once(tmp_path_factory: pytest.TempPathFactory, some_stories: list[Pa
 
 @pytest.fixture
 def trained(trained_once: Path, tmp_path: Path) -> Path:
-    """The folder of a finished run of forty iterations on five stories, with rows at 5, 15 and 40: one's own copy, below `runs`."""
+    """The folder of a finished run of forty iterations on five stories, with rows at 5, 15 and 40: the test's own copy, in `runs`."""
     return Path(shutil.copytree(trained_once, tmp_path / "runs" / "most"))
 
 
@@ -197,7 +197,7 @@ def command_line(cache: Path) -> Iterator[Callable[..., subprocess.Popen[str]]]:
 
 @pytest.fixture
 def wait_until() -> Callable[[Callable[[], bool], subprocess.Popen[str]], None]:
-    """Waits for a condition that a process brings about; fails if the process ends without it."""
+    """Waits for a condition that a process fulfils; fails if the process ends before that."""
 
     def wait(condition: Callable[[], bool], process: subprocess.Popen[str]) -> None:
         deadline = time.monotonic() + 120

@@ -1,4 +1,4 @@
-"""The Python API from end to end: real books in, a run that writes out, and a sentence wherever it cannot be."""
+"""The Python API from end to end: real books in, a run that writes out, and a sentence for everything that is not possible."""
 
 from __future__ import annotations
 
@@ -241,7 +241,7 @@ def test_next_gives_the_likeliest_characters_with_their_probabilities(trained: P
     assert 0 < sum(probabilities) < 1
     assert run.generate("Убица је ", 1, temperature=0)[-1] == expected[0][0]
     everything = run.next("Убица је ", top=10_000)
-    assert 0.8 < sum(probability for _, probability in everything) < 1.0001  # the rest is for bytes that are no characters
+    assert 0.8 < sum(probability for _, probability in everything) < 1.0001  # the rest is for bytes that are not characters
 
 
 def test_several_texts_at_once_differ_and_the_first_is_the_one_that_comes_alone(trained: Path):
@@ -552,7 +552,7 @@ def test_the_model_of_a_run_is_a_torch_module_with_its_weights(trained: Path):
     model = paznja.open_run(trained).model
     ids = torch.from_numpy(Run(trained).held_out_ids()[0][:9].astype("int64"))[None]
     with torch.inference_mode():
-        assert float(model.losses(ids[:, :-1], ids[:, 1:]).mean()) < 5.5  # nats; an untaught one guesses evenly
+        assert float(model.losses(ids[:, :-1], ids[:, 1:]).mean()) < 5.5  # nats; an untrained one guesses evenly
     assert isinstance(model, torch.nn.Module)
 
 

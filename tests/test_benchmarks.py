@@ -1,4 +1,4 @@
-"""Each benchmark runs end to end at a tiny size and prints its tables. What it measures then means nothing; that it measures does."""
+"""Each benchmark runs end to end at a tiny size and prints its tables; the figures themselves mean nothing then."""
 
 from __future__ import annotations
 
@@ -81,7 +81,7 @@ for iteration in range(iterations + 1):
         torch.save({"model": model.state_dict(), "model_args": settings, "iter_num": iteration}, options["out_dir"] + "/ckpt.pt")
     print(f"iter {iteration}: loss 5.0, time {1000.0 if evaluated else 20.0:.2f}ms, mfu 1.00%")
 """
-"""Of its train.py: says that an iteration takes 20 ms and an evaluation about a second; learns nothing at all."""
+"""Stands for its train.py: says that an iteration takes 20 ms and an evaluation about a second; learns nothing."""
 
 
 @pytest.fixture
@@ -188,7 +188,7 @@ def test_shelf_prints_the_command_the_figures_and_the_whole_table(
     run = Run(tmp_path / "runs" / "shelf")
     assert output.endswith((run.path / "samples.md").read_text(encoding="utf-8"))
 
-    # Where the run scored only a part of the held-out books, the script has them all scored afterwards: to the same figure.
+    # If the run scored only a part of the held-out books, the script has all of them scored afterwards, with the same figure.
     unscored = [json.dumps({**line, "held_out_whole": None}) + "\n" for line in run.metrics()]
     (run.path / "metrics.jsonl").write_text("".join(unscored), encoding="utf-8")
     monkeypatch.syspath_prepend(BENCHMARKS)
@@ -405,7 +405,7 @@ def test_large_shelf_prepares_made_up_books_and_watches_the_memory(benchmark_out
 def dial_results(
     law: tuple[float, float, float, float, float], memory: str = "learned", seconds: float = 0.1
 ) -> list[dict[str, float | str]]:
-    """What runs of four sizes and three lengths would give by this law."""
+    """What runs of four sizes and three lengths would give according to this law."""
     return [
         {
             "weights": 1e6 * size,

@@ -1,4 +1,4 @@
-"""`paznja books`: what a person sees of a shelf before anything is learnt."""
+"""`paznja books`: what a person sees of a shelf before training."""
 
 from __future__ import annotations
 
@@ -183,7 +183,7 @@ def test_a_fetched_shelf_answers_to_its_name_unless_a_file_is_called_so(
 
 
 def hear_interrupts() -> None:
-    """What a shell starts in the background is deaf to Ctrl-C."""
+    """What a shell starts in the background ignores Ctrl-C."""
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
 

@@ -1,4 +1,4 @@
-"""The command line with what people type by mistake: a sentence and an exit code, whatever it is, and never a traceback."""
+"""The command line with what people type by mistake: always a sentence and an exit code, and never a traceback."""
 
 from __future__ import annotations
 
@@ -205,7 +205,7 @@ SWEEP = [
 
 @pytest.fixture
 def desk(tmp_path: Path, trained: Path, books: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A folder to be in, with books, runs and what is neither."""
+    """A folder to work in, with books, runs and what is neither."""
     books.rename(tmp_path / "own")
     (tmp_path / "empty").mkdir()
     (tmp_path / "zero.txt").touch()

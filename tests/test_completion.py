@@ -1,4 +1,4 @@
-"""The Tab key: what it offers, asked of a real bash where there is one, and as zsh and fish ask."""
+"""The Tab key: what it offers in a real bash if there is one, and to what zsh and fish ask."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ printf '%s\\n' "${COMPREPLY[@]}"
 
 @pytest.fixture
 def runs(tmp_path: Path) -> Path:
-    """Four runs' folders, and what is none."""
+    """The folders of four runs, and one that is not a run."""
     for number, name in enumerate(["oldest", "Моја прва", "it's [one]", "newest"]):
         (tmp_path / "runs" / name).mkdir(parents=True)
         (tmp_path / "runs" / name / "run.toml").touch()

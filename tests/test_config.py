@@ -1,4 +1,4 @@
-"""Settings: values that survive the run folder, refuse what cannot be, and say what could."""
+"""Settings: values that survive the run folder, refuse what is impossible, and say what is possible."""
 
 import dataclasses
 import math

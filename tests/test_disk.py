@@ -1,4 +1,4 @@
-"""Removing from the disk takes what is known by its name, and nothing else."""
+"""Only files with known names are removed from the disk."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
-"""The documentation says what is true: the manual is the help, links lead somewhere, quoted commands parse, the Python page
-runs, the design names what there is.
+"""The documentation is true: the manual is the help, links lead somewhere, quoted commands parse, the Python page runs, the
+design names what there is.
 
 A quoted command is a line that begins with `paznja` in a code block, or such words between backticks. Code blocks marked
 `text` are what the program prints, and are left alone.
@@ -142,7 +142,7 @@ def test_python_page_runs(tmp_path: Path, some_stories: list[Path], monkeypatch:
 
 
 def quoted_commands(text: str) -> Iterator[list[str]]:
-    """The arguments of every quoted `paznja` command; those of a bare name between backticks are that name alone."""
+    """The arguments of every quoted `paznja` command; those of a bare name between backticks are only that name."""
     for block in FENCED.finditer(text):
         if block[2] != "text":
             yield from _in_code(block[3].splitlines(), bare=False)
@@ -209,14 +209,14 @@ def every_command(group: click.Group) -> Iterator[click.Command]:
 
 
 def links(text: str) -> list[str]:
-    """Where the page's relative links lead; what stands in code is no link."""
+    """Where the page's relative links lead; text in code is not a link."""
     prose = SPAN.sub("", FENCED.sub("", text))
     found = [next(group for group in link.groups() if group) for link in LINK.finditer(prose)]
     return [link for link in found if not re.match(r"[a-z][a-z+.-]*:|//", link, re.IGNORECASE)]
 
 
 def leads_somewhere(page: Path, link: str) -> bool:
-    """Whether there is such a file, and such a heading in it where one is named."""
+    """Whether there is such a file, and in it the heading, if one is named."""
     place, _, anchor = unquote(link).partition("#")
     target = page.parent / place if place else page
     if not target.exists() or not anchor or target.suffix != ".md":

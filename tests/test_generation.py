@@ -1,4 +1,4 @@
-"""Continuing a prompt: what is drawn, from what, and that it goes on past the context."""
+"""Continuing a prompt: what is drawn and from what, also beyond the context."""
 
 from collections.abc import Sequence
 
@@ -21,7 +21,7 @@ PROMPT = "Ово је "
 
 
 def random_decoder(context: int = 16, *, tokenizer: CharacterTokenizer = TOKENIZER, seed: int = 1, certainty: float = 4.0) -> Decoder:
-    """Random weights: `certainty` is about the spread of the logits."""
+    """Random weights; `certainty` is roughly the spread of the logits."""
     config = ModelConfig(layers=2, width=16, heads=2, hidden=24, context=context, vocabulary=tokenizer.size)
     numbers = np.random.default_rng(seed)
 
@@ -47,7 +47,7 @@ DECODER = random_decoder()
 
 
 def plain_logits(decoder: Decoder, ids: Sequence[int]) -> np.ndarray:
-    """After these ids, read in one go: no cache from before."""
+    """The logits after these ids, read in one go without an earlier cache."""
     return decoder.forward(np.array([ids]), decoder.cache(1))[0, : TOKENIZER.num_writable]
 
 
@@ -173,7 +173,7 @@ def test_a_choice_that_cannot_be_is_refused_by_name(choice, word):
 
 
 def promised_windows(context: int, begin: list[int], written: list[int]) -> list[list[int]]:
-    """What each written id was to be drawn after: all there is or, whenever that outgrows the context, its latter half, read anew."""
+    """The ids after which each written id should be drawn: all or, whenever they outgrow the context, its second half, read again."""
     ids, start = list(begin), max(0, len(begin) - context)
     windows: list[list[int]] = []
     for new_id in written:
@@ -197,7 +197,7 @@ def test_past_the_context_it_goes_on_as_a_plain_reading_of_the_promised_window_w
 
 
 def test_the_text_is_drawn_with_the_models_probabilities():
-    """Over many seeds the first characters come as often as the model expects them."""
+    """Over many seeds, each first character comes as often as the model expects it."""
     p_V = softmax(plain_logits(DECODER, [TOKENIZER.newline, *TOKENIZER.encode(PROMPT).tolist()])[None])[0]
     number = 4000
     (grown,) = generate(DECODER, TOKENIZER, PROMPT, 1, Choice(temperature=1.0), count=number)
@@ -306,7 +306,7 @@ def test_what_is_expected_is_every_character_with_the_models_own_probability_lik
     probabilities = [p for _, p in after]
     assert probabilities == sorted(probabilities, reverse=True)
     assert sorted(text for text, _ in after) == sorted(TOKENIZER.alphabet)
-    ids = [TOKENIZER.newline, *TOKENIZER.encode(PROMPT).tolist()]  # a text begins as a line does
+    ids = [TOKENIZER.newline, *TOKENIZER.encode(PROMPT).tolist()]  # a text begins like a line
     p_V = softmax(DECODER.forward(np.array([ids]), DECODER.cache(1)))[0]
     assert [dict(after)[character] for character in TOKENIZER.alphabet] == pytest.approx(p_V[: TOKENIZER.num_writable])
 

@@ -16,7 +16,7 @@ import pytest
 from paznja.run import Run
 
 ITERATIONS = 1200
-"""Enough that five stretches, each from a start to a checkpoint and a little beyond, are over well before the end."""
+"""So many that five stretches, each from a start to a little after a checkpoint, end well before this."""
 
 KILLS = 5
 
@@ -24,7 +24,7 @@ AT_LEAST = 50
 """Iterations that each stretch must have saved before it is killed."""
 
 CLOCK = ("seconds", "peak_memory_bytes")
-"""What may differ in a line of metrics."""
+"""The fields that may differ in a line of metrics."""
 
 
 def finish(process: subprocess.Popen[str]) -> None:

@@ -1,4 +1,4 @@
-"""A run with a learned memory from beginning to end: it learns faster, and writes, is scored and goes on like any other."""
+"""A run with a learned memory from beginning to end: it learns faster; it writes, is scored and is resumed like any other."""
 
 import shutil
 import subprocess
@@ -17,7 +17,7 @@ ITERATIONS = 60
 
 @pytest.fixture(scope="module")
 def trained_runs(tmp_path_factory: pytest.TempPathFactory, some_stories: list[Path]) -> dict[str, paznja.TrainedRun]:
-    """A run of each kind, otherwise the same."""
+    """One run with and one without, otherwise the same."""
     folder = tmp_path_factory.mktemp("memory")
     same: dict[str, Any] = {"preset": "tiny", "threads": 1, "iterations": ITERATIONS, "out": folder / "runs", "cache": folder / "cache"}
     return {memory: paznja.train(some_stories, name=memory, memory=memory, **same) for memory in ("none", "learned")}

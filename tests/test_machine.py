@@ -1,4 +1,4 @@
-"""What is picked automatically, and that what was asked for stays."""
+"""What is picked automatically, and that settings which were asked for stay."""
 
 import os
 

@@ -1,4 +1,4 @@
-"""A shelf as people have them: every format, old encodings, both scripts, the same story twice, files that are no books."""
+"""A shelf like people's own: every format, old encodings, both scripts, the same story twice, files that are not books."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from paznja.tokenizers import load_tokenizer
 
 @pytest.fixture(scope="module")
 def stories(stories_folder: Path) -> list[list[str]]:
-    """The paragraphs of sixteen stories, which hold no Latin letter."""
+    """The paragraphs of sixteen stories, without any Latin letter."""
     return [path.read_text(encoding="utf-8").splitlines() for path in sorted(stories_folder.glob("*.txt"))[:16]]
 
 

@@ -1,4 +1,4 @@
-"""Runs that an earlier version made open, write, score and go on."""
+"""Runs of an earlier version can be opened, written with, scored and resumed."""
 
 from __future__ import annotations
 

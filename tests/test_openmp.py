@@ -1,4 +1,4 @@
-"""Threads wait briefly in what trains, and as somebody chose where they did."""
+"""Threads wait briefly in a process that trains, unless somebody chose another way of waiting."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ print(os.environ.get("GOMP_SPINCOUNT"), os.environ.get("OMP_WAIT_POLICY"))
 
 
 def waiting(**environment: str) -> str:
-    """What a fresh process that trains has asked of OpenMP."""
+    """The OpenMP settings of a fresh process that trains."""
     import os
 
     others = {name: value for name, value in os.environ.items() if name not in ("GOMP_SPINCOUNT", "KMP_BLOCKTIME", "OMP_WAIT_POLICY")}

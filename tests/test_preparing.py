@@ -1,4 +1,4 @@
-"""Prepared books: read once, found again by what they are, never mistaken for others, and safe in the runs that use them."""
+"""Prepared books: read once, found again by their contents, never mistaken for others, and safe in the runs that use them."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def held_out(prepared: Prepared) -> set[str]:
 
 
 def texts(prepared: Prepared) -> dict[tuple[str, str], str]:
-    """What the ids say, a book each."""
+    """The text of each book, decoded from the ids."""
     tokenizer = load_tokenizer(prepared.folder / "tokenizer.json")
     ids = np.fromfile(prepared.folder / "corpus.bin", dtype=np.uint16)
     ends = np.cumsum([book.tokens for book in prepared.books])
@@ -319,7 +319,7 @@ def test_prepared_books_go_to_the_users_cache_folder_unless_told_otherwise(books
 
 @contextmanager
 def used_elsewhere(cache: Path, manager: str = "using") -> Iterator[subprocess.Popen[str]]:
-    """Another process uses the cache meanwhile."""
+    """Another process uses the cache at the same time."""
     code = f"""
 import sys
 from pathlib import Path
@@ -364,7 +364,7 @@ def test_a_process_that_was_killed_does_not_use_the_cache_any_more(books: Path, 
 def test_a_passing_cache_stays_while_its_training_runs_and_goes_when_it_was_killed(cache: Path):
     with used_elsewhere(cache, "passing_cache") as process:
         (passing,) = clear_cache(cache)
-        # As where the process has no such number: in another container, or on another machine with the same disk.
+        # As if no process had this number, because it runs in another container, or on another machine with the same disk.
         unknown = passing.rename(cache / ".passing.999999999.0123abcd.new")
         assert clear_cache(cache) == [unknown]
         process.kill()

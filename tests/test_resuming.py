@@ -1,4 +1,4 @@
-"""Going on: after Ctrl-C, a crash or a full disk, with more budget, without the books' text; never with other books."""
+"""Resuming: after Ctrl-C, a crash or a full disk, with more budget, without the books' text; never with other books."""
 
 from __future__ import annotations
 
@@ -25,8 +25,8 @@ Start = Callable[..., "subprocess.Popen[str]"]
 Wait = Callable[[Callable[[], bool], "subprocess.Popen[str]"], None]
 
 
-class Crash(BaseException):  # nothing that is caught, so nothing is saved either
-    """Stands for whatever ends a trainer in the middle."""
+class Crash(BaseException):  # it is not caught, so nothing is saved either
+    """Stands for anything that ends a trainer in the middle."""
 
 
 @pytest.fixture
@@ -285,7 +285,7 @@ def test_run_without_corpus_that_was_killed_forgets_the_text_when_it_goes_on(
     run = stopped(with_corpus=False)
     elsewhere = tmp_path / "elsewhere"
     prepared = prepare([books], cache=elsewhere)
-    shutil.copy(prepared.folder / "corpus.bin", run.path)  # what kill -9 leaves, there and in the cache
+    shutil.copy(prepared.folder / "corpus.bin", run.path)  # what kill -9 leaves behind, there and in the cache
     elsewhere.rename(cache / ".passing.999999999.0123abcd.new")
     assert paznja.resume(run, books=books, cache=cache).state == "finished"
     assert not text_in(run.path)

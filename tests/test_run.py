@@ -1,4 +1,4 @@
-"""The run folder: whoever reads it sees whole files only, and whoever is killed while writing leaves a run that can go on."""
+"""The run folder: readers see only whole files, and a writer that is killed leaves a run that can be resumed."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ Killed = Callable[..., list[Path]]
 
 
 def save(writer: RunWriter, iteration: int, *, finished: bool = False) -> None:
-    """A checkpoint whose files say of which iteration they are."""
+    """A checkpoint whose files say which iteration they are from."""
     files = {"model.safetensors": f"weights {iteration}".encode(), "optimizer.safetensors": f"moments {iteration}".encode()}
     writer.write_checkpoint(iteration, iteration / 10, {"meter": {"characters_seen": iteration}}, files, finished=finished)
 
@@ -57,7 +57,7 @@ def checkpoints(run: Run) -> list[str]:
 
 
 def litter(folder: Path) -> list[str]:
-    """What a crash left: files and folders under names that nobody will look for."""
+    """What a crash left behind: files and folders whose names nothing looks for."""
     return [path.name for path in folder.iterdir() if path.name.endswith((".part", ".new"))]
 
 
@@ -297,7 +297,7 @@ def test_file_that_was_cut_short_anywhere_is_refused_with_a_sentence_that_names_
             READERS[file](run)
         except RunError as error:
             refused += file in str(error) or "format" in str(error)
-    # The rest of run.toml's last section, or of a file's last spaces, is not missed.
+    # It is not noticed if only the rest of run.toml's last section, or a file's last spaces, are missing.
     assert refused > 0.3 * len(ends)
 
 
@@ -751,7 +751,7 @@ def test_failed_writing_leaves_the_old_file_and_nothing_else(tmp_path: Path, mon
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="the largest size of a file can be limited on Unix alone")
 def test_disk_that_fills_up_leaves_whole_lines_and_the_old_files(run: Run):
-    """The operating system really stops the writing, in the middle of a line: no file may grow beyond 2,000 bytes in this process."""
+    """The operating system really stops the writing in the middle of a line: in this process no file may exceed 2,000 bytes."""
     script = """
 import resource, sys
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""A run without any scoring: whatever shows or uses a run copes with it, and it can be scored afterwards."""
+"""A run without any scoring: everything that shows or uses a run can handle it, and it can be scored afterwards."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def unscored_once(tmp_path_factory: pytest.TempPathFactory, some_stories: list[P
 
 @pytest.fixture
 def unscored(unscored_once: Path, tmp_path: Path) -> paznja.TrainedRun:
-    """One's own copy of it."""
+    """The test's own copy of it."""
     return paznja.open_run(shutil.copytree(unscored_once, tmp_path / "runs" / "unscored"))
 
 
@@ -61,7 +61,7 @@ def test_commands_show_a_run_without_scoring_and_name_the_one_that_scores_it(
     out = ("--out", tmp_path / "runs")
     trained = said("train", *some_stories, *FEW, *out, "--scoring", "none")
     assert "bits per character" not in trained
-    assert re.search(rf"Nothing was scored; do so with: .*paznja evaluate unscored --out {tmp_path}/runs$", trained, re.MULTILINE)
+    assert re.search(rf"Nothing was scored; to score it: .*paznja evaluate unscored --out {tmp_path}/runs$", trained, re.MULTILINE)
     (row,) = (line for line in said("runs", *out).splitlines() if line.startswith("unscored"))
     assert row.split()[:4] == ["unscored", "finished", "5", "12"]
     scored = json.loads(said("evaluate", "unscored", *out, "--json"))

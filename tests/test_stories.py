@@ -1,4 +1,4 @@
-"""The stories that come with the program are what it says they are: Serbian, Cyrillic, well set, and each its own."""
+"""The stories that come with the program are what it says: Serbian, Cyrillic, cleanly typeset, and all different."""
 
 import re
 import unicodedata

@@ -1,5 +1,5 @@
-"""Nothing of a person's is ever changed: every folder that the program is given is filled with other people's files first, every command
-that writes or clears is run, and then they are looked at byte for byte.
+"""A person's own files are never changed: every folder that the program gets is first filled with other people's files, then every command
+that writes or clears is run, and afterwards the files are compared byte for byte.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ NAMES = [
     ".DS_Store",
     "CACHEDIR.TAG.bak",
     ".sync/checkpoint",
-    # what is nearly called as the program would call it
+    # names that are nearly those that the program uses
     "checkpoint-best/model.safetensors",
     "checkpoint-00000030 copy/model.safetensors",
     "checkpoint-00000002.bak",
@@ -65,7 +65,7 @@ NAMES = [
     ".paznja-fetch",
     "prepared/prepared.json",
     "reading-errors.log.bak",
-    # what is called so, and is a person's all the same
+    # names that the program uses, for files of a person
     f"{HEX}/corpus.xcf",
     f"{HEX[::-1]}/prepared.json",
     f"books/{HEX}/mine.xcf",
@@ -77,7 +77,7 @@ NAMES = [
 
 @pytest.fixture(autouse=True)
 def at_home(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """No folder of the person who runs the tests is used."""
+    """No folder of the person who runs the tests is touched."""
     for variable in ("HOME", "XDG_CACHE_HOME", "XDG_DATA_HOME"):
         monkeypatch.setenv(variable, str(tmp_path / "home"))
     monkeypatch.setenv("NO_PROXY", "127.0.0.1")
@@ -124,7 +124,7 @@ def plant(folder: Path) -> None:
 
 
 def planted(folder: Path) -> dict[str, bytes | str]:
-    """What of it there is now, with all that is in it."""
+    """Which of them there are now, with everything in them."""
     found: dict[str, bytes | str] = {}
     for name in NAMES:
         path = folder / name.partition(" -> ")[0]
@@ -169,7 +169,7 @@ def test_whatever_the_program_is_given_strangers_files_stay(books: Path, shelf: 
         fill(folder)
     tiny = ("--preset", "tiny", "--iterations", "3", "--checkpoint-seconds", "0", "--out", out, "--cache", cache)
     run("train", books, "--name", "most", *tiny)
-    (out / "most" / ".lock").touch()  # of this name it is the run's own, and no stranger's
+    (out / "most" / ".lock").touch()  # with this name it belongs to the run, not to a stranger
     fill(out / "most")
     before[out / "most"].pop(".lock")
     in_checkpoint = out / "most" / "checkpoint-00000003" / "белешка.xcf"

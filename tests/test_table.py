@@ -1,4 +1,4 @@
-"""The table: a row a sample, whatever the text; times and counts as a person says them."""
+"""The table: one row per sample, whatever the text; times and counts as a person says them."""
 
 import re
 

@@ -1,6 +1,6 @@
-"""What the Tab key offers in a shell: the values of options and the names of runs. The shell's part comes from click.
+"""What the Tab key offers in a shell: the values of options and the names of runs. Click writes the script for the shell.
 
-It runs each time somebody presses Tab, so it loads little and reports no errors.
+This runs each time somebody presses Tab, so it loads little and reports no errors.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ add_completion_class(Bash)
 
 
 def script(shell: str, command: click.Command) -> str:
-    """The script that a shell has to run so that Tab completes `command`, which is called paznja."""
+    """The script that a shell has to run so that Tab completes `command`, whose name is paznja."""
     shell_class = get_completion_class(shell)
     assert shell_class is not None
     return shell_class(command, {}, "paznja", VARIABLE).source()
@@ -113,4 +113,5 @@ def files_or_fetch(context: click.Context, _parameter: click.Parameter, incomple
 
 def _escaped(value: str) -> str:
     """The value as one would type it in bash."""
+    # Not `shlex.quote`: bash completes as far as the names agree, and "most" and "'most 2'" do not even begin alike.
     return "".join(letter if letter.isalnum() or letter in "-_./+,@%" else f"\\{letter}" for letter in value)

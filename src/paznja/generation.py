@@ -35,7 +35,7 @@ class Choice:
     """Only tokens with at least this share of the probability of the likeliest one are considered."""
 
     def check(self) -> None:
-        """WrongUse for a value that makes no sense."""
+        """WrongUse if a value makes no sense."""
         if not 0 <= self.temperature < float("inf"):
             raise WrongUse(f"The temperature must be 0 or more, and {self.temperature:g} is not.")
         if self.top_k < 0:
@@ -46,7 +46,7 @@ class Choice:
             raise WrongUse(f"--min-p must be from 0 to 1, and {self.min_p:g} is not.")
 
     def weights(self, logits_BV: NDArray[np.float32]) -> NDArray[np.float64]:
-        """Weights for drawing a token, (B, V): in proportion to the probabilities, with the likeliest at 1."""
+        """Weights for drawing a token, (B, V): proportional to the probabilities, with 1 for the likeliest."""
         w_BV = _below_the_largest(logits_BV)
         if self.temperature == 0:
             w_BV[:] = np.arange(w_BV.shape[1]) == w_BV.argmax(axis=1)[:, None]
@@ -67,7 +67,7 @@ class Choice:
         return w_BV
 
     def probabilities(self, logits_BV: NDArray[np.float32]) -> NDArray[np.float64]:
-        """`weights`, each row summing to 1."""
+        """`weights`, (B, V), divided so that each row sums to 1."""
         w_BV = self.weights(logits_BV)
         return w_BV / w_BV.sum(axis=1, keepdims=True)
 
@@ -75,9 +75,9 @@ class Choice:
 def generate(
     decoder: Decoder, tokenizer: Tokenizer, prompt: str, length: int, choice: Choice, *, seed: int = 1, count: int = 1
 ) -> Iterator[list[str]]:
-    """Continue the prompt by `length` characters, `count` times; yields what was added to each text, a step at a time.
+    """Continue the prompt by `length` characters, `count` times; yields what was added to each text, step by step.
 
-    Each text has random numbers of its own. WrongUse for an empty prompt or a choice that makes no sense.
+    Each text has its own random numbers, which depend on `seed`. WrongUse if the prompt is empty or the choice makes no sense.
     """
     choice.check()
     generators = [np.random.default_rng([seed, i]) for i in range(count)]
@@ -106,21 +106,21 @@ def generate(
 
 
 def continuation(decoder: Decoder, tokenizer: Tokenizer, prompt: str, length: int, choice: Choice, *, seed: int = 1) -> str:
-    """One text from `generate`, whole and without its prompt."""
+    """One text from `generate`, whole and without its prompt. WrongUse if the prompt is empty or the choice makes no sense."""
     return "".join(grown[0] for grown in generate(decoder, tokenizer, prompt, length, choice, seed=seed))
 
 
 def expected(decoder: Decoder, tokenizer: Tokenizer, prompt: str) -> list[tuple[str, float]]:
     """What the model expects after the prompt: (text, probability) of every token that can be written, likeliest first.
 
-    The probabilities are the model's own, without a temperature. WrongUse for an empty prompt.
+    The probabilities are the model's own, without a temperature. WrongUse if the prompt is empty.
     """
     p_V = softmax(_Reader(decoder, _begin(tokenizer, prompt), 1).logits_BV)[0, : tokenizer.num_writable]
     return [(tokenizer.decode([int(i)]), float(p_V[i])) for i in np.argsort(-p_V, kind="stable")]
 
 
 def fit_prompt(prompt: str, script: str, tokenizer: Tokenizer) -> tuple[str, list[str]]:
-    """The prompt in the model's script, and remarks on it: that it was converted, which characters the model hardly ever saw."""
+    """The prompt in the model's `script`, and remarks on it: that it was converted, which characters the model hardly ever saw."""
     remarks: list[str] = []
     if {script_of(prompt), script} == {"cyrillic", "latin"}:
         given, prompt = prompt, to_cyrillic(prompt) if script == "cyrillic" else to_latin(prompt)
@@ -133,7 +133,7 @@ def fit_prompt(prompt: str, script: str, tokenizer: Tokenizer) -> tuple[str, lis
 
 
 def softmax(logits_BV: NDArray[np.floating]) -> NDArray[np.float64]:
-    """Probabilities of each row."""
+    """The probabilities, (B, V); each row sums to 1."""
     p_BV = _below_the_largest(logits_BV)
     np.exp(p_BV, out=p_BV)
     return p_BV / p_BV.sum(axis=1, keepdims=True)
@@ -157,7 +157,7 @@ def _begin(tokenizer: Tokenizer, prompt: str) -> list[int]:
 
 
 class _Reader:
-    """Reads along with B texts: has the logits after the ids so far, and keeps the cache within the context."""
+    """Reads B texts as they are written: has the logits after the ids so far, and keeps the cache within the context."""
 
     def __init__(self, decoder: Decoder, begin: list[int], count: int) -> None:
         self._decoder = decoder

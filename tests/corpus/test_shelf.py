@@ -14,7 +14,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-SECONDS_TO_END = 4.0  # twice what is promised: the machine may be busy
+SECONDS_TO_END = 4.0  # twice the promise, because the machine may be busy
 SIGNALS = ["SIGTERM", "SIGHUP", "SIGKILL"]
 
 HEARD = """

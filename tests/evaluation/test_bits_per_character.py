@@ -1,4 +1,4 @@
-"""Bits per character against a slow loop, against models whose figures are known beforehand, and the choice of what is scored."""
+"""Bits per character compared with a slow loop and with models whose figures are known beforehand, and the choice of what is scored."""
 
 import math
 
@@ -35,7 +35,7 @@ def text_of(length: int, seed: int = 1) -> np.ndarray:
 
 
 def slow_bits(model: Transformer, text: np.ndarray) -> float:
-    """Each token by itself, as the definition has it: windows overlap by half, each but the first has its first half unscored."""
+    """Each token by itself, by the definition: windows overlap by half, and the first half of each but the first is not scored."""
     context = model.config.context
     ids = [NEWLINE, *(int(i) for i in text)]
     bits = 0.0
@@ -51,7 +51,7 @@ def slow_bits(model: Transformer, text: np.ndarray) -> float:
 
 
 class Pairs(Transformer):
-    """A network without its blocks: what comes next depends on the last token alone, so no window changes a token's figure."""
+    """A network without its blocks: what comes next depends only on the last token, so no window changes a token's figure."""
 
     def __init__(self, context: int) -> None:
         super().__init__(config(context), torch.Generator().manual_seed(1))  # fresh blocks are the identity
@@ -66,7 +66,7 @@ class Pairs(Transformer):
 
 
 class Counts:
-    """No network: the next id has the share that it has among the ids before it in its row, each counted once more than it stands there."""
+    """No network: an id's probability is its share among the ids before it in its row, each counted once more than it occurs."""
 
     context, device = 6, torch.device("cpu")
 
@@ -93,7 +93,7 @@ def test_it_equals_a_slow_loop_over_overlapping_windows(context, more):
 
 
 def test_what_came_before_a_window_matters_within_it_and_no_further():
-    """So that the test above would notice windows that are cut otherwise."""
+    """This shows that the test above would notice windows that are cut differently."""
     model, text = random_model(8), text_of(30)
     assert bits_of_texts(model, [text], NEWLINE) != pytest.approx([slow_bits(random_model(9), text)], rel=1e-3)
 
@@ -163,7 +163,7 @@ lengths_of_books = st.lists(st.integers(0, 3000), min_size=1, max_size=8)
 
 
 def books(lengths: list[int]) -> list[np.ndarray]:
-    """Every token another number, so that a piece says where it is from."""
+    """Every token is a different number, so that a piece shows where it comes from."""
     ids = np.arange(sum(lengths), dtype=np.uint16)
     ends = np.cumsum(lengths)
     return [ids[end - length : end] for length, end in zip(lengths, ends, strict=True)]

@@ -10,7 +10,7 @@ import pytest
 from paznja.memory.contexts import FIRST_WORD_KIND, Lettering
 
 VOCABULARY = 12
-"""Ids 0 to 2 are a line's end, a space and a full stop; 3 to 7 are lower-case letters, 8 to 11 the first four of them in upper case."""
+"""Ids 0 to 2 are a line end, a space and a full stop; 3 to 7 are lower-case letters, 8 to 11 the first four of them in upper case."""
 
 
 @pytest.fixture(scope="session")
@@ -56,7 +56,7 @@ def _context_of(ids: list[int], kind: int) -> tuple | None:
 
 
 def _counts_of(ids: list[int], kind: int) -> dict[tuple, Counter[int]]:
-    """What followed every context of a kind, and how often."""
+    """What followed each context of a kind, and how often."""
     counts: dict[tuple, Counter[int]] = defaultdict(Counter)
     for t, token in enumerate(ids):
         context = _context_of(ids[max(0, t - 100) : t], kind)

@@ -1,4 +1,4 @@
-"""Small networks whose every weight matters."""
+"""Small networks in which every weight matters."""
 
 from collections.abc import Callable
 

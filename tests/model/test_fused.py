@@ -7,7 +7,7 @@ from torch import Tensor
 from paznja.model.fused import normalise, normalise_and_rotate, swiglu
 from paznja.model.transformer import rotary_tables
 
-EPSILON = 1e-3  # large enough that a place where it is forgotten shows
+EPSILON = 1e-3  # large enough to show if it is forgotten somewhere
 
 
 def plain_normalise(x: Tensor) -> Tensor:
@@ -67,7 +67,7 @@ def test_gradients_equal_finite_differences(fused, plain, shapes):
 
 
 def test_gradients_are_right_for_slices_of_one_tensor_and_transposed_results():
-    """As in a block: queries and keys are slices of one product, and go on transposed."""
+    """As in a block: queries and keys are slices of one product, and are then transposed."""
 
     def scores(rotation, qkv: Tensor, weight_D: Tensor) -> Tensor:
         q, k, v = qkv.unbind(2)

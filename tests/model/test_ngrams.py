@@ -1,4 +1,4 @@
-"""N-grams find their rows: the same by whatever arithmetic, each by its own tokens alone, and evenly."""
+"""N-grams find their rows: the same ones with any arithmetic, each by its own tokens only, and evenly."""
 
 import itertools
 

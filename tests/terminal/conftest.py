@@ -12,7 +12,7 @@ from paznja.training.plan import Planned
 
 @pytest.fixture
 def planned(books: Path, cache: Path, tmp_path: Path) -> Planned:
-    """What was said of a real training before it began."""
+    """What was said about a real training before it began."""
     import paznja
 
     told: list[object] = []

@@ -1,4 +1,4 @@
-"""What stands in a terminal of a given width, and with which escape codes."""
+"""What a terminal of a given width shows, and with which escape codes."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ pty = pytest.importorskip("pty", reason="pseudo-terminals are POSIX's")
 
 
 def drawn(text: Text, width: int = 80) -> str:
-    """As a terminal gets it, escape codes and all."""
+    """What a terminal gets, with all escape codes."""
     file = io.StringIO()
     Console(file=file, force_terminal=True, width=width, color_system="standard", highlight=False).print(text, end="")
     return file.getvalue()
@@ -30,7 +30,7 @@ def drawn_lines(what: RenderableType, width: int) -> list[str]:
 
 
 def screen(written: str) -> list[str]:
-    """The lines that are left when all was drawn, of a program that goes back only to the line's beginning and to the line above."""
+    """The lines that are left after all was drawn by a program that goes back only to the line's beginning and to the line above."""
     lines, row, column = [""], 0, 0
     for part in re.findall(r"\x1b\[[0-9;?]*[A-Za-z]|[\r\n]|[^\x1b\r\n]+", written):
         if part == "\n":
@@ -49,7 +49,7 @@ def screen(written: str) -> list[str]:
 
 
 def in_terminal(arguments: list[str], width: int = 80, program: tuple[str, ...] = ("-m", "paznja")) -> str:
-    """What paznja, or another Python program, writes to a pseudo-terminal of this width, escape codes and all."""
+    """What paznja, or another Python program, writes to a pseudo-terminal of this width, with all escape codes."""
     import fcntl
     import struct
     import termios

@@ -1,4 +1,4 @@
-"""A training as it is shown: in a terminal, in a notebook, and where the output goes elsewhere."""
+"""How a training is shown: in a terminal, in a notebook, and if the output goes elsewhere."""
 
 from __future__ import annotations
 
@@ -155,7 +155,7 @@ def test_ctrl_c_is_acknowledged_at_once_while_books_are_read() -> None:
             try:
                 os.kill(os.getpid(), signal.SIGINT)
                 time.sleep(20)
-            finally:  # as where processes that read have to end first
+            finally:  # as when processes that read have to end first
                 assert seen("Stopping ...")
 
     with pytest.raises(KeyboardInterrupt):
@@ -178,7 +178,7 @@ def test_more_minutes_are_suggested_only_where_they_would_help(planned: Planned,
 
 
 class ZMQInteractiveShell:
-    """A notebook is known by the name of its shell's class."""
+    """A notebook is recognised by the name of its shell's class."""
 
 
 @pytest.fixture
@@ -198,7 +198,7 @@ def test_a_notebook_gets_the_table_and_one_line_that_is_written_over(
 
     paznja.train(books, preset="tiny", iterations=3, threads=1, out=tmp_path / "runs", cache=cache, on_event=paznja.Display().show)
     written = capsys.readouterr().out
-    assert set(re.findall(r"\x1b\[[0-9;?]*([A-Za-z])", written)) == {"m"}  # colours alone
+    assert set(re.findall(r"\x1b\[[0-9;?]*([A-Za-z])", written)) == {"m"}  # only colours
     assert re.search(r"iteration [123] · loss", written)
     lines = [line.rstrip() for line in screen(written)]
     assert ready_for_the_table(lines)

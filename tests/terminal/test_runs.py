@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -58,3 +61,10 @@ def test_a_run_with_a_damaged_log_is_listed_with_what_is_whole(
         main(["runs", "--out", str(trained.parent)])
     assert not left.value.code
     assert re.search(r"^most +finished ", capsys.readouterr().out, re.MULTILINE)
+
+
+def test_without_runs_it_says_how_to_train_by_the_name_under_which_the_program_is_found(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "paznja", "runs", "--out", str(tmp_path)]
+    done = subprocess.run(command, env={**os.environ, "PATH": ""}, capture_output=True, text=True, check=True)
+    called = f"{Path(sys.executable).name} -m paznja"
+    assert f"Begin with: {called} train ~/Books, or {called} demo" in done.stdout

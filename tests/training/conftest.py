@@ -42,7 +42,7 @@ SMALL = Settings(
     ),
     sampling=SamplingConfig(prompts=("Ово је ",), sample_at=(10, 20, 50), length=12, num_between=0),
 )
-"""Whatever the presets become, the tests stand on this."""
+"""The tests use this, so that they do not depend on the presets."""
 
 
 @pytest.fixture(scope="session")
@@ -101,7 +101,7 @@ def training_of() -> Training:
 
 @pytest.fixture(scope="session")
 def worse_after() -> Callable[[int], Callable[..., float]]:
-    """Learning rates that teach as they should up to an iteration, and from then on take steps that are far too long, on any machine."""
+    """Learning rates that are normal up to an iteration, and from then on far too high, on any machine."""
 
     def make(iteration: int) -> Callable[..., float]:
         return lambda number, *_: 1.0 if number <= iteration else 1e4

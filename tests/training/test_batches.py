@@ -1,4 +1,4 @@
-"""An epoch covers the books once, in an order of its own, and the position is all there is to remember."""
+"""An epoch covers the books once, in its own order, and only the position has to be remembered."""
 
 import numpy as np
 import pytest
@@ -13,12 +13,12 @@ shapes = given(length=st.integers(5, 400), context=st.integers(2, 20), batch=st.
 
 
 def numbered(length: int) -> np.ndarray:
-    """Ids that say where they stand."""
+    """Ids that show their own position."""
     return np.arange(length, dtype=np.uint16)
 
 
 def draw(batches: Batches, windows: int) -> list[list[int]]:
-    """So many windows (or a few more, to fill the last batch), each with its last next id."""
+    """This many windows (or a few more, to fill the last batch), each with its last next id."""
     drawn: list[list[int]] = []
     while len(drawn) < windows:
         ids_BT, next_ids_BT, _ = batches.next()

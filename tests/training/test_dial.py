@@ -1,4 +1,4 @@
-"""The dial: more minutes, a faster machine and more books lead to larger networks, and what is said fits what was chosen."""
+"""The dial: more minutes, a faster machine and more books lead to larger networks, and what it says matches what it chose."""
 
 from dataclasses import replace
 

@@ -1,4 +1,4 @@
-"""The loop tells what happens in the promised order, obeys, fails well, and learns."""
+"""The loop reports what happens in the promised order, obeys requests, fails cleanly, and learns."""
 
 import itertools
 import json
@@ -44,7 +44,7 @@ def of_kind(kind: type[Kind], events: list[Event]) -> list[Kind]:
 
 
 class Time:
-    """A made-up clock: iterations, written characters, scorings and checkpoints take what they are said to, all else a moment."""
+    """A made-up clock: iterations, written characters, scorings and checkpoints take the given times, everything else takes a moment."""
 
     def __init__(self, *, iteration: float = 1.0, character: float = 0.0, scoring: float = 0.0, saving: float = 0.0) -> None:
         self.now, self.slept = 5000.0, 0

@@ -1,4 +1,4 @@
-"""However a run was interrupted, what it ends with is what it would have ended with undisturbed, bit for bit."""
+"""However a run was interrupted, it ends with the same result as without interruption, bit for bit."""
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
@@ -19,7 +19,7 @@ ROWS = (2, 5)
 
 
 def outcome(run: Run) -> dict[str, Any]:
-    """Everything that may not depend on the clock: both sets of weights, the optimizer's state, rows, figures, the position."""
+    """Everything that must not depend on the clock: both sets of weights, the optimizer's state, rows, figures, the position."""
     checkpoint = run.checkpoint()
     assert checkpoint is not None
     of_the_clock = {
@@ -63,7 +63,7 @@ def undisturbed(small, training_of) -> dict[str, Any]:
 
 
 def stopped_at(training_of, run: Run, here: Callable[[Event], bool], **replaced: Any) -> list[Event]:
-    """Train until such an event, and ask for a stop there, as Ctrl-C does."""
+    """Train until an event of this kind, and ask for a stop there, as Ctrl-C does."""
     asked: list[Event] = []
     events: list[Event] = []
     for event in training_of(run, stop=lambda: bool(asked), **replaced):
@@ -154,7 +154,7 @@ def test_a_stop_while_all_held_out_books_are_scored_is_made_up_for(small, traini
 
 
 def abandoned_at(training_of, run: Run, here: Callable[[Event], bool], **replaced: Any) -> Iterator[Event]:
-    """Train until such an event and no further, as a crash does; nothing is saved beyond what was."""
+    """Train until an event of this kind and no further, like a crash; nothing more is saved."""
     for event in training_of(run, **replaced):
         yield event
         if here(event):
@@ -239,7 +239,7 @@ def test_time_and_characters_go_on_from_where_the_run_was(small, training_of):
 
 
 def extend(run: Run, iterations: int | None = None, minutes: float | None = None) -> None:
-    """Another budget from where the run is, as `paznja resume --iterations` gives it."""
+    """A new budget from where the run is, as `paznja resume --iterations` gives it."""
     checkpoint = run.checkpoint()
     assert checkpoint is not None
     settings = with_budget(run.settings(), minutes, iterations)

@@ -1,4 +1,4 @@
-"""Muon does what it is named for, the rest is torch's AdamW, and their state survives a restart bit for bit."""
+"""Muon orthogonalises, the rest is torch's AdamW, and their state survives a restart bit for bit."""
 
 import math
 from dataclasses import replace
@@ -184,7 +184,7 @@ def test_adamw_takes_the_steps_of_the_formula():
 
 
 def with_gradient(table: nn.Parameter, rows: list[int], values_UW: Tensor) -> None:
-    """As an embedding leaves it: a row that was looked up twice is there twice."""
+    """As an embedding leaves it: a row that was looked up twice occurs twice."""
     table.grad = torch.sparse_coo_tensor(torch.tensor([rows]), values_UW, table.shape, check_invariants=True)
 
 
@@ -259,7 +259,7 @@ def test_after_saving_and_loading_the_next_steps_are_identical_bit_for_bit(kind,
 
 @kinds
 def test_without_its_state_the_next_steps_would_differ(kind):
-    """So that the test above would notice state that is not kept."""
+    """This shows that the test above would notice state that is not kept."""
     config = TrainingConfig(optimizer=kind)
     model = Transformer(MODEL, torch.Generator().manual_seed(1))
     optimizers = Optimizers(model, config)

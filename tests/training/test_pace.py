@@ -1,4 +1,4 @@
-"""The pace: what two small networks take says what others will."""
+"""The pace: the time of two small networks predicts that of others."""
 
 from dataclasses import replace
 

@@ -1,4 +1,4 @@
-"""The progress on disk: lines by the clock, close together at first, and never more than so many."""
+"""The progress on disk: lines by the clock, close together at first, and never more than a fixed number."""
 
 from __future__ import annotations
 

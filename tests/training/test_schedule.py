@@ -1,4 +1,4 @@
-"""When things happen, by made-up clocks: the learning rate, the rows, the samples between them."""
+"""When things happen on made-up clocks: the learning rate, the rows, the samples between them."""
 
 import itertools
 import math
@@ -69,7 +69,7 @@ def test_a_clock_goes_on_from_where_the_run_was_and_stands_still_while_stopped()
     with clock.stopped():
         for _ in range(7):
             next(now)
-    assert clock.seconds() == 320.0 + 10.0  # the stopping itself looked at the clock twice, once on either side
+    assert clock.seconds() == 320.0 + 10.0  # stopping itself read the clock twice, once before and once after
 
 
 # --- rows -----------------------------------------------------------------------------------------------------------------------------
@@ -98,19 +98,19 @@ def test_scoring_at_the_rows_takes_a_twentieth_of_the_minutes_at_most():
 
 
 class Run:
-    """A run on a made-up clock: each iteration and each character written take so many seconds."""
+    """A run on a made-up clock, on which each iteration and each character written take a fixed time."""
 
     def __init__(self, number: int, length: int, iterations: int, iteration_seconds: float, character_seconds: float) -> None:
         self.number, self.length, self.iterations = number, length, iterations
         self.iteration_seconds, self.character_seconds = iteration_seconds, character_seconds
         self.sampled: list[int] = []
-        """At which iterations."""
+        """The iterations with a sample."""
         self.lengths: list[int] = []
         self.spent = 0.0
 
     @property
     def planned(self) -> float:
-        """Of training alone: with its samples the run is longer, and the share smaller."""
+        """The seconds of training alone: with its samples the run is longer, and their share smaller."""
         return self.iterations * self.iteration_seconds
 
     def go(self, *, interrupted_at: frozenset[int] = frozenset()) -> "Run":
@@ -140,7 +140,7 @@ def test_samples_between_stay_within_their_number_length_and_share(number, lengt
     run = Run(number, length, iterations, iteration_seconds, character_seconds).go()
     assert len(run.sampled) <= number
     assert all(min(length, SamplesBetween.SHORTEST) <= characters <= length for characters in run.lengths)
-    # What the first one costs is known only when it is written.
+    # The cost of the first one is known only after it is written.
     first = run.lengths[0] * character_seconds if run.lengths else 0.0
     assert run.spent <= max(SamplesBetween.SHARE * run.planned, first) * (1 + 1e-9)
     assert SamplesBetween.SHARE < 0.03

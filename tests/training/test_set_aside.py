@@ -156,7 +156,7 @@ def test_counting_comes_first_and_row_0_is_what_it_writes_alone(counted, trainin
     scores = [event for event in told if isinstance(event, Evaluated)]
     assert [event.iteration for event in rows] == [0, 4, 8]
     assert [event.iteration for event in scores] == [0, 4, 8]
-    assert scores[0].held_out < 4.5  # every character alike would be more than eight
+    assert scores[0].held_out < 4.5  # equally likely characters would need more than eight
     assert (counted.path / MEMORY).is_file()
 
 

@@ -1,4 +1,4 @@
-"""Threads are looked at again: fewer beside other programs, all again when those have ended, and never on a whim."""
+"""The number of threads is reconsidered: fewer beside other programs, all again when those have ended, and never without a reason."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from paznja.training.threads import Threads
 
 
 def learn(threads: Threads, iterations: int, seconds: Callable[[int], float]) -> list[int]:
-    """What was decided in so many iterations, each as long as `seconds` of its number of threads."""
+    """What was decided in this many iterations, each of which takes `seconds(number of threads)`."""
     decided = (threads.took(seconds(threads.number)) for _ in range(iterations))
     return [number for number in decided if number is not None]
 

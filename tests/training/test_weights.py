@@ -1,4 +1,4 @@
-"""Tensors to bytes and back, and what is said where that cannot be."""
+"""Tensors to bytes and back, and what is said if that is impossible."""
 
 import json
 

@@ -16,24 +16,24 @@ WELCOME = """\
 paznja trains a small GPT on your own books, on this machine, and lets you watch it learn.
 
   paznja demo                           two minutes at most on the stories that come with it: try this first
-  paznja books ~/Books                  what it makes of your books, before anything is learnt
+  paznja books ~/Books                  what it makes of your books, before it learns anything
   paznja train ~/Books                  learn from a folder of your books, 10 minutes
   paznja runs                           what has been trained
-  paznja generate NAME "..."            let a trained model write on; without a text, from its own beginning
+  paznja generate NAME "..."            let a trained model continue a text, by default the start of its samples
   paznja next NAME "..."                which characters it expects next
   paznja curve NAME                     how it learnt, as a curve
   paznja evaluate NAME ~/Other          how well it knows books that it never saw
-  paznja resume NAME                    go on with a run that was stopped
+  paznja resume NAME                    continue a run that was stopped
   paznja help COMMAND                   everything about a command"""
 
 
 class ReaderLeft(Exception):
-    """What was printed into wants no more, as with `| head`: an end like any other."""
+    """Whatever reads the output has closed it, as `| head` does: no failure."""
 
 
 @contextmanager
 def readers_may_leave() -> Iterator[None]:
-    """Click and rich answer a broken pipe with exit code 1; here it is told apart from what fails."""
+    """Raise ReaderLeft after a broken pipe; click and rich would end with exit code 1, as after a failure."""
     try:
         yield
     except BrokenPipeError:
@@ -45,7 +45,7 @@ def readers_may_leave() -> Iterator[None]:
 
 
 class Commands(click.Group):
-    """All the commands."""
+    """The group of all commands; suggests one if a name is mistyped."""
 
     def make_context(self, *args: Any, **extra: Any) -> click.Context:
         with readers_may_leave():
@@ -54,7 +54,7 @@ class Commands(click.Group):
     def resolve_command(self, ctx: click.Context, args: list[str]) -> tuple[str | None, click.Command | None, list[str]]:
         near = difflib.get_close_matches(args[0], self.commands, n=1)
         if args[0] not in self.commands and near and not ctx.resilient_parsing and not args[0].startswith("-"):
-            raise WrongUse(f"There is no command {args[0]!r}. Did you mean {near[0]}? All of them: paznja --help")
+            raise WrongUse(f"There is no command {args[0]!r}. Did you mean {near[0]}? For all commands: paznja --help")
         return super().resolve_command(ctx, args)
 
     def invoke(self, ctx: click.Context) -> Any:
@@ -75,6 +75,6 @@ def commands(context: click.Context) -> None:
 @click.argument("names", metavar="[COMMAND]", nargs=-1, shell_complete=command_names)
 @click.pass_context
 def help_(context: click.Context, names: tuple[str, ...]) -> None:
-    """Show what COMMAND does and every option of it; without COMMAND, all the commands."""
+    """Show what COMMAND does and all its options; without COMMAND, all commands."""
     root = context.find_root()
     root.command.main(args=[*names, "--help"], prog_name=root.info_name, standalone_mode=False)

@@ -1,4 +1,4 @@
-"""What several commands take: kinds of values, options, arguments; and the exit codes that more than one of them gives."""
+"""What several commands share: types of values, options, arguments, exit codes."""
 
 from __future__ import annotations
 
@@ -16,22 +16,22 @@ INTERRUPTED = 130
 
 
 class Decimal(click.types.FloatParamType):
-    """A number with a point or a comma."""
+    """A number with a decimal point or a decimal comma."""
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
         pointed: Any = value.replace(",", ".") if isinstance(value, str) else value
         number = super().convert(pointed, param, ctx)
         if number != number:
-            self.fail(f"{value!r} is no number.", param, ctx)
+            self.fail(f"{value!r} is not a number.", param, ctx)
         return number
 
 
 class Place(click.Path):
-    """A file or a folder, there or not yet. An empty one is no place, though Python takes it for the current folder."""
+    """A file or a folder, existing or not. An empty path is refused, though Python takes it for the current folder."""
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
         if not str(value) or "\0" in str(value):
-            self.fail("it is empty; name a file or a folder." if not str(value) else "no file can be called so.", param, ctx)
+            self.fail("it is empty; name a file or a folder." if not str(value) else "no file can have this name.", param, ctx)
         return super().convert(value, param, ctx)
 
 
@@ -44,22 +44,23 @@ cache_option = click.option(
     type=PLACE,
     envvar="PAZNJA_CACHE",
     show_envvar=True,
-    help="The folder for prepared books; the user's cache folder otherwise.",
+    help="The folder for prepared books; by default in the user's cache folder.",
 )
-quiet_option = click.option("--quiet", is_flag=True, help="Print errors alone.")
+quiet_option = click.option("--quiet", is_flag=True, help="Print only errors.")
 latest_option = click.option("--latest", is_flag=True, help="Use the newest checkpoint's weights instead of the best ones.")
 iterations_option = click.option("--iterations", type=int, help="How long to train, in iterations.")
 script_option = click.option(
     "--script",
     shell_complete=one_of(SCRIPTS),
-    help="What Serbian text is brought to: cyrillic; latin; auto, the one that most of the books use; keep leaves it.  [default: auto]",
+    help="The script that Serbian text is converted to: cyrillic; latin; auto, the one that most of the books use; "
+    "keep converts nothing.  [default: auto]",
 )
 without_option = click.option(
     "--without",
     multiple=True,
     metavar="RULE",
     shell_complete=rule_names,
-    help="Switch off a rule of cleaning, by its name; may be given several times.",
+    help="Switch off the cleaning rule of this name; may be given several times.",
 )
 strict_option = click.option("--strict", is_flag=True, help="Stop at the first file that cannot be read, instead of going on without it.")
 held_out_option = click.option("--held-out", multiple=True, type=PLACE, help="Measure on this file; may be given several times.")
@@ -67,6 +68,6 @@ name_argument = click.argument("name", shell_complete=run_names)
 
 
 def prompt_given(text: str) -> str:
-    """The prompt given, or standard input's; bytes that are no text become question marks."""
+    """The given prompt, or standard input for "-"; bytes that are not text become question marks."""
     text = sys.stdin.read().rstrip("\n") if text == "-" else text
     return text.encode(errors="surrogateescape").decode(errors="replace")

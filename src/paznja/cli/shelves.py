@@ -1,4 +1,4 @@
-"""The commands that deal with books alone: books, books fetch."""
+"""The commands about books: books, books fetch."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from paznja.table import counted
 
 
 class WithDefault(click.Group):
-    """A group whose first word may be left out: what is none of its commands goes to the one without a name."""
+    """A group whose command may be left out: words that do not begin with one of its commands go to the command without a name."""
 
     default = ""
 
@@ -36,7 +36,7 @@ class WithDefault(click.Group):
 
 
 class Nameless(click.Command):
-    """The command of a `WithDefault` that is meant where none is named."""
+    """The command without a name in a `WithDefault`."""
 
     def format_usage(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         formatter.write_usage(ctx.command_path.strip(), " ".join(self.collect_usage_pieces(ctx)))
@@ -49,8 +49,8 @@ def books_group() -> None:
 
 @books_group.command(name="", cls=Nameless, hidden=True)
 @click.argument("books", nargs=-1, required=True, type=PLACE, shell_complete=files_or_fetch)
-@click.option("--out", type=PLACE, help="Write the text into this new folder, a file a book, exactly as training sees it.")
-@click.option("--show", metavar="TITLE", help="One book: what was left out or mended in it and why, with examples.")
+@click.option("--out", type=PLACE, help="Write the text into this new folder, one file per book, exactly as training sees it.")
+@click.option("--show", metavar="TITLE", help="For one book: what was left out or repaired and why, with examples.")
 @click.option("--json", "as_json", is_flag=True, help="Print everything as JSON instead of a table.")
 @held_out_option
 @script_option
@@ -60,8 +60,8 @@ def books_group() -> None:
 def books(books: tuple[Path, ...], out: Path | None, show: str | None, as_json: bool, held_out: tuple[Path, ...], **options: Any) -> int:
     """Show what paznja makes of BOOKS: files and folders, read with all that is in them.
 
-    A line a book: title, author, format, script, characters, whether it is learnt from or held out to measure on, and what you should know
-    of it; then what was left out, and whether it is enough. Nothing is learnt, and your files are only read.
+    One line per book: title, author, format, script, characters, whether it is used for training or held out to measure on, and what you
+    should know about it; then what was left out, and whether there is enough. Nothing is learnt, and your files are only read.
     """
     from paznja import api
     from paznja.corpus.finding import passed_over
@@ -88,12 +88,12 @@ def books(books: tuple[Path, ...], out: Path | None, show: str | None, as_json: 
 @books_group.command()
 @click.argument("shelf", required=False, shell_complete=shelf_names)
 @click.option("--from", "base", metavar="ADDRESS", envvar="PAZNJA_FETCH_FROM", show_envvar=True, help="Another address to fetch from.")
-@click.option("--into", "folder", type=PLACE, help="The folder for the books; the user's data folder otherwise.")
+@click.option("--into", "folder", type=PLACE, help="The folder for the books; by default in the user's data folder.")
 @quiet_option
 def fetch(shelf: str | None, base: str | None, folder: Path | None, quiet: bool) -> None:
-    """Download the free books called SHELF, verify every file, and go on where the last time stopped.
+    """Download the free books called SHELF, verify every file, and continue where the last download stopped.
 
-    Without SHELF, list what can be fetched. What was fetched is trained on by its name: paznja train eltec-srp.
+    Without SHELF, list what can be fetched. To train on a fetched shelf, use its name: paznja train eltec-srp.
     """
     from paznja.corpus import fetching
     from paznja.terminal.bars import fetching_bar

@@ -17,20 +17,22 @@ from paznja.errors import WrongUse
 @commands.command()
 @name_argument
 @click.argument("text", metavar="[PROMPT]", required=False)
-@click.option("--prompt", help='The beginning to go on from, as an option; "-" reads it from standard input.')
+@click.option("--prompt", help='PROMPT as an option; "-" reads it from standard input.')
 @click.option("--length", type=int, default=400, show_default=True, help="Characters to write.")
 @click.option(
     "--temperature", type=DECIMAL, default=0.8, show_default=True, help="Lower is safer, higher is wilder; 0 always takes the likeliest."
 )
-@click.option("--top-k", type=int, default=0, help="Draw from the K likeliest characters alone; 0 for all.")
-@click.option("--top-p", type=DECIMAL, default=1.0, help="Draw from the likeliest that together reach this probability.")
-@click.option("--min-p", type=DECIMAL, default=0.0, help="Draw from those at least this share as likely as the likeliest.")
+@click.option("--top-k", type=int, default=0, help="Draw only from the K likeliest characters; 0 for all.")
+@click.option("--top-p", type=DECIMAL, default=1.0, help="Draw only from the likeliest that together reach this probability.")
+@click.option(
+    "--min-p", type=DECIMAL, default=0.0, help="Draw only from those with at least this share of the likeliest one's probability."
+)
 @click.option("--count", type=int, default=1, show_default=True, help="How many texts to write.")
-@click.option("--seed", type=int, help="The same seed writes the same text; by default another one each time.")
+@click.option("--seed", type=int, help="The same seed writes the same text; by default a new one each time.")
 @latest_option
 @out_option
 def generate(name: str, text: str | None, prompt: str | None, count: int, seed: int | None, latest: bool, out: Path, **choice: Any) -> None:
-    """Let the run NAME write on from PROMPT, or from the beginning that its own samples have.
+    """Let the run NAME continue PROMPT, or the beginning of its own samples.
 
     A PROMPT of several words goes between quotation marks.
     """
@@ -48,7 +50,7 @@ def generate(name: str, text: str | None, prompt: str | None, count: int, seed: 
     stream = run.stream(prompt, count=count, seed=seed, **choice)
     first = next(stream)
     if count == 1:
-        click.secho(prompt, dim=True, nl=False)  # without the escape codes where standard output is no terminal
+        click.secho(prompt, dim=True, nl=False)  # click drops the escape codes if standard output is not a terminal
         _write(first[0])
         for grown in stream:
             _write(grown[0])
@@ -66,7 +68,7 @@ def generate(name: str, text: str | None, prompt: str | None, count: int, seed: 
 @name_argument
 @click.argument("prompt")
 @click.option("--top", type=click.IntRange(1), default=10, show_default=True, help="How many characters to show.")
-@click.option("--steps", type=click.IntRange(0), default=0, help="Then go on so many times with the likeliest, showing each step.")
+@click.option("--steps", type=click.IntRange(0), default=0, help="Then append the likeliest character this many times, showing each step.")
 @latest_option
 @out_option
 def next_(name: str, prompt: str, top: int, steps: int, latest: bool, out: Path) -> None:
@@ -95,7 +97,7 @@ def next_(name: str, prompt: str, top: int, steps: int, latest: bool, out: Path)
 @latest_option
 @out_option
 def evaluate(name: str, books: tuple[Path, ...], as_json: bool, latest: bool, out: Path) -> int:
-    """Bits per character of the run NAME on BOOKS that it never saw, a line a book and in all.
+    """Measure bits per character of the run NAME on BOOKS that it never saw, for each book and in all.
 
     Without BOOKS, on the run's own held-out ones. Fewer bits are better: 0 would be knowing the text by heart, and about 5
     guessing letters blindly. A book that the run learnt from is marked as learnt; its figure says little.
@@ -122,10 +124,10 @@ def evaluate(name: str, books: tuple[Path, ...], as_json: bool, latest: bool, ou
 @click.option("--json", "as_json", is_flag=True, help='Print {"name": ..., "history": [...]}, the numbers, instead of a drawing.')
 @out_option
 def curve(name: str, against: str, log: bool, as_json: bool, out: Path) -> None:
-    """Draw how the run NAME learns: bits per character against the time of training, finished or still training.
+    """Draw how the run NAME learns or has learnt: bits per character against the time of training.
 
     The line is the text that it learns from, averaged over the last iterations; the points are held-out text, measured at rows of the
-    table. Fewer bits are better. Where the points rise while the line falls, it learns by heart.
+    table. Fewer bits are better. If the points rise while the line falls, it is learning by heart.
     """
     from paznja import api
     from paznja.terminal.results import print_curve

@@ -1,5 +1,4 @@
-"""What a person sees in the terminal: the table as it grows, the live line below it, lists and bars. Knows nothing of how they come about.
+"""What a person sees in the terminal: the table as it grows, the live line below it, lists and bars. It computes nothing itself.
 
-In a terminal `rich` draws; where the output goes elsewhere there are plain lines. Whoever needs a screen imports its module from here, and
-does not wait for the others.
+In a terminal `rich` draws; elsewhere plain lines are printed. Every screen has its own module, so that using one does not load the others.
 """

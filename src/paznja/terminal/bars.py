@@ -1,4 +1,4 @@
-"""Bars on standard error for what takes its time without a training: reading, scoring, fetching."""
+"""Bars on standard error while something other than training takes long: reading, scoring, fetching."""
 
 from __future__ import annotations
 
@@ -11,26 +11,26 @@ from rich.progress import BarColumn, Progress, TextColumn
 
 from paznja.corpus.printable import printable
 
-_FILES = "{task.completed}/{task.total}  {task.fields[file]}"  # behind a bar
+_FILES = "{task.completed}/{task.total}  {task.fields[file]}"  # to the right of a bar
 
 
 @contextmanager
 def scoring_bar(*, shown: bool) -> Iterator[Callable[[int, int], None] | None]:
-    """A bar on standard error while text is scored; nothing where that is no terminal."""
+    """Show a bar on standard error while text is scored; yields what moves it, or None if not `shown` or not in a terminal."""
     with _bar("Scoring", "{task.percentage:.0f} %", shown=shown) as update:
         yield None if update is None else lambda done, total: update(done, total, "")
 
 
 @contextmanager
 def reading_bar(*, shown: bool) -> Iterator[Callable[[int, int, Path], None] | None]:
-    """A bar on standard error while files are read; nothing where that is no terminal."""
+    """Show a bar on standard error while files are read; yields what moves it, or None if not `shown` or not in a terminal."""
     with _bar("Reading books", _FILES, shown=shown) as update:
         yield None if update is None else lambda done, total, path: update(done, total, printable(path.name))
 
 
 @contextmanager
 def fetching_bar(*, shown: bool) -> Iterator[Callable[[int, int, str], None] | None]:
-    """A bar on standard error while books are fetched; nothing where that is no terminal."""
+    """Show a bar on standard error while books are fetched; yields what moves it, or None if not `shown` or not in a terminal."""
     with _bar("Fetching books", _FILES, shown=shown) as update:
         yield update
 

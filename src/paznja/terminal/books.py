@@ -1,4 +1,4 @@
-"""What a person sees of the books before anything is learnt from them: the table, what was left out, one book's changes."""
+"""What a person sees of the books before training: the table, what was left out, one book's changes."""
 
 from __future__ import annotations
 
@@ -27,13 +27,13 @@ WIDE = 120
 """In a terminal with at least this many columns, the table has room for remarks."""
 
 _LEAST_TITLE = 20
-"""The fewest columns for a title if the rest of the book's line is beside it."""
+"""A title has at least this many columns; otherwise the rest goes to a second line."""
 
 _EXCERPT = 400
 
 
 def print_books(corpus: Corpus, remarks: Sequence[str], *, as_json: bool) -> None:
-    """Print a line for each book, the totals, what was repaired and left out, and whether there is enough text."""
+    """Print a line for each book, the totals, what was repaired and left out, and whether there is enough text; or all of it as JSON."""
     if as_json:
         print(json.dumps(plain(corpus, remarks), ensure_ascii=False, indent=1))
         return

@@ -25,7 +25,7 @@ _DOTS = ((0x01, 0x08), (0x02, 0x10), (0x04, 0x20), (0x40, 0x80))
 """The bit of each dot in a braille character: four rows of two."""
 
 _TIMES = (0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 30, 60, 120, 300, 600, 1200, 1800, 3600, 7200, 10800, 21600, 43200, 86400)
-"""Seconds that there can be between two labels of a time axis."""
+"""The possible distances between two labels of a time axis, in seconds."""
 
 
 @dataclass(frozen=True)
@@ -104,7 +104,7 @@ def _logarithmic(values: Sequence[float], *, time: bool) -> Axis:
 
 
 def _nice_step(span: float, most: int) -> float:
-    """1, 2 or 5 times a power of ten, such that it fits at most `most` times into the span."""
+    """1, 2 or 5 times a power of ten, so large that it fits at most `most` times into the span."""
     power = 10.0 ** math.floor(math.log10(span / most))
     return next(digit * power for digit in (1, 2, 5, 10, 20) if digit * power * most >= span)
 

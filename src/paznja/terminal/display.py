@@ -28,27 +28,27 @@ if TYPE_CHECKING:
     from paznja.training.plan import Planned, Reading
 
 PLAIN_SECONDS = 30.0
-"""Between two lines about the progress where there is no terminal."""
+"""The time between two lines about the progress if there is no terminal."""
 
 DRAWING_SECONDS = 0.1
-"""Between two drawings of the live line."""
+"""The time between two drawings of the live line."""
 
 _DRAWING = threading.Lock()
-if hasattr(os, "register_at_fork"):  # a process that is forked in the middle of a drawing would wait for its end forever
+if hasattr(os, "register_at_fork"):  # a process forked in the middle of a drawing would wait forever for it to end
     os.register_at_fork(before=_DRAWING.acquire, after_in_parent=_DRAWING.release, after_in_child=_DRAWING.release)
 
 NOTEBOOK = 100
-"""Columns of what is printed in a notebook."""
+"""The width of what is printed in a notebook, in columns."""
 
 
 class Display:
-    """Shows a training: give every event to `show`, in a terminal, a notebook, or a program that writes elsewhere.
+    """Shows a training in a terminal, in a notebook, or as plain lines elsewhere: pass every event to `show`.
 
-    As a context manager it also shows in a terminal that it is alive before the first event, and leaves the terminal as it was found.
+    As a context manager in a terminal, it also shows a sign of life before the first event, and leaves the terminal as it was.
     """
 
     def __init__(self, *, quiet: bool = False, verbose: bool = False, console: Console | None = None) -> None:
-        """`quiet`: say nothing but what was not read; `verbose`: say all that is known before the first iteration."""
+        """`quiet`: say only what was not read; `verbose`: say all that is known before the first iteration; `console`: where to print."""
         self.complete = False
         self.unreadable: tuple[Unreadable, ...] = ()
         self._verbose = verbose
@@ -77,7 +77,7 @@ class Display:
 
     def __exit__(self, *exception: object) -> None:
         if self._interrupts is not None:
-            signal.signal(signal.SIGINT, signal.SIG_IGN)  # another Ctrl-C would leave the terminal as it is in the middle of this
+            signal.signal(signal.SIGINT, signal.SIG_IGN)  # another Ctrl-C would interrupt this and leave the terminal half restored
         try:
             self._end_live_line()
         finally:
@@ -111,7 +111,7 @@ class Display:
         self.complete, self._held_out, self._last_shown = False, None, 0.0  # it may have shown another training before
         self._begin_live_line()
         self._make_room()
-        print_unreadable(event.unreadable, most=None if self._verbose else LINES_BEFORE)  # also when quiet: it is no decoration
+        print_unreadable(event.unreadable, most=None if self._verbose else LINES_BEFORE)  # also when quiet: this has to be known
         for line in describe_plan(event) if self._verbose else describe_briefly(event):
             self._print(Text(line))
         self._print()
@@ -123,14 +123,14 @@ class Display:
     # --- the live line --------------------------------------------------------------------------------------------------------------
 
     def _begin_live_line(self) -> None:
-        """From now on, in a terminal, there is a line below everything else; it turns until there is progress to see."""
+        """In a terminal, show a line below everything else from now on; it turns until there is progress to see."""
         if self._bar is not None or not self._live:
             return
         self._line.turns = True
         if not self._entered:
             self._bar = WrittenOver(self._line, self._console)
             return
-        same = sys.stderr is not None and sys.stderr.isatty()  # what goes elsewhere is not for this terminal
+        same = sys.stderr is not None and sys.stderr.isatty()  # if redirected, it does not belong in this terminal
         self._bar = Live(self._line, console=self._console, transient=True, auto_refresh=False, redirect_stderr=same)
         self._bar.start(refresh=True)
         self._turned_enough.clear()
@@ -138,7 +138,7 @@ class Display:
         self._turning.start()
 
     def _turn(self, bar: Live) -> None:
-        """Draw the waiting line again and again, in a thread of its own: whatever is waited for has the main one."""
+        """Redraw the waiting line, in a thread of its own: the main thread is busy with whatever is waited for."""
         while not self._turned_enough.wait(1 / TURNS_A_SECOND):
             with _DRAWING:
                 bar.refresh()
@@ -166,17 +166,17 @@ class Display:
         self._console.print(*what)
 
     def _make_room(self) -> None:
-        """For what is printed where the live line stands; a `Live` does so itself."""
+        """Clear the live line before something is printed in its place; a `Live` does so itself."""
         if isinstance(self._bar, WrittenOver):
             self._bar.stop()
 
     def _acknowledge_interrupts(self) -> None:
-        """Let Ctrl-C be seen at once: what it interrupts may have processes to wait for."""
+        """Show at once that Ctrl-C was pressed: other processes may have to end first."""
         if threading.current_thread() is not threading.main_thread() or signal.getsignal(signal.SIGINT) is not signal.default_int_handler:
             return
 
         def interrupt(number: int, frame: FrameType | None) -> None:
-            self._wait("Stopping ...")  # which the thread draws: this may have interrupted a drawing
+            self._wait("Stopping ...")  # the thread draws it: this may have interrupted a drawing
             signal.default_int_handler(number, frame)
 
         self._interrupts = signal.signal(signal.SIGINT, interrupt)
@@ -231,7 +231,7 @@ class Display:
 
     def _on_rethreaded(self, event: events.Rethreaded) -> None:
         threads = counted(event.threads, "thread")
-        self._print(Text(f"Other programs use the machine in another way than before: it goes on with {threads}.", style="dim"))
+        self._print(Text(f"Other programs use more or less of the machine than before: it goes on with {threads}.", style="dim"))
 
     def _on_paused(self, event: events.Paused) -> None:
         self._print("Paused, and saved.")
@@ -242,7 +242,7 @@ class Display:
         what = "all held-out books" if event.whole else "a fixed part of the held-out books"
         score = "" if event.held_out is None else f" It needs {event.held_out:.3f} bits per character on {what}."
         if not self._scores:
-            score = f" Nothing was scored; do so with: {program()} evaluate {self._name_as_typed}"
+            score = f" Nothing was scored; to score it: {program()} evaluate {self._name_as_typed}"
         self._print()
         if not event.complete:
             self._print(Text(f"Stopped and saved at iteration {event.iteration:,}, after {duration(event.seconds)}.{score}"))
@@ -254,7 +254,7 @@ class Display:
         name, prompt = self._name_as_typed, self._prompt
         self._print(Text("Try next:"))
         typed = quoted(prompt)
-        after = f"-- {typed}" if prompt.startswith("-") else typed  # or it would be taken for an option
+        after = f"-- {typed}" if prompt.startswith("-") else typed  # otherwise it would be taken for an option
         on = "train ~/Books ~/MoreBooks" if self._enough else f"resume {name} --minutes 10"
         for command in (f"generate {name} --prompt {typed}", f"next {name} {after}", on):
             self._print(Text(f"  {program()} {command}"))
@@ -271,15 +271,15 @@ class Display:
 
 
 class _Outlasting(Console):
-    """A console whose reader may go: from then on nothing is printed, and whatever prints goes on."""
+    """A console whose output may be closed: after that it prints nothing, and the training goes on."""
 
     def on_broken_pipe(self) -> None:
         self.quiet = True
         nowhere = os.open(os.devnull, os.O_WRONLY)
-        os.dup2(nowhere, sys.stdout.fileno())  # what is still waiting to be printed would complain at the very end
+        os.dup2(nowhere, sys.stdout.fileno())  # what is still in the buffer would raise an error at exit
         try:
-            print("What this was printed into is closed: it goes on without printing; Ctrl-C saves and stops.", file=sys.stderr, flush=True)
-        except BrokenPipeError:  # it went into the same
+            print("The output was closed: training goes on without printing; Ctrl-C saves and stops.", file=sys.stderr, flush=True)
+        except BrokenPipeError:  # standard error went to the same place
             os.dup2(nowhere, sys.stderr.fileno())
         os.close(nowhere)
 
@@ -289,7 +289,7 @@ def _in_notebook() -> bool:
 
 
 def _console(*, quiet: bool) -> Console:
-    """The one that suits standard output. A notebook is a terminal of a fixed width, with colours and carriage returns but nothing else."""
+    """The console for standard output. A notebook is a terminal of fixed width that has colours and carriage returns, and nothing else."""
     if not _in_notebook():
         return _Outlasting(quiet=quiet, highlight=False, soft_wrap=not sys.stdout.isatty())
     colours = {"force_jupyter": False, "force_terminal": True, "color_system": "standard", "legacy_windows": False}

@@ -1,4 +1,4 @@
-"""The live line below the table, and how it is written where nothing can go back up or hide the cursor."""
+"""The live line below the table, and how to write it where the cursor cannot go up or be hidden."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ _TURNS = "|/-\\"  # in every encoding and font
 
 
 class LiveLine:
-    """The line below the table: what is waited for or the time left, as much else as the terminal has room for, and a bar."""
+    """The line below the table: a bar, the time left or what is being waited for, and as much else as there is room for."""
 
     def __init__(self) -> None:
         self.turns = True
-        """Whether there is nothing to see yet but that it is not dead."""
+        """Whether it only shows a sign of life, because there is no progress to see yet."""
         self.fraction: float | None = None
         self.left = "Getting ready ..."
         self.rest: tuple[str, ...] = ()
-        """What follows, with what separates it; the first of them are the last to go."""
+        """What follows, each with its separator; if there is too little room, the last ones are left out first."""
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         bar = options.max_width // 5
@@ -40,7 +40,7 @@ class LiveLine:
 
 
 class WrittenOver:
-    """A live line without a thread, a hidden cursor or a way up: for notebooks, and for programs that may end anyhow."""
+    """A live line without a thread, which never hides the cursor or goes up: for notebooks, and for programs that may end at any time."""
 
     def __init__(self, line: LiveLine, console: Console) -> None:
         self._line = line
@@ -48,14 +48,14 @@ class WrittenOver:
         self._width = console.width - 1
 
     def refresh(self) -> None:
-        """Write the line as it is now over what was there."""
+        """Write the line as it is now over what it was before."""
         with self._console.capture() as drawn:
             self._console.print(self._line, width=self._width)
         self.stop()
         self._write(drawn.get().rstrip("\n"))
 
     def stop(self) -> None:
-        """Leave an empty line, at its beginning."""
+        """Clear the line and go to its beginning."""
         self._write("\r" + " " * self._width + "\r")
 
     def _write(self, text: str) -> None:

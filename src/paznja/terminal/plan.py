@@ -1,4 +1,4 @@
-"""What is said of a training before its first iteration: in a few lines, or all that is known."""
+"""What is said about a training before its first iteration: in a few lines, or all that is known."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ if TYPE_CHECKING:
     from paznja.training.plan import Planned
 
 LINES_BEFORE = 5
-"""About a training, before its table; whoever wants all of it asks for it."""
+"""How many lines are printed before the table, unless all of them are asked for."""
 
 BLOG_ITERATIONS = 20_000
-"""Of the run of 2023, whose time on this machine is said before the preset `blog` starts."""
+"""The length of the run of 2023; before `blog` starts, paznja says how long that would take on this machine."""
 
 
 def describe_briefly(plan: Planned) -> list[str]:
-    """What matters, in at most `LINES_BEFORE` lines, most of which fit into 80 columns; remarks that would be too many are only counted.
+    """What matters, in at most `LINES_BEFORE` lines, most of which fit into 80 columns; too many remarks are only counted.
 
-    There are more where memory is short, where something has to be said that is said only now, and for the preset `blog`.
+    There are more lines if memory is short, if there are warnings, which cannot be seen later, and for the preset `blog`.
     """
     model = plan.settings.model
     learnt, held_out = _learnt_and_held_out(plan)
@@ -44,7 +44,7 @@ def describe_briefly(plan: Planned) -> list[str]:
 
 
 def describe_plan(plan: Planned) -> list[str]:
-    """All that is said before the first iteration: the books, the model, its memory and its expected speed, where it is kept."""
+    """All that is known before the first iteration: the books, the model, the memory it needs, its expected speed, the run's folder."""
     settings, training = plan.settings, plan.settings.training
     model = settings.model
     learnt, held_out = _learnt_and_held_out(plan)

@@ -1,4 +1,4 @@
-"""What a run was asked for: the likeliest next characters, its score on books, its learning curve."""
+"""What a person asks a run for: the likeliest next characters, its score on books, its learning curve."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 
 def print_expected(prompt: str, expected: Sequence[tuple[str, float]]) -> None:
-    """The likeliest next characters as bars."""
+    """Print the likeliest next characters, with their probabilities as bars."""
     console = Console(highlight=False)
     console.print(Text(one_line(prompt) + " ..." if not prompt.endswith(" ") else prompt + "..."))
     widest = max(probability for _, probability in expected)
@@ -32,13 +32,13 @@ def print_expected(prompt: str, expected: Sequence[tuple[str, float]]) -> None:
 
 
 def print_step(prompt: str, expected: Sequence[tuple[str, float]]) -> None:
-    """The prompt as it has grown, and in one line what may follow."""
+    """Print the prompt so far and what may follow, in one line."""
     follows = "  ".join(f"{visible(character)} {probability:.0%}" for character, probability in expected[:5])
     Console(highlight=False, soft_wrap=True).print(Text(prompt.replace("\n", "⏎")).append(f"   → {follows}", style="dim"))
 
 
 def print_evaluation(evaluation: Evaluation, *, as_json: bool) -> None:
-    """Bits per character, a line a book and in all."""
+    """Print bits per character, for each book and for all together, as a table or as JSON."""
     if as_json:
         plain = {
             "bits_per_character": evaluation.bits_per_character,
@@ -70,14 +70,17 @@ def print_evaluation(evaluation: Evaluation, *, as_json: bool) -> None:
 def print_curve(
     name: str, state: str, history: Sequence[dict[str, Any]], *, time: bool = True, log: bool = False, as_json: bool = False
 ) -> None:
-    """How a run learnt: its history (`TrainedRun.history`) drawn as wide as the terminal, or as JSON. RunError with nothing to draw."""
+    """Print how a run learnt: its history (`TrainedRun.history`), drawn as wide as the terminal, or as JSON.
+
+    `time`: against seconds instead of iterations; `log`: on a logarithmic axis. RunError if there is nothing to draw.
+    """
     if as_json:
         print(json.dumps({"name": name, "history": list(history)}, ensure_ascii=False, indent=1))
         return
     axis = "seconds" if time else "iteration"
     held_out = [(line[axis], line["held_out"]) for line in history if line["held_out"] is not None]
     progress = [line for line in history if line["characters_per_second"] is not None]
-    # A run that an older version began has its evaluations alone up to there.
+    # If an older version began the run, there are only evaluations up to that point.
     first = progress[0]["iteration"] if progress else float("inf")
     older = [line for line in history if line["characters_per_second"] is None and line["iteration"] < first]
     training = [(line[axis], line["training"]) for line in [*older, *progress] if line["training"] is not None]
@@ -91,7 +94,7 @@ def print_curve(
 
 
 def _has_letters(letters: str) -> bool:
-    """Whether what is printed can have them."""
+    """Whether standard output can show these letters."""
     try:
         letters.encode(getattr(sys.stdout, "encoding", None) or "ascii")
     except (UnicodeEncodeError, LookupError):

@@ -1,4 +1,4 @@
-"""The list of the runs: a table where there is room for one, else some lines for each."""
+"""The list of the runs: a table if there is room for one, otherwise some lines for each."""
 
 from __future__ import annotations
 
@@ -16,16 +16,17 @@ from rich.text import Text
 
 from paznja.errors import PaznjaError
 from paznja.table import counted, duration, file_size, one_line
+from paznja.terminal.words import program
 
 if TYPE_CHECKING:
     from paznja.run import Run
 
 
 def print_runs(runs: Sequence[Run], out: Path) -> None:
-    """A table of the runs below `out`."""
+    """Print the list of the runs, which are in the folder `out`."""
     console = Console(highlight=False, soft_wrap=not sys.stdout.isatty())
     if not runs:
-        console.print(Text(f"There are no runs in {out}/ yet. Begin with: paznja train ~/Books, or paznja demo"))
+        console.print(Text(f"There are no runs in {out}/ yet. Begin with: {program()} train ~/Books, or {program()} demo"))
         return
     rows = [_run_row(run) for run in runs]
     beside = max(cell_len(row.name) for row in rows) + sum(max(cell_len(row.facts[n]) for row in rows) for n in range(len(rows[0].facts)))
@@ -64,7 +65,7 @@ def _said(title: str, fact: str) -> str:
 
 
 def _lines(facts: Sequence[str], width: int) -> list[str]:
-    """Facts side by side, in as many lines as the width asks for, none of them broken."""
+    """The facts side by side, in as many lines as needed; no fact is broken."""
     lines = [facts[0]]
     for fact in facts[1:]:
         together = f"{lines[-1]} · {fact}"
@@ -76,7 +77,7 @@ def _lines(facts: Sequence[str], width: int) -> list[str]:
 class _RunRow:
     name: str
     facts: tuple[str, ...]
-    """As `_FACTS` names them; empty where nothing is known."""
+    """In the order of `_FACTS`; empty if nothing is known."""
     size: int
     sample: str = ""
     damage: str = ""

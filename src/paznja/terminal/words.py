@@ -1,4 +1,4 @@
-"""Words for several screens: a character that can be seen, a command that can be typed, which files were not read."""
+"""Words for several screens: characters made visible, commands to type, files that were not read."""
 
 from __future__ import annotations
 
@@ -21,25 +21,25 @@ if TYPE_CHECKING:
 
 
 def visible(character: str) -> str:
-    """A character as it can be seen: a space as ␣, a line's end as ⏎."""
+    """A character made visible: a space as ␣, a line end as ⏎."""
     return {" ": "␣", "\n": "⏎"}.get(character, character)
 
 
 def quoted(word: str, *, windows: bool = os.name == "nt") -> str:
-    """A word as it has to be typed for the shell to hand it over as it is."""
+    """A word quoted so that the shell passes it on unchanged."""
     if re.fullmatch(r"[\w@%+=:,./\\-]+" if windows else r"[\w@%+=:,./-]+", word):
         return word
     return '"' + word.replace('"', '\\"') + '"' if windows else shlex.quote(word)
 
 
 def as_typed(run: Run) -> str:
-    """What to call the run on the command line from here: its name, and where it is if that is not `runs`."""
+    """What to type to name the run: its name, and its folder with --out unless that is `runs`."""
     name = quoted(run.name)
     return name if run.path.parent == Path("runs") else f"{name} --out {quoted(str(run.path.parent))}"
 
 
 def program() -> str:
-    """How the program is called from here: `paznja` where that is found, else the path to it."""
+    """What to type to start the program: `paznja` if the shell finds it, otherwise the path to it."""
     if shutil.which("paznja") is not None:
         return "paznja"
     called = Path(sys.argv[0])
@@ -47,7 +47,7 @@ def program() -> str:
 
 
 def print_unreadable(unreadable: Sequence[Unreadable], *, most: int | None = None) -> None:
-    """The files that were left out and why, on standard error, in at most so many lines."""
+    """Print which files were not read and why, on standard error, in at most `most` lines."""
     shown = len(unreadable) if most is None or len(unreadable) <= most else most - 1
     lines = [f"Not read: {printable(bad.path)}: {printable(bad.reason)}" for bad in unreadable[:shown]]
     if shown < len(unreadable):

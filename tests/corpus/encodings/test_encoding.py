@@ -247,6 +247,6 @@ def test_every_novel_comes_back_from_every_code_page_and_costs_little_in_utf8(sh
             assert not ledger.changes
             assert not ledger.notices
             for encoding in encodings:
-                data = text.encode(encoding, errors="ignore")  # without the few characters that it does not have
+                data = text.encode(encoding, errors="ignore")  # without the few characters that it lacks
                 assert decode(data, Ledger()) == data.decode(encoding)
     assert seconds < 0.03 * megabytes  # a third of that on the machine where it was written

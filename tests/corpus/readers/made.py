@@ -16,7 +16,7 @@ def zipped(files: dict[str, str | bytes]) -> bytes:
 
 
 def docx(body: str, *, styles: str = "", core: str = "", files: dict[str, str | bytes] | None = None) -> bytes:
-    """A Word document; `body` may use the prefixes w, mc and v, and `files` are put into the folder word/."""
+    """A Word document; `body` may use the prefixes w, mc and v, and `files` go into the folder word/."""
     spaces = (
         f'xmlns:w="{W}" xmlns:mc="http://schemas.openxmlformats.org/markup-compatibility/2006" xmlns:v="urn:schemas-microsoft-com:vml" '
         'xmlns:wps="http://schemas.microsoft.com/office/word/2010/wordprocessingShape"'

@@ -1,4 +1,4 @@
-"""Notes that nobody marked are recognised by the links between a number in the text and a paragraph that begins with it."""
+"""Notes that are not marked are recognised by the links between a number in the text and a paragraph that begins with it."""
 
 from collections.abc import Callable
 from pathlib import Path
