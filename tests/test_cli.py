@@ -13,8 +13,9 @@ from pathlib import Path
 
 import pytest
 
+from paznja.cache import passing_cache
 from paznja.cli import main
-from paznja.preparing import passing_cache, prepare
+from paznja.preparing import prepare
 from paznja.run import Run
 
 

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from paznja import config
+from paznja.cache import default_cache, store_in, using
 from paznja.config import customise, with_budget
 from paznja.corpus.book import Unreadable
 from paznja.corpus.corpus import Corpus, read_books, read_corpus
@@ -25,7 +26,6 @@ from paznja.corpus.shelf import OnRead
 from paznja.disk import writing_to
 from paznja.errors import RunError, WrongUse
 from paznja.generation import Choice, expected, fit_prompt, generate
-from paznja.preparing import default_cache, store_in, using
 from paznja.run import MEMORY, WEIGHTS, Run, all_runs
 from paznja.table import markdown_table
 from paznja.tokenizers import Tokenizer, load_tokenizer

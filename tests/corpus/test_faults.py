@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from tests.corpus.readers.made import zipped
 
+from paznja.cache import passing_cache
 from paznja.corpus import corpus as corpus_module
 from paznja.corpus import faults, shelf
 from paznja.corpus.corpus import read_books, read_corpus
@@ -19,7 +20,7 @@ from paznja.corpus.ledger import Ledger
 from paznja.corpus.readers.contents import Contents
 from paznja.corpus.store import Store
 from paznja.errors import NoBooks, UnreadableBook
-from paznja.preparing import passing_cache, prepare
+from paznja.preparing import prepare
 
 TEXT = "Мост преко реке стоји одавно. "
 

@@ -49,7 +49,7 @@ def cache(clear: bool, yes: bool, cache: Path | None) -> None:
     """Show, or clear, the folder in which read books are kept ready for the next run."""
     import datetime
 
-    from paznja.preparing import CACHE_BYTES, cache_entries, clear_cache, default_cache, is_passing, passing_left
+    from paznja.cache import CACHE_BYTES, cache_entries, clear_cache, default_cache, is_passing, passing_left
 
     folder = cache or default_cache()
     if folder.exists() and not folder.is_dir():
