@@ -272,7 +272,7 @@ def test_a_stranger_where_the_books_should_go_is_left_and_named(books: Path, cac
     clear_cache(cache)
     folder.mkdir(parents=True)
     (folder / "pismo.txt").touch()
-    with pytest.raises(TrainingFailed, match="not of paznja's making"):
+    with pytest.raises(TrainingFailed, match="paznja did not make"):
         prepare([books], cache=cache)
     assert [path.name for path in folder.iterdir()] == ["pismo.txt"]
 
@@ -281,7 +281,7 @@ def test_a_stranger_where_the_books_should_go_is_left_and_named(books: Path, cac
 def test_a_strangers_file_that_is_called_like_a_prepared_shelfs_is_left_and_named(books: Path, cache: Path, content: str):
     folder = prepare([books], cache=cache).folder
     (folder / "prepared.json").write_text(content, encoding="utf-8")
-    with pytest.raises(TrainingFailed, match="not of paznja's making"):
+    with pytest.raises(TrainingFailed, match="paznja did not make"):
         prepare([books], cache=cache)
     assert (folder / "prepared.json").read_text(encoding="utf-8") == content
     assert len(list(folder.iterdir())) == 4
@@ -300,7 +300,7 @@ def test_a_folder_in_the_place_of_a_prepared_shelfs_file_is_left(books: Path, ca
     folder = prepare([books], cache=cache).folder
     (folder / "prepared.json").unlink()
     (folder / "prepared.json" / "Pisma").mkdir(parents=True)
-    with pytest.raises(TrainingFailed, match="not of paznja's making"):
+    with pytest.raises(TrainingFailed, match="paznja did not make"):
         prepare([books], cache=cache)
     assert folder in clear_cache(cache)
     assert (folder / "prepared.json" / "Pisma").is_dir()

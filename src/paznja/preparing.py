@@ -20,8 +20,7 @@ from paznja.corpus.finding import file_fingerprints, find_files
 from paznja.corpus.ledger import check_rules
 from paznja.corpus.shelf import refuse
 from paznja.corpus.store import READING_VERSION
-from paznja.disk import remove_known, writing_to
-from paznja.errors import TrainingFailed
+from paznja.disk import put_in_place, remove_known, writing_to
 from paznja.prepared import Prepared, find_prepared, is_prepared, is_prepared_file, read_prepared, write_prepared
 
 PREPARING_VERSION = 2
@@ -69,7 +68,14 @@ def prepare(
                 remove_known(making, is_prepared_file)
                 making.mkdir(mode=0o700)
                 write_prepared(making, corpus, tokenizer, fingerprint, files)
-                _put_in_place(making, folder)
+                put_in_place(
+                    making,
+                    folder,
+                    "--cache",
+                    is_whole=lambda: find_prepared(folder) is not None,
+                    is_own=is_prepared,
+                    is_known=is_prepared_file,
+                )
         finally:
             remove_known(making, is_prepared_file)
         trim_cache(cache, CACHE_BYTES, keep=folder)
@@ -93,18 +99,3 @@ def _fingerprint(files: list[list[str]], tokenizer: str, config: ReadingConfig, 
 
 def _hash(whole: list[Any]) -> str:
     return hashlib.sha256(json.dumps(whole, ensure_ascii=False).encode("utf-8", "surrogateescape")).hexdigest()[:32]
-
-
-def _put_in_place(making: Path, folder: Path) -> None:
-    """Rename the folder, unless another process that read the same books was faster: its data are the same, and may be in use."""
-    if find_prepared(folder) is not None:
-        return
-    if os.path.lexists(folder):
-        if folder.is_symlink() or not folder.is_dir() or not is_prepared(folder):
-            raise TrainingFailed(f"{folder} is not of paznja's making: move it, or choose another folder with --cache.")
-        remove_known(folder, is_prepared_file)
-    try:
-        os.replace(making, folder)
-    except OSError:
-        if find_prepared(folder) is None:
-            raise
