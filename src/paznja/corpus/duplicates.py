@@ -138,6 +138,8 @@ def sharing_with(books: Sequence[Book], apart: frozenset[str]) -> list[Same]:
 
 def groups(books: Sequence[Book]) -> list[list[int]]:
     """The books' numbers in groups: books that share a large part, directly or through others, are together; ordered by first book."""
+    # The shares that `without_duplicates` found would not do: of a crowd, only pairs with its first book were counted there, and that book
+    # may have been left out since.
     shares = _shares(books, LARGE_PART)
     group_of: dict[int, list[int]] = {}
     for number in range(len(books)):
