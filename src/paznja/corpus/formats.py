@@ -153,7 +153,8 @@ def _contents(data: bytes, kind: str, ledger: Ledger) -> Contents:
 def _book(path: Path, data: bytes, name: str, kind: str, member: str, off: frozenset[str]) -> Book:
     ledger = Ledger(off)
     contents = _contents(data, kind, ledger)
-    text = clean_book(mend_mojibake(contents.text, ledger), ledger)
+    mended = mend_mojibake(contents.text, ledger)  # some comes out of markup: XML that no `decode` saw, letters written as &#281;
+    text = clean_book(mended, ledger)
     text = modernise(mend_homoglyphs(text, ledger), ledger)
     if not text:
         raise UnreadableBook("holds no text (pictures of pages must go through text recognition first)")

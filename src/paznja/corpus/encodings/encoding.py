@@ -62,7 +62,7 @@ def _decode(data: bytes, ledger: Ledger, *, markup: bool) -> str:
         declared = _declared(data) if markup else None
         return _foreign(data, declared, ledger) or _in_code_page(data, declared, ledger)
     if not text.isascii():
-        return mend_mojibake(text, ledger)
+        return mend_mojibake(text, ledger)  # before a reader looks at the lines: misread ones are longer, and may have control characters
     if markup or not ledger.applies("yuscii"):
         return text
     letters = from_yuscii(text)
