@@ -26,6 +26,7 @@ from paznja.corpus.shelf import OnRead
 from paznja.disk import writing_to
 from paznja.errors import RunError, WrongUse
 from paznja.generation import Choice, expected, fit_prompt, generate
+from paznja.memory.compiling import check_numba
 from paznja.run import MEMORY, WEIGHTS, Run, all_runs
 from paznja.table import markdown_table
 from paznja.tokenizers import Tokenizer, load_tokenizer
@@ -263,6 +264,7 @@ def train(
         prompts=((prompts,) if isinstance(prompts, str) else tuple(prompts)) or None,
         **changes,
     )
+    check_numba(settings.model)
     cache = None if cache is None else Path(cache)
     apart = None if held_out is None else _paths(held_out)
     run = session.begin(
@@ -336,6 +338,7 @@ def resume(
     Raises BooksChanged if they are not those that the run began with, RunError if the run cannot go on.
     """
     run = run if isinstance(run, Run) else Run.open(run, Path(out))
+    check_numba(run.settings().model)
     places = None if books is None else _paths(books)
     cache = None if cache is None else Path(cache)
     session.go_on(run, minutes, iterations, places, on_event or _ignore, cache=cache, stop=stop)
@@ -370,9 +373,11 @@ def load_decoder(run: Run, *, latest: bool = False) -> tuple[Decoder, Tokenizer]
 
 
 def load_memory(run: Run) -> CountedMemory | None:
-    """The run's counted memory; None for a run without one, RunError if it is missing or damaged."""
-    if run.settings().model.memory != "counted":
+    """The run's counted memory; None for a run without one, RunError if it is missing or damaged, WrongUse without numba."""
+    model = run.settings().model
+    if model.memory != "counted":
         return None
+    check_numba(model)
     from paznja.memory.storing import from_bytes
 
     path = run.path / MEMORY
