@@ -165,16 +165,16 @@ def test_unreadable_files_are_remembered_from_the_cache(books: Path, cache: Path
     assert all(bad.reason for bad in second.unreadable)
 
 
-def test_unreadable_file_that_was_mended_is_read(books: Path, cache: Path, stories_folder: Path):
+def test_unreadable_file_that_was_repaired_is_read(books: Path, cache: Path, stories_folder: Path):
     (books / "scan.txt").write_bytes(b"\x00\x01\x02" * 100)
     assert len(prepare([books], cache=cache).books) == 5
     shutil.copy(sorted(stories_folder.glob("*.txt"))[5], books / "scan.txt")
-    mended = prepare([books], cache=cache)
-    assert len(mended.books) == 6
-    assert not mended.unreadable
+    repaired = prepare([books], cache=cache)
+    assert len(repaired.books) == 6
+    assert not repaired.unreadable
 
 
-def test_a_file_that_failed_by_a_fault_or_for_want_of_memory_is_tried_again(books: Path, cache: Path, monkeypatch: pytest.MonkeyPatch):
+def test_a_file_that_failed_by_a_fault_or_because_memory_ran_out_is_tried_again(books: Path, cache: Path, monkeypatch: pytest.MonkeyPatch):
     read = READERS[".txt"]
     bad, *_ = sorted(books.iterdir())
     for error in (IndexError, MemoryError):
@@ -226,7 +226,7 @@ def test_nothing_to_learn_from_is_refused_and_leaves_nothing_in_the_cache(tmp_pa
     assert not list(cache.glob("*.new"))
 
 
-def test_killed_while_preparing_the_next_one_begins_anew(
+def test_killed_while_preparing_the_next_one_starts_over(
     books: Path, cache: Path, tmp_path: Path, killed_everywhere: Callable[..., list[Path]]
 ):
     whole = texts(prepare([books], cache=cache))
@@ -288,7 +288,7 @@ def test_a_strangers_file_that_is_called_like_a_prepared_shelfs_is_left_and_name
 
 
 @pytest.mark.parametrize("content", ["", "{", "\0"])
-def test_a_damaged_shelf_in_the_cache_is_prepared_anew(books: Path, cache: Path, content: str):
+def test_a_damaged_shelf_in_the_cache_is_prepared_again(books: Path, cache: Path, content: str):
     first = prepare([books], cache=cache)
     (first.folder / "prepared.json").write_text(content, encoding="utf-8")
     second = prepare([books], cache=cache)
@@ -306,7 +306,7 @@ def test_a_folder_in_the_place_of_a_prepared_shelfs_file_is_left(books: Path, ca
     assert (folder / "prepared.json" / "Pisma").is_dir()
 
 
-def test_a_shelf_whose_ids_were_cut_off_is_prepared_anew(books: Path, cache: Path):
+def test_a_shelf_whose_ids_were_cut_off_is_prepared_again(books: Path, cache: Path):
     first = prepare([books], cache=cache)
     whole = (first.folder / "corpus.bin").read_bytes()
     (first.folder / "corpus.bin").write_bytes(whole[:-2])
@@ -314,7 +314,7 @@ def test_a_shelf_whose_ids_were_cut_off_is_prepared_anew(books: Path, cache: Pat
 
 
 @pytest.mark.parametrize("file", ["corpus.bin", "corpus.json", "tokenizer.json"])
-def test_a_shelf_that_lost_a_file_is_prepared_anew(books: Path, cache: Path, file: str):
+def test_a_shelf_that_lost_a_file_is_prepared_again(books: Path, cache: Path, file: str):
     first = prepare([books], cache=cache)
     (first.folder / file).unlink()
     second = prepare([books], cache=cache)

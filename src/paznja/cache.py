@@ -1,6 +1,6 @@
 """The cache, a folder with what was read and prepared: used by several processes at once, kept below a size, and cleared.
 
-What was used longest ago is removed first. Nothing is removed but what is recognised, by its name and its contents, as made by paznja.
+What was used longest ago is removed first. Only what is recognised, by its name and its contents, as made by paznja is ever removed.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ _CLOCKS_DIFFER = 10.0
 
 _TAG = "CACHEDIR.TAG"
 _TAG_TEXT = "Signature: 8a477f597d28d172789f06886e3d96b0\n# Made by paznja: what is in this folder can be made again from the books.\n"
-"""Backup programs skip a folder with this file (https://bford.info/cachedir/); it also tells that paznja made the folder."""
+"""Backup programs skip a folder with this file (https://bford.info/cachedir/); it also shows that paznja made the folder."""
 
 _NAME = re.compile(r"[0-9a-f]{32}")
 _LEFT_OVER = re.compile(r"\.[0-9a-f]{32}\.(\d+)\.new")
@@ -85,7 +85,7 @@ class Entry:
     def is_book(self) -> bool:
         return self.is_file is is_store_file
 
-    # Another paznja may remove the same folder at the same moment: then it has no size and need not be removed.
+    # Another paznja may remove the same folder at the same moment: then it has no size and does not have to be removed.
 
     def size(self) -> int:
         with suppress(FileNotFoundError):
@@ -98,7 +98,7 @@ class Entry:
         return 0.0
 
     def remove(self) -> None:
-        """Rename the folder, then remove it; so if this process is killed, no half of it is left under its name."""
+        """Rename the folder, then remove it, so that no half of it is left under its name if this process is killed."""
         going = self.folder
         with suppress(FileNotFoundError):
             if not self.left_over:
@@ -116,7 +116,7 @@ def cache_entries(cache: Path) -> list[Entry]:
         for folder in place.iterdir():
             if folder.is_symlink() or not folder.is_dir():
                 continue
-            with suppress(OSError):  # removed meanwhile, or somebody else's folder that may not be opened
+            with suppress(OSError):  # removed meanwhile, or somebody else's folder that this user cannot open
                 left = _LEFT_OVER.fullmatch(folder.name)
                 if left and not _is_alive(int(left[1]), folder) and all(map(is_file, os.listdir(folder))):
                     found.append(Entry(folder, is_file, left_over=True))
@@ -164,7 +164,7 @@ def clear_cache(cache: Path) -> list[Path]:
     made_here = _is_made_here(cache)  # before the gate as well, because another process may clear the cache while this one waits
     with gate(cache):
         if is_used_by_others(cache):
-            raise CacheInUse(f"Another paznja is using {cache}, and nothing was deleted: wait until it is done, or stop it, and try again.")
+            raise CacheInUse(f"Another paznja is using {cache}, and nothing was deleted: wait until it is done or stop it, then try again.")
         _trim(cache, -1, None)
         if is_log(cache / LOG):
             (cache / LOG).unlink()
@@ -189,7 +189,7 @@ def clear_cache(cache: Path) -> list[Path]:
 
 @contextmanager
 def passing_cache(cache: Path | None) -> Iterator[Path]:
-    """A cache inside the cache, for a training that leaves no text behind; it is removed at the end, even after an error.
+    """A cache inside the cache, for a training that keeps no text of the books; it is removed at the end, even after an error.
 
     Its name has the number of the process: what a killed process leaves is removed when the cache is next trimmed or cleared.
     """

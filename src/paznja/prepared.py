@@ -49,7 +49,7 @@ class Prepared:
 
 
 def is_prepared_file(name: str) -> bool:
-    """Whether this module would give a file in a prepared shelf's folder this name."""
+    """Whether this is the name of a file that this module writes into a prepared shelf's folder."""
     return _FILE.fullmatch(name) is not None
 
 
@@ -60,7 +60,7 @@ def is_prepared(folder: Path) -> bool:
         return False
     try:
         about = json.loads((folder / "prepared.json").read_text(encoding="utf-8"))
-    except (FileNotFoundError, ValueError):  # damaged, but all its files have names that this module gives
+    except (FileNotFoundError, ValueError):  # damaged, but all its files have names that this module writes
         return "corpus.bin" in names
     except OSError:  # a folder has this name
         return False
@@ -68,7 +68,7 @@ def is_prepared(folder: Path) -> bool:
 
 
 def find_prepared(folder: Path) -> Prepared | None:
-    """What was prepared in this folder; None if nothing was, or if it is damaged or was not made by paznja."""
+    """What was prepared in this folder; None if nothing was, if it is damaged, or if paznja did not make it."""
     try:
         if folder.is_symlink() or not folder.is_dir() or not is_prepared(folder):
             return None

@@ -24,7 +24,7 @@ from paznja.disk import put_in_place, remove_known, writing_to
 from paznja.prepared import Prepared, find_prepared, is_prepared, is_prepared_file, read_prepared, write_prepared
 
 PREPARING_VERSION = 2
-"""The version of what the cache holds; raised whenever the same files give other data than before."""
+"""The version of what the cache holds; raise it whenever the same files give different data than before."""
 
 
 def prepare(

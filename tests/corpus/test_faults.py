@@ -132,7 +132,7 @@ def test_a_training_that_is_to_leave_nothing_behind_names_no_log(folder: Path, c
     assert not list(cache_of_one_training.rglob(faults.LOG))
 
 
-def test_the_log_is_begun_anew_when_it_is_large(folder: Path, store: Store, log: Path, faulty: str) -> None:
+def test_the_log_starts_over_when_it_is_large(folder: Path, store: Store, log: Path, faulty: str) -> None:
     log.write_text("x" * faults.MOST_LOG_BYTES + "y")
     read_corpus([folder], store=store)
     assert log.stat().st_size < 50_000

@@ -21,7 +21,7 @@ from paznja.corpus.pieces import pieces
 from paznja.corpus.printable import printable
 
 WINDOW = 32
-"""Letters in a stretch: about six words, which two books very seldom share by chance."""
+"""Letters in a stretch: about six words, which two books hardly ever share by chance."""
 
 ONE_IN = 64
 """One stretch in this many is kept."""
@@ -30,7 +30,7 @@ SAME = 0.5
 """Two books are the same if the larger one contains at least this share of the smaller one's stretches."""
 
 LARGE_PART = 0.05
-"""Two books share a large part from this share on; then neither may be trained on if the other is held out."""
+"""Two books share a large part if they share at least this much; then neither is trained on if the other is held out."""
 
 ALIKE_IN_LENGTH = 0.95
 """A copy in a better format is kept if it has at least this share of the other copy's characters."""

@@ -23,7 +23,7 @@ from paznja.corpus.scripts.script import script_of
 from paznja.disk import put_in_place, remove_known
 
 READING_VERSION = 3
-"""To be raised whenever the same files would give another text; what another version kept is not used."""
+"""Raise it whenever the same files would give another text; what another version kept is not used."""
 
 _KEPT = ("title", "author", "language", "sha256", "characters", "script", "cyrillic", "serbian", "format", "member", "notices")
 
@@ -42,7 +42,7 @@ def is_kept(folder: Path) -> bool:
         return False
     try:
         whole = json.loads((folder / "books.json").read_text(encoding="utf-8"))
-    except ValueError:  # damaged, but several names, all of them ours, are proof enough
+    except ValueError:  # damaged, but several names, all of them ours, are enough to go by
         return len(names) > 1
     return isinstance(whole, dict) and set(whole) == {"books", "unreadable"}
 
@@ -51,7 +51,7 @@ class Store:
     """The books that were read, in folders below one folder."""
 
     def __init__(self, folder: Path, log: Path | None = None) -> None:
-        """`log`: where faults of paznja in reading are told; without one they are told nowhere."""
+        """`log`: where faults of paznja in reading are written; without one they are not written anywhere."""
         self.folder = folder
         self.log = log
 

@@ -1,4 +1,4 @@
-"""Mojibake is mended, whatever the encoding and however often it happened; clean text is never touched."""
+"""Mojibake is repaired, whatever the encoding and however often it happened; clean text is never touched."""
 
 import textwrap
 from pathlib import Path
