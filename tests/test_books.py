@@ -99,9 +99,9 @@ def test_one_book_is_shown_by_a_part_of_its_title_in_either_script(books: Path, 
         assert "Први пасус." in out
     code, _, err = paznja_books(books, "--show", "Ћуприја")
     assert code == 2
-    assert "No book answers to 'Ћуприја'; there are " in err
+    assert "No book matches 'Ћуприја'; there are " in err
     code, _, err = paznja_books(books, "--show", "о")
-    assert (code, "Several books answer to" in err) == (2, True)
+    assert (code, "Several books match" in err) == (2, True)
 
 
 def test_the_other_script_is_brought_to_that_of_most_books_or_to_the_one_asked_for_or_kept(books: Path, paznja_books: Run) -> None:

@@ -13,8 +13,9 @@ from pathlib import Path
 
 import pytest
 
+from paznja.cache import passing_cache
 from paznja.cli import main
-from paznja.preparing import passing_cache, prepare
+from paznja.preparing import prepare
 from paznja.run import Run
 
 
@@ -260,7 +261,7 @@ def test_the_cache_is_shown_and_cleared_and_what_is_not_of_its_making_named(
     assert call("cache", "--clear", "--yes", "--cache", cache) == 0
     said = capsys.readouterr().out
     assert "1 prepared shelf and 1 book, " in said
-    assert "Not of paznja's making, and still there: a, b, c, d, e and 1 more." in said
+    assert "Still there, because paznja did not make it: a, b, c, d, e and 1 more." in said
     assert call("cache", "--cache", cache) == 0
     assert "0 prepared shelves and 0 books" in capsys.readouterr().out
 
@@ -300,7 +301,7 @@ def test_clearing_the_cache_says_that_a_training_which_keeps_no_text_is_running(
         assert call("cache", "--clear", "--yes", "--cache", cache) == 0
         said = capsys.readouterr().out
     assert "A training with --no-corpus is running" in said
-    assert "Not of paznja's making" not in said
+    assert "paznja did not make" not in said
 
 
 def test_the_prompt_comes_after_the_name_or_as_an_option_and_not_twice(trained: Path, capsys: pytest.CaptureFixture[str]):
@@ -414,7 +415,7 @@ def test_what_a_killed_training_without_text_has_left_is_counted_and_goes(books:
     elsewhere.rename(cache / ".passing.999999999.0123abcd.new")
     assert call("cache", "--cache", cache) == 0
     said = capsys.readouterr().out
-    assert "0 prepared shelves and 0 books, and what a training with --no-corpus that was killed has left, " in said
+    assert "0 prepared shelves and 0 books, and what was left by a training with --no-corpus that was killed, " in said
     assert ", 0 kB" not in said
     assert call("cache", "--cache", cache, "--clear", "--yes") == 0
     assert not cache.exists()

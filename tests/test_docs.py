@@ -133,7 +133,8 @@ def test_python_page_runs(tmp_path: Path, some_stories: list[Path], monkeypatch:
     for story in some_stories:
         shutil.copy(story, tmp_path / "Books")
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr("paznja.preparing.default_cache", lambda: tmp_path / "cache")
+    for variable in ("XDG_CACHE_HOME", "HOME", "LOCALAPPDATA"):
+        monkeypatch.setenv(variable, str(tmp_path / "home"))
     page = (ROOT / "docs" / "python.md").read_text(encoding="utf-8")
     namespace: dict[str, object] = {}
     for block in FENCED.finditer(page):

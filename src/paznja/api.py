@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from paznja import config
+from paznja.cache import default_cache, store_in, using
 from paznja.config import customise, with_budget
 from paznja.corpus.corpus import Corpus, read_books, read_corpus
 from paznja.corpus.fetching import fetched_folder
@@ -25,7 +26,7 @@ from paznja.disk import writing_to
 from paznja.errors import WrongUse
 from paznja.generation import Choice, expected, fit_prompt, generate
 from paznja.loading import load_decoder
-from paznja.preparing import default_cache, store_in, using
+from paznja.memory.compiling import check_numba
 from paznja.run import Run, all_runs
 from paznja.run.records import MetricsLine
 from paznja.table import markdown_table
@@ -216,6 +217,7 @@ def train(
         prompts=((prompts,) if isinstance(prompts, str) else tuple(prompts)) or None,
         **changes,
     )
+    check_numba(settings.model)
     cache = None if cache is None else Path(cache)
     apart = None if held_out is None else _paths(held_out)
     run = session.begin(
@@ -273,6 +275,7 @@ def resume(
     Raises BooksChanged if they are not those that the run began with, RunError if the run cannot go on.
     """
     run = run if isinstance(run, Run) else Run.open(run, Path(out))
+    check_numba(run.settings().model)
     places = None if books is None else _paths(books)
     cache = None if cache is None else Path(cache)
     session.go_on(run, minutes, iterations, places, on_event or _ignore, cache=cache, stop=stop)

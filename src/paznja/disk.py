@@ -1,4 +1,4 @@
-"""Writing to the disk: whole files or none, links, a full disk; and removing nothing but what is known.
+"""Writing to the disk: whole files and folders or none, links, a full disk; and removing nothing but what is known.
 
 Knows nothing about runs, books or the cache.
 """
@@ -34,6 +34,31 @@ def remove_known(folder: Path, is_known: Callable[[str], bool]) -> bool:
         return False
     folder.rmdir()
     return True
+
+
+def put_in_place(
+    making: Path, place: Path, option: str, *, is_whole: Callable[[], bool], is_own: Callable[[Path], bool], is_known: Callable[[str], bool]
+) -> None:
+    """Rename a finished folder to the place where it belongs, unless another process was quicker; what is damaged there is replaced.
+
+    Raises TrainingFailed, and leaves the place as it is, if something that paznja did not make is there.
+
+    Args:
+        option: the option with which the user chose the folder around it.
+        is_whole: whether the place has what the folder has.
+        is_own: whether a folder, whole or damaged, is one that paznja made.
+        is_known: whether a file's name is one that such a folder has.
+    """
+    try:
+        os.replace(making, place)
+    except OSError:
+        if is_whole():  # what another process put there is the same, and may be in use
+            return
+        if not os.path.lexists(place):
+            raise
+        if place.is_symlink() or not place.is_dir() or not is_own(place) or not remove_known(place, is_known):
+            raise TrainingFailed(f"paznja did not make {place}: move it, or choose another folder with {option}.") from None
+        put_in_place(making, place, option, is_whole=is_whole, is_own=is_own, is_known=is_known)
 
 
 def link_or_copy(source: Path, target: Path) -> None:

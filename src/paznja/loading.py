@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from paznja.errors import RunError
+from paznja.memory.compiling import check_numba
 from paznja.run import Run
 from paznja.run.layout import MEMORY, TOKENIZER, WEIGHTS
 from paznja.tokenizers import Tokenizer, load_tokenizer
@@ -48,9 +49,11 @@ def load_model(run: Run, *, latest: bool = False, device: str = "cpu") -> Transf
 
 
 def load_memory(run: Run) -> CountedMemory | None:
-    """The run's counted memory; None for a run without one, RunError if it is missing or damaged."""
-    if run.settings().model.memory != "counted":
+    """The run's counted memory; None for a run without one, RunError if it is missing or damaged, WrongUse without numba."""
+    model = run.settings().model
+    if model.memory != "counted":
         return None
+    check_numba(model)
     from paznja.memory.storing import from_bytes
 
     path = run.path / MEMORY

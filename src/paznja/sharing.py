@@ -1,4 +1,4 @@
-"""A folder that several processes use at once, and that one of them wants to clear: nobody clears it while another uses it.
+"""A folder that several processes use at once, and that no process clears while another uses it.
 
 Each process that uses the folder holds a lock on a marker file of its own; the operating system frees the lock when the process
 dies. Whoever begins to use the folder, or clears it, holds the gate meanwhile; only one process at a time can.
@@ -41,7 +41,7 @@ def used(folder: Path) -> Iterator[None]:
         yield
     finally:
         lock.release()
-        with suppress(OSError):  # another process that looks who uses the folder may have removed the marker, or have it open
+        with suppress(OSError):  # another process that looks up who uses the folder may have removed the marker, or have it open
             marker.unlink()
 
 
@@ -60,7 +60,7 @@ def gate(folder: Path) -> Iterator[None]:
             if not tries_left:
                 raise
         except filelock.Timeout:
-            raise CacheInUse(f"Another paznja has held {folder} for a minute: let it go on, or end it, and try again.") from None
+            raise CacheInUse(f"Another paznja has held {folder} for a minute: wait until it is done or stop it, then try again.") from None
     try:
         yield
     finally:
@@ -84,7 +84,7 @@ def remove_gate(folder: Path) -> None:
 
 
 def is_sharing_file(path: Path) -> bool:
-    """Whether this module made the file: judged by its name, and by its being empty or holding a process's number."""
+    """Whether this module made the file: judged by its name and by what is in it: nothing, or a process's number."""
     if path.name != GATE and not _MARKER.fullmatch(path.name):
         return False
     try:

@@ -65,7 +65,7 @@ def test_books_of_kinds_that_are_not_read_are_counted_with_what_to_do(tmp_path: 
     for name in ("a.txt", "b.mobi", "in/c.MOBI", "in/d.doc", "photo.jpg"):
         (tmp_path / name).write_text("x")
     assert passed_over([tmp_path]) == [
-        "Passed over, since these kinds are not read: 1 .doc (open it in LibreOffice or Word and save it as .docx or .odt); "
+        "Left out, because files of these kinds are not read: 1 .doc (open it in LibreOffice or Word and save it as .docx or .odt); "
         "2 .mobi (convert it to EPUB with Calibre)."
     ]
     assert passed_over([tmp_path / "b.mobi"]) == passed_over([]) == []
@@ -125,7 +125,7 @@ def test_a_folder_that_may_not_be_opened_is_reported_and_the_rest_is_read(
     (folder / "locked" / "a.txt").write_text(prose(9, 3000))
     monkeypatch.setattr(os, "access", lambda path, mode: Path(path).name != "locked")  # the superuser may open everything
     corpus = read_corpus([folder])
-    assert [(it.path.name, it.reason.split(";")[0]) for it in corpus.unreadable] == [("locked", "may not be opened (no permission)")]
+    assert [(it.path.name, it.reason.split(";")[0]) for it in corpus.unreadable] == [("locked", "cannot be opened (no permission)")]
     assert len(corpus.books) == 2
 
 
@@ -163,7 +163,7 @@ def test_an_empty_folder_says_what_it_was_searched_for(tmp_path: Path) -> None:
 
 
 def test_too_little_text_says_how_much_there_is_and_how_much_is_enough(library: Callable[..., Path]) -> None:
-    with pytest.raises(NoBooks, match=r"1,999 characters, and 2,000 are the least; about 20,000 .* words, a million .* sentences"):
+    with pytest.raises(NoBooks, match=r"1,999 characters, and at least 2,000 are needed; about 20,000 .* words, a million .* sentences"):
         read_corpus([library(1000, 999)])
     assert read_corpus([library(1000, 1000)]).characters == 2000
 
@@ -314,7 +314,7 @@ def test_a_file_that_brings_its_process_down_costs_no_other_book(
     assert seen == [1, 2, 3, 4]
     assert len(corpus.books) == (4 if times == 1 else 3)
     assert [(it.path.name, it.reason[:28]) for it in corpus.unreadable] == (
-        [] if times == 1 else [("book 02.txt", "is damaged in such a way tha")]
+        [] if times == 1 else [("book 02.txt", "is so damaged that the progr")]
     )
 
 

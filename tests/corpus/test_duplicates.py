@@ -103,6 +103,15 @@ def test_books_that_share_a_chapter_are_held_out_together_or_not_at_all() -> Non
         assert len({"3.txt", "17.txt"} & set(names(list(held_out)))) in (0, 2)
 
 
+def test_a_crowd_stays_together_when_the_book_that_connected_it_is_left_out_as_a_duplicate() -> None:
+    chapter, novel = prose(999, 400), prose(500, 16_000)
+    copy = novel[: len(novel) * 4 // 5] + chapter  # longer than all others that have the chapter
+    crowd = [book(f"{number:02}.txt", prose(number, 2000) + chapter) for number in range(40)]
+    kept, same = without_duplicates([book("novel.txt", novel), book("copy.txt", copy), *crowd])
+    assert [it.book.path.name for it in same] == ["copy.txt"]
+    assert groups(kept) == [[0], list(range(1, 41))]
+
+
 def test_what_shares_a_large_part_with_a_named_held_out_book_is_told_with_its_share() -> None:
     books = [book("apart.txt", prose(1)), book("half.txt", prose(2, 9000) + prose(1)[:10_000]), book("free.txt", prose(3))]
     (leak,) = sharing_with(books, frozenset({"hash of apart.txt"}))

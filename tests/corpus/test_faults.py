@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from tests.corpus.readers.made import zipped
 
+from paznja.cache import passing_cache
 from paznja.corpus import corpus as corpus_module
 from paznja.corpus import faults, shelf
 from paznja.corpus.corpus import read_books, read_corpus
@@ -19,7 +20,7 @@ from paznja.corpus.ledger import Ledger
 from paznja.corpus.readers.contents import Contents
 from paznja.corpus.store import Store
 from paznja.errors import NoBooks, UnreadableBook
-from paznja.preparing import passing_cache, prepare
+from paznja.preparing import prepare
 
 TEXT = "Мост преко реке стоји одавно. "
 
@@ -131,7 +132,7 @@ def test_a_training_that_is_to_leave_nothing_behind_names_no_log(folder: Path, c
     assert not list(cache_of_one_training.rglob(faults.LOG))
 
 
-def test_the_log_is_begun_anew_when_it_is_large(folder: Path, store: Store, log: Path, faulty: str) -> None:
+def test_the_log_starts_over_when_it_is_large(folder: Path, store: Store, log: Path, faulty: str) -> None:
     log.write_text("x" * faults.MOST_LOG_BYTES + "y")
     read_corpus([folder], store=store)
     assert log.stat().st_size < 50_000

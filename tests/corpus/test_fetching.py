@@ -167,7 +167,7 @@ def test_a_file_that_appears_under_a_books_name_meanwhile_stays(server: Server, 
     def write_own(done: int, total: int, file: str) -> None:
         (tmp_path / "Knjiga-03.xml").write_text("my own")
 
-    with pytest.raises(FetchFailed, match=r"Knjiga-03.xml has been put into the folder meanwhile"):
+    with pytest.raises(FetchFailed, match=r"Knjiga-03.xml was put into the folder meanwhile"):
         fetch(SHELF.name, base=server.base, folder=tmp_path, on_progress=write_own)
     assert (tmp_path / "Knjiga-03.xml").read_text() == "my own"
 

@@ -69,7 +69,7 @@ def test_a_file_far_larger_than_a_book_is_refused_before_it_is_read(tmp_path: Pa
         with (tmp_path / name).open("wb") as file:
             file.truncate(size)
     for name, most in {"a.txt": 100, "b.xyz": 100, "c.pdf": 500}.items():
-        wanted = f"is larger than a book: 1,024 MB, and {most} MB are the most; split it into several files"
+        wanted = f"is larger than a book: 1,024 MB, and paznja reads at most {most} MB; split it into several files"
         assert reason(tmp_path / name) == wanted
 
 
@@ -87,7 +87,7 @@ def test_a_file_without_permission_says_what_to_change(tmp_path: Path, monkeypat
             raise PermissionError(13, "Permission denied", str(self))
 
         monkeypatch.setattr(Path, "read_bytes", refuse)
-    assert reason(path) == "may not be opened (no permission); change its permissions or copy it to a folder of yours"
+    assert reason(path) == "cannot be opened (no permission); change its permissions or copy it to a folder of your own"
 
 
 def test_a_failing_disk_is_reported_and_not_a_crash(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -49,7 +49,9 @@ def test_a_book_comes_back_from_the_store_as_it_was_read_under_the_name_it_has_n
     assert again.sketch.tolist() == first.sketch.tolist() != []
 
 
-def test_other_rules_another_ending_and_a_changed_byte_are_read_anew(tmp_path: Path, store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_other_rules_another_ending_and_a_changed_byte_are_read_again(
+    tmp_path: Path, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
     path = tmp_path / "a.txt"
     path.write_text(TEXT, encoding="utf-8")
     read_files([path], store=store)
@@ -94,7 +96,7 @@ def test_a_file_that_changes_while_it_is_read_is_not_kept(tmp_path: Path, store:
     assert result.text.endswith("И још нешто.\n")
 
 
-def test_damaged_entries_are_read_anew(tmp_path: Path, store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_damaged_entries_are_read_again(tmp_path: Path, store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     path = tmp_path / "a.txt"
     path.write_text(TEXT, encoding="utf-8")
     read_files([path], store=store)

@@ -64,8 +64,9 @@ def books(books: tuple[Path, ...], out: Path | None, show: str | None, as_json: 
     should know about it; then what was left out, and whether there is enough. Nothing is learnt, and your files are only read.
     """
     from paznja import api
+    from paznja.cache import using
     from paznja.corpus.finding import passed_over
-    from paznja.preparing import remarks_on, using
+    from paznja.prepared import remarks_on
     from paznja.terminal.bars import reading_bar
     from paznja.terminal.books import print_book, print_books
     from paznja.terminal.words import print_unreadable

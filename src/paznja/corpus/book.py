@@ -1,4 +1,4 @@
-"""A book as clean text, and what is known about it. Its text is in memory, or in a file that is read whenever the text is wanted."""
+"""A book as clean text, and what is known about it. Its text is in memory, or in a file that is read whenever the text is needed."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
@@ -49,7 +49,7 @@ class Book:
     notices: tuple[str, ...] = ()
     """What the user should know about the book, in whole sentences."""
     changes: Mapping[str, Change] = field(default_factory=dict)
-    """What each rule left out or mended, by the rule's name."""
+    """What each rule left out or repaired, by the rule's name."""
     sketch: Sketch = field(default_factory=lambda: NO_SKETCH, compare=False, repr=False)
 
     @property

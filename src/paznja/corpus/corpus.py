@@ -75,8 +75,8 @@ class Corpus:
             return found[0]
         listed = ", ".join(repr(book.title) for book in (found or self.books)[:10])
         if found:
-            raise WrongUse(f"Several books answer to {wanted!r}: {listed}. Give more of the title, or the file's name.")
-        raise WrongUse(f"No book answers to {wanted!r}; there are {listed}{' and others' if len(self.books) > 10 else ''}.")
+            raise WrongUse(f"Several books match {wanted!r}: {listed}. Give more of the title, or the file's name.")
+        raise WrongUse(f"No book matches {wanted!r}; there are {listed}{' and others' if len(self.books) > 10 else ''}.")
 
 
 def read_corpus(
@@ -93,10 +93,10 @@ def read_corpus(
     """Read every book at the places (files, and folders with everything in them); of duplicates, one is kept.
 
     Args:
-        held_out: files to hold out, which need not be at the places; all others are for training. None: `split` chooses.
-        config: which script to bring the books to, and which rules are switched off.
+        held_out: files to hold out, which do not have to be at the places; all others are for training. None: `split` chooses.
+        config: which script to convert the books to, and which rules are switched off.
         store: where books are kept once they are read; without one, all their texts are in memory.
-        workers: how many processes may read at once; None: as many as there are cores. No more are started than pay.
+        workers: how many processes may read at once; None: as many as there are cores. Fewer are started if there is little to read.
         least: how many characters there must be to learn from.
         strict: whether to stop at a file that cannot be read.
         on_read: called after each file.
@@ -111,7 +111,7 @@ def read_corpus(
     kept_paths = {path.resolve() for path in held_out_files or ()}
     every_file = once(files + (held_out_files or []))
     books, copies, not_read = _read(every_file, config, store, workers, on_read, strict=strict, first=kept_paths)
-    apart = frozenset(book.sha256 for book in books if book.path.resolve() in kept_paths)  # a copy elsewhere must not train either
+    apart = frozenset(book.sha256 for book in books if book.path.resolve() in kept_paths)  # a copy elsewhere must not be trained on either
     books, duplicates = without_duplicates(books, apart)
     same = [*copies, *duplicates]
     if held_out_files is None:
@@ -149,7 +149,7 @@ def read_books(
     workers: int | None = None,
     on_read: OnRead | None = None,
 ) -> tuple[tuple[Book, ...], tuple[Unreadable, ...]]:
-    """Every book at the places, undivided and ordered by file name, and the files that could not be read; of equal files, one is read.
+    """Every book at the places, undivided and ordered by file name, and the files that could not be read; of identical files, one is read.
 
     Raises:
         NoBooks: a place does not exist, or no file could be read.
@@ -166,7 +166,7 @@ def read_books(
 def in_one_script(
     books: Sequence[Book], config: ReadingConfig, store: Store | None, workers: int | None = None
 ) -> tuple[list[Book], str, list[Unreadable]]:
-    """Bring the books to the script that the settings ask for; "auto" is the script of most of the Serbian text.
+    """Convert the books to the script that the settings ask for; "auto" is the script of most of the Serbian text.
 
     Returns:
         The books, their script, and what could not be converted.
@@ -185,7 +185,7 @@ def in_one_script(
         if found is not None:
             results[number] = found
         else:
-            left.append((number, replace(book, sketch=NO_SKETCH)))  # a sketch need not go to another process and back
+            left.append((number, replace(book, sketch=NO_SKETCH)))  # there is no need to send a sketch to another process and back
     processes = min(workers or allowed_cores(), len(left), sum(book.characters for _, book in left) // _CHARACTERS_WORTH_A_PROCESS)
     work = partial(_convert, script="latin" if script == "latin" else "cyrillic", off=config.without, store=store, log=log_for(store))
 
@@ -263,6 +263,6 @@ def _refuse_too_little(books: Iterable[Book], least: int) -> None:
     characters = sum(book.characters for book in books)
     if characters < least:
         raise NoBooks(
-            f"there is too little text to learn from: {characters:,} characters, and {least:,} are the least; "
+            f"there is too little text to learn from: {characters:,} characters, and at least {least:,} are needed; "
             "about 20,000 are enough to see words, a million to see sentences"
         )

@@ -21,7 +21,7 @@ from paznja.corpus.pieces import pieces
 from paznja.corpus.printable import printable
 
 WINDOW = 32
-"""Letters in a stretch: about six words, which two books very seldom share by chance."""
+"""Letters in a stretch: about six words, which two books hardly ever share by chance."""
 
 ONE_IN = 64
 """One stretch in this many is kept."""
@@ -30,7 +30,7 @@ SAME = 0.5
 """Two books are the same if the larger one contains at least this share of the smaller one's stretches."""
 
 LARGE_PART = 0.05
-"""Two books share a large part from this share on; then neither may be trained on if the other is held out."""
+"""Two books share a large part if they share at least this much; then neither is trained on if the other is held out."""
 
 ALIKE_IN_LENGTH = 0.95
 """A copy in a better format is kept if it has at least this share of the other copy's characters."""
@@ -138,6 +138,8 @@ def sharing_with(books: Sequence[Book], apart: frozenset[str]) -> list[Same]:
 
 def groups(books: Sequence[Book]) -> list[list[int]]:
     """The books' numbers in groups: books that share a large part, directly or through others, are together; ordered by first book."""
+    # The shares that `without_duplicates` found would not do: of a crowd, only pairs with its first book were counted there, and that book
+    # may have been left out since.
     shares = _shares(books, LARGE_PART)
     group_of: dict[int, list[int]] = {}
     for number in range(len(books)):

@@ -24,12 +24,12 @@ from paznja.errors import PaznjaError, UnreadableBook
 
 LOG = "reading-errors.log"
 MOST_LOG_BYTES = 1_000_000
-"""Beyond this size the log starts over."""
+"""Above this size the log starts over."""
 
 _MOST_ENTRY_CHARACTERS = 100_000
 _BEGINS = re.compile(rb"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d  paznja |\Z")
 """How an entry begins; a log may also be empty, if paznja was killed when it had just started one."""
-_FRAMES = 60  # enough of an endless recursion
+_FRAMES = 60  # enough to show an endless recursion
 
 
 @contextmanager

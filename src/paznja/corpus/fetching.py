@@ -220,11 +220,11 @@ def _fetch_file(downloader: HTTPDownloader, base: str, folder: Path, file: str, 
             with unfinished.open("xb") as written:
                 downloader(base + file, written, None)
             if os.path.lexists(folder / file):
-                return "has been put into the folder meanwhile by something else"
+                return "was put into the folder meanwhile by something else"
             if _sha256(unfinished) == sha256:
                 os.replace(unfinished, folder / file)
                 return None
-            failure = "arrived damaged (its SHA-256 is another)"
+            failure = "arrived damaged (its SHA-256 is different)"
         except requests.HTTPError as error:
             status = error.response.status_code  # pyright: ignore[reportOptionalMemberAccess]  (an answer is what raised it)
             if status < 500:
@@ -252,7 +252,7 @@ def _fetch_file(downloader: HTTPDownloader, base: str, folder: Path, file: str, 
 def _disk(error: OSError, folder: Path) -> str:
     match error.errno:
         case errno.ENOSPC | errno.EDQUOT:
-            return f"the disk is full; make room where {folder} lies and run it again: what has been fetched stays"
+            return f"the disk is full; make room on the disk with {folder} and run it again: what has been fetched stays"
         case errno.EACCES | errno.EPERM | errno.EROFS:
-            return f"{folder} may not be written to; choose another folder or change its permissions"
+            return f"there is no permission to write to {folder}; choose another folder or change its permissions"
     return f"{folder} cannot be written to ({os.strerror(error.errno or errno.EIO)}); choose another folder"

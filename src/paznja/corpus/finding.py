@@ -18,7 +18,7 @@ def find_files(places: Iterable[Path]) -> list[Path]:
 
     Folders are searched recursively, in the order of names. Hidden files and folders are left out, and so are the files that Word
     writes beside an open document (`~$Name.docx`). A folder that is reached twice, by circular links, is searched once. A folder that
-    may not be opened is listed itself, so that reading it gives the reason.
+    cannot be opened is listed itself, so that reading it gives the reason.
 
     Raises:
         NoBooks: a place does not exist; the message says so if its name is that of a shelf that can be fetched.
@@ -29,9 +29,7 @@ def find_files(places: Iterable[Path]) -> list[Path]:
         if not os.path.exists(place):  # unlike Path.exists, never an error
             if str(place) in known_shelves():
                 raise NoBooks(f"{place} is a shelf that can be fetched: run paznja books fetch {place} first")
-            raise NoBooks(
-                f"{printable(place)} does not exist, or is in a folder that may not be opened; give a file or a folder with books"
-            )
+            raise NoBooks(f"{printable(place)} does not exist, or is in a folder that cannot be opened; give a file or a folder with books")
         if os.path.isdir(place):
             _search(place, found, searched)
         else:
@@ -47,7 +45,7 @@ def passed_over(places: Iterable[Path]) -> list[str]:
     if not kinds:
         return []
     files = "; ".join(f"{number:,} {suffix} ({ADVICE[suffix]})" for suffix, number in sorted(kinds.items()))
-    return [f"Passed over, since these kinds are not read: {files}."]
+    return [f"Left out, because files of these kinds are not read: {files}."]
 
 
 def file_fingerprints(paths: Iterable[Path]) -> list[tuple[Path, str]]:

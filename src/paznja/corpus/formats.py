@@ -1,7 +1,7 @@
 """From a path to the books in it, and the table of formats behind that.
 
-A new format is a line in `READERS`: a suffix, and a function from a file's bytes to its `Contents`. What a file is, its bytes say
-first and its suffix after them.
+A new format is a line in `READERS`: a suffix, and a function from a file's bytes to its `Contents`. A file's bytes say what it is;
+only where they do not, its suffix decides.
 """
 
 import errno
@@ -129,7 +129,7 @@ def _books_in(path: Path, off: frozenset[str]) -> list[Book | Unreadable]:
 
 
 def read_contents(data: bytes, name: str, ledger: Ledger) -> Contents:
-    """The contents of a file that is not an archive, in the format that its bytes show, or else its name's suffix.
+    """The contents of a file that is not an archive, in the format that its bytes show or, if they do not, in that of its suffix.
 
     Raises:
         UnreadableBook: the reason, without the file's name.
@@ -153,7 +153,8 @@ def _contents(data: bytes, kind: str, ledger: Ledger) -> Contents:
 def _book(path: Path, data: bytes, name: str, kind: str, member: str, off: frozenset[str]) -> Book:
     ledger = Ledger(off)
     contents = _contents(data, kind, ledger)
-    text = clean_book(mend_mojibake(contents.text, ledger), ledger)
+    mended = mend_mojibake(contents.text, ledger)  # some comes out of markup: XML that no `decode` saw, letters written as &#281;
+    text = clean_book(mended, ledger)
     text = modernise(mend_homoglyphs(text, ledger), ledger)
     if not text:
         raise UnreadableBook("holds no text (pictures of pages must go through text recognition first)")
@@ -177,7 +178,7 @@ def _book(path: Path, data: bytes, name: str, kind: str, member: str, off: froze
 
 
 def _kind(data: bytes, name: str) -> str:
-    """The suffix of a file's format, as its bytes show, or else its name; for a book in a zip, its name decides.
+    """The suffix of a file's format: what its bytes show or, if they do not, its name; for a book in a zip, its name decides.
 
     Raises:
         UnreadableBook: the file is empty, or its bytes show that it is not a book.
@@ -216,12 +217,12 @@ def _bytes(path: Path) -> bytes:
         most = MOST_BYTES if _suffix(path.name) in {".pdf", *ARCHIVES, *_ZIPPED} else MOST_TEXT_BYTES
         if path.stat().st_size > most:
             raise UnreadableBook(
-                f"is larger than a book: {path.stat().st_size / 2**20:,.0f} MB, and {most / 2**20:,.0f} MB are the most; "
+                f"is larger than a book: {path.stat().st_size / 2**20:,.0f} MB, and paznja reads at most {most / 2**20:,.0f} MB; "
                 "split it into several files"
             )
         return path.read_bytes()
     except PermissionError:
-        raise UnreadableBook("may not be opened (no permission); change its permissions or copy it to a folder of yours") from None
+        raise UnreadableBook("cannot be opened (no permission); change its permissions or copy it to a folder of your own") from None
     except FileNotFoundError:
         raise UnreadableBook("does not exist (any more)") from None
     except OSError as error:

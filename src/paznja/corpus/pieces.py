@@ -1,4 +1,4 @@
-"""Texts cut up: a long text into pieces, so that what is made from it (its words, its letters as numbers) never fills memory all at
+"""Texts cut up: a long text into pieces, so that what is made from it (its words, its letters as numbers) is never in memory all at
 once; and a line of words, as the tables in this package write them, into a set.
 """
 

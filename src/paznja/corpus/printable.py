@@ -1,4 +1,4 @@
-"""Text from outside (file names, titles, error messages) made safe to show: without anything that a terminal would obey."""
+"""Text from outside (file names, titles, error messages) made safe to show: without anything that controls a terminal."""
 
 import unicodedata
 

@@ -1,6 +1,6 @@
-"""Many files read side by side, in processes of their own, and kept in the store, so that the books come back without their texts.
+"""Reads many files side by side, in processes of their own, and keeps them in the store, so that their texts do not fill the memory.
 
-A file that brings down the process that reads it costs the others nothing: it is reported, and the rest go on.
+If a file crashes the process that reads it, that file is reported, and the others are read as usual.
 """
 
 from __future__ import annotations
@@ -98,8 +98,8 @@ def side_by_side(
 ) -> None:
     """Call `take(item, work(item))` for every item, in the order in which they are done.
 
-    An item that brings its process down is tried again in a process of its own; if that goes down too, `take(item, crashed(item))` is
-    called. All work is done in this process if `processes` is below 1, or if no process may be started.
+    An item that crashes its process is tried again in a process of its own; if that crashes too, `take(item, crashed(item))` is
+    called. All work is done in this process if `processes` is below 1, or if no process can be started.
     """
     if processes < 1 or not _may_start_processes():
         for item in items:
@@ -123,7 +123,7 @@ def side_by_side(
 
 @contextmanager
 def _pool(processes: int) -> Iterator[ProcessPoolExecutor]:
-    """A pool of processes that is gone when the `with` block ends, for whatever reason: each finishes its current item, and no more."""
+    """A pool of processes that ends with the `with` block, whatever happens in it: each finishes its current item, and no more."""
     pool = ProcessPoolExecutor(processes, multiprocessing.get_context(_START_METHOD), _begin)
     with _one_interrupt():
         try:
@@ -162,7 +162,7 @@ def _read(path: Path, *, off: frozenset[str], store: Store | None, log: Path | N
 
 
 def _kept(path: Path, off: frozenset[str], store: Store) -> Result:
-    """What is in the file, from the store, or else read and put there, unless a reader failed: a later version may not fail."""
+    """What is in the file: from the store, or read and put there, but not if a reader failed, since a later version may succeed."""
     before, sha256 = _state(path), file_fingerprints([path])[0][1]
     if before is None or not sha256:
         return books_in(path, off)
@@ -172,14 +172,14 @@ def _kept(path: Path, off: frozenset[str], store: Store) -> Result:
         return found
     results = books_in(path, off)
     if _state(path) != before:
-        raise UnreadableBook("changed while it was being read; wait until whatever writes it has ended, and try again")
+        raise UnreadableBook("changed while it was being read; wait until the program that writes it is done, then try again")
     if any(isinstance(it, Unreadable) and it.fault for it in results):
         return results
     return store.keep(key, results, path)
 
 
 def _state(path: Path) -> tuple[int, int] | None:
-    """The file's size and the time of its last change; None if it is not a file or cannot be asked."""
+    """The file's size and the time of its last change; None if it is not a file or the system does not tell."""
     try:
         return (path.stat().st_size, path.stat().st_mtime_ns) if path.is_file() else None
     except OSError:
@@ -187,7 +187,7 @@ def _state(path: Path) -> tuple[int, int] | None:
 
 
 def _crashed(path: Path) -> Result:
-    reason = "is damaged in such a way that the program reading it broke down; get another copy, or save it in another format"
+    reason = "is so damaged that the program reading it crashed; get another copy, or save it in another format"
     return [Unreadable(path, reason)]
 
 
@@ -203,7 +203,7 @@ def _may_start_processes() -> bool:
 
 
 def _begin() -> None:
-    """What each process of a pool does first: it leaves Ctrl-C to its parent, and sees to it that it ends when its parent does."""
+    """What each process of a pool does first: it leaves Ctrl-C to its parent, and makes sure that it ends when its parent does."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     threading.Thread(target=_end_with_parent, daemon=True).start()
 

@@ -20,11 +20,10 @@ from paznja.corpus.book import Book, Unreadable
 from paznja.corpus.ledger import Change, Example
 from paznja.corpus.printable import printable
 from paznja.corpus.scripts.script import script_of
-from paznja.disk import remove_known
-from paznja.errors import TrainingFailed
+from paznja.disk import put_in_place, remove_known
 
 READING_VERSION = 3
-"""To be raised whenever the same files would give another text; what another version kept is not used."""
+"""Raise it whenever the same files would give another text; what another version kept is not used."""
 
 _KEPT = ("title", "author", "language", "sha256", "characters", "script", "cyrillic", "serbian", "format", "member", "notices")
 
@@ -43,7 +42,7 @@ def is_kept(folder: Path) -> bool:
         return False
     try:
         whole = json.loads((folder / "books.json").read_text(encoding="utf-8"))
-    except ValueError:  # damaged, but several names, all of them ours, are proof enough
+    except ValueError:  # damaged, but several names, all of them ours, are enough to go by
         return len(names) > 1
     return isinstance(whole, dict) and set(whole) == {"books", "unreadable"}
 
@@ -52,7 +51,7 @@ class Store:
     """The books that were read, in folders below one folder."""
 
     def __init__(self, folder: Path, log: Path | None = None) -> None:
-        """`log`: where faults of paznja in reading are told; without one they are told nowhere."""
+        """`log`: where faults of paznja in reading are written; without one they are not written anywhere."""
         self.folder = folder
         self.log = log
 
@@ -76,28 +75,19 @@ class Store:
         """Store what reading a file gave; returns the same with the texts in the store."""
         books = [it for it in results if isinstance(it, Book)]
         unreadable = [it for it in results if isinstance(it, Unreadable)]
+        place = self.folder / key
         making = self.folder / f".{key}.{os.getpid()}.new"
         try:
             remove_known(making, is_store_file)
             making.mkdir(mode=0o700, parents=True)
             _write_books(making, books, unreadable, path)
-            self._put_in_place(making, key, path)
+            put_in_place(
+                making, place, "--cache", is_whole=lambda: self.find(key, path) is not None, is_own=is_kept, is_known=is_store_file
+            )
         finally:
             remove_known(making, is_store_file)
-        kept = [dataclasses.replace(book, text_or_path=self.folder / key / f"{number}.txt") for number, book in enumerate(books)]
+        kept = [dataclasses.replace(book, text_or_path=place / f"{number}.txt") for number, book in enumerate(books)]
         return [*kept, *unreadable]
-
-    def _put_in_place(self, making: Path, key: str, path: Path) -> None:
-        place = self.folder / key
-        try:
-            os.replace(making, place)
-        except OSError:  # another process was quicker, or what is there is damaged
-            if self.find(key, path) is not None:
-                return
-            if place.is_symlink() or not place.is_dir() or not is_kept(place):
-                raise TrainingFailed(f"{place} is not of paznja's making: move it, or choose another folder with --cache.") from None
-            remove_known(place, is_store_file)
-            os.replace(making, place)
 
     def find_converted(self, book: Book, script: str) -> Book | None:
         """The book in this script if it was converted before, which is the same book if nothing had to change; else None."""

@@ -6,8 +6,9 @@ from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
 
+from paznja.cache import using
 from paznja.errors import BooksChanged, NoBooks, RunError
-from paznja.preparing import describe_files, prepare, using
+from paznja.preparing import describe_files, prepare
 from paznja.run import Run
 from paznja.run.layout import IDS
 from paznja.table import some_of
@@ -43,7 +44,7 @@ def ids_to_resume(
         if kept and books is None:
             return None, [f"{error}; it goes on with the books that it began with."]
         raise BooksChanged(str(error)) from None
-    if now != [list(file) for file in stored]:
+    if now != stored:
         before, after = ({(name, sha256) for name, sha256, _ in files} for files in (stored, now))
         names = sorted({name for name, _ in before ^ after})
         shown = some_of(names)

@@ -9,7 +9,7 @@ import psutil
 from paznja.config import DEFAULT_PROMPTS, Settings
 from paznja.generation import fit_prompt
 from paznja.machine import resolve
-from paznja.preparing import Prepared
+from paznja.prepared import Prepared
 from paznja.tokenizers import load_tokenizer
 from paznja.training.batches import check_enough
 from paznja.training.dial import Chosen, choose

@@ -11,7 +11,7 @@ import psutil
 
 from paznja.config import Settings
 from paznja.corpus.book import Unreadable
-from paznja.preparing import Prepared
+from paznja.prepared import Prepared
 from paznja.run import BookRecord, Run
 from paznja.training.dial import Chosen, in_words
 

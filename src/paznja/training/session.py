@@ -14,13 +14,15 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from paznja.cache import passing_cache, using
 from paznja.config import Settings, with_budget
 from paznja.corpus.finding import passed_over
 from paznja.disk import writing_to
 from paznja.errors import NameTaken, RunError
 from paznja.model.names import qwen3_config
 from paznja.openmp import wait_briefly
-from paznja.preparing import Prepared, passing_cache, prepare, using
+from paznja.prepared import Prepared
+from paznja.preparing import prepare
 from paznja.run import Run, RunRecord, RunWriter, check_free, free_name
 from paznja.run.layout import IDS, QWEN3_CONFIG, TOKENIZER
 from paznja.run.records import ShelfRecord

@@ -182,10 +182,10 @@ def test_a_file_cut_within_a_character_is_read_to_there() -> None:
         (codecs.BOM_UTF16_LE + b"a", "is damaged UTF-16 text"),
         (codecs.BOM_UTF16_LE + b"\x00\xd8\x41\x00", "is damaged UTF-16 text"),
         (codecs.BOM_UTF32_LE + b"abc", "is damaged UTF-32 text"),
-        ("老人坐在窗边看着孩子们玩耍，直到天黑。".encode("gbk") * 5, "is in an encoding that is not known here"),
+        ("老人坐在窗边看着孩子们玩耍，直到天黑。".encode("gbk") * 5, "is in an encoding that paznja does not know"),
         (
             "Ο γέρος καθόταν στο παράθυρο και κοίταζε τα παιδιά που έπαιζαν. ".encode("cp1253") * 5,
-            "is in an encoding that is not known here",
+            "is in an encoding that paznja does not know",
         ),
     ],
 )

@@ -1,5 +1,6 @@
-"""Mojibake is repaired, whatever the encoding and however often it happened; clean text is never changed."""
+"""Mojibake is repaired, whatever the encoding and however often it happened; clean text is never touched."""
 
+import textwrap
 from pathlib import Path
 
 import pytest
@@ -41,6 +42,23 @@ def test_a_file_that_was_misread_once_or_twice_is_put_back(lines: list[str], enc
     assert "saved again" in ledger.notices[0]
     assert ledger.changes["mojibake"].count >= len(lines) - 1
     assert ledger.changes["mojibake"].examples[0].after == lines[0]
+
+
+@pytest.mark.parametrize("encoding", ["cp1250", "cp1251", "latin-1"])
+def test_misread_lines_are_put_back_before_they_are_joined_into_paragraphs(tmp_path: Path, encoding: str) -> None:
+    paragraphs = [" ".join(CYRILLIC[:4]), " ".join(CYRILLIC[1:4])] * 20
+    wrapped = "\n".join(textwrap.fill(paragraph, 60) + "\n" for paragraph in paragraphs)
+    path = tmp_path / "wrapped.txt"
+    path.write_text(misread(wrapped, encoding), encoding="utf-8", newline="")
+    assert read_book(path).text.splitlines() == paragraphs
+
+
+@pytest.mark.parametrize("encoding", ["cp1250", "cp1251", "latin-1"])
+def test_misread_letters_that_a_page_writes_as_numbers_are_put_back(tmp_path: Path, encoding: str) -> None:
+    page = "<html><body>" + "".join(f"<p>{line}</p>" for line in LATIN * 5) + "</body></html>"
+    path = tmp_path / "numbers.html"
+    path.write_bytes(misread(page, encoding).encode("ascii", "xmlcharrefreplace"))
+    assert read_book(path).text.splitlines() == LATIN * 5
 
 
 @pytest.mark.parametrize("encoding", ENCODINGS)

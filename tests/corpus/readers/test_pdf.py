@@ -239,8 +239,8 @@ CHILDREN = {
     "endless": ("while True: pass", "never ends"),
     "endless-later": (BEGINS + "while True: pass", "never ends"),
     "crash": ("import os; os.abort()", "is damaged or cut short"),
-    "crash-later": (BEGINS + "os.abort()", "PDFium broke down"),
-    "crash-later-on-windows": (BEGINS + "os._exit(3)", "PDFium broke down"),
+    "crash-later": (BEGINS + "os.abort()", "PDFium crashed"),
+    "crash-later-on-windows": (BEGINS + "os._exit(3)", "PDFium crashed"),
     "half-a-line": ("import os; print('{\"pages\"', end='', flush=True); os.abort()", "is damaged or cut short"),
 }
 

@@ -1,4 +1,4 @@
-"""Whole books converted from one script to the other, and letters mended in them."""
+"""Whole books converted from one script to the other, and letters repaired in them."""
 
 import pytest
 
@@ -76,7 +76,7 @@ def test_a_book_that_writes_dj_is_told_from_one_that_has_both_letters() -> None:
     ("damaged", "mended"),
     [("пођe", "пође"), ("Heће", "Неће"), ("ристијaнина", "ристијанина"), ("Addiо", "Addio"), ("ХIХ", "XIX"), ("сâм", "са\u0302м")],
 )
-def test_letters_that_only_look_right_are_mended(damaged: str, mended: str) -> None:
+def test_letters_that_only_look_right_are_repaired(damaged: str, mended: str) -> None:
     ledger = Ledger()
     assert mend_homoglyphs(f"{NOVEL}И {damaged} тада.\n", ledger) == f"{NOVEL}И {mended} тада.\n"
     change = ledger.changes["homoglyphs"]
@@ -88,7 +88,7 @@ def test_a_latin_book_is_mended_towards_latin() -> None:
 
 
 @pytest.mark.parametrize("word", ["ГлаваX", "nа", "Мавиš", "ХХ", "c-дур", "a", "XIX", "Weber"])
-def test_what_may_be_meant_is_not_mended(word: str) -> None:
+def test_what_may_be_meant_is_not_changed(word: str) -> None:
     ledger = Ledger()
     assert mend_homoglyphs(f"{NOVEL}И {word} тада.", ledger) == f"{NOVEL}И {word} тада."
     assert not ledger.changes

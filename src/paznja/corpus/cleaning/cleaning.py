@@ -1,6 +1,6 @@
 """Clean text: one form for every character, one space between words, one newline between paragraphs.
 
-Every book passes through `clean_book`, so that whatever comes after meets only one spelling of each thing: the named rules come first,
+Every book passes through `clean_book`, so that everything after it meets only one spelling of each thing: the named rules come first,
 and note what they change; then comes `clean`, which titles and prompts pass through too.
 """
 
@@ -56,7 +56,7 @@ def clean_book(text: str, ledger: Ledger) -> str:
 
 
 def compose(text: str) -> str:
-    """`unicodedata.normalize("NFC", text)`, many times as fast for text in a European language."""
+    """`unicodedata.normalize("NFC", text)`, but many times as fast for text in a European language."""
     pieces: list[str] = []
     end = 0
     for run in _MAY_COMPOSE.finditer(text):

@@ -1,7 +1,7 @@
-"""Rules that mend what scanning and old programs did to a text: each looks for one thing and leaves clean text alone.
+"""Rules that repair what scanning and old programs did to a text: each looks for one thing and leaves clean text alone.
 
-A rule first searches for what it mends, so that a book without it costs one pass; only then does the rule gather what it needs to know
-about the book.
+A rule first searches for what it repairs, so that a book without it costs one pass; only then it gathers what it needs to know about the
+book.
 """
 
 import re

@@ -1,1 +1,1 @@
-"""Bytes to text: in any encoding, and mending text that was read in a wrong one."""
+"""Bytes to text: in any encoding, and repairing text that was read in a wrong one."""

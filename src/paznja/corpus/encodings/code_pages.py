@@ -25,7 +25,7 @@ CODE_PAGES = {
     "mac_croatian": "MacCroatian",
     "mac_latin2": "Mac Central European",
 }
-"""Python's name and the usual name of each code page that can be recognised; where two read alike, the first wins."""
+"""Python's name and the usual name of each code page that can be recognised; where two read the same, the first wins."""
 
 # How many bits ahead a rarer code page, or a language other than Serbian, must be to win; this decides only about a line or two.
 _RARER = {"cp1252": 1.0, "iso8859-2": 1.0, "iso8859-5": 1.0, "cp852": 2.0, "cp855": 2.0, "cp866": 3.0, "koi8-r": 3.0}

@@ -1,6 +1,6 @@
 """Bytes to text, in any encoding: Unicode's by their marks and their form, older ones by what reads as language.
 
-UTF-8 is tried first, and hardly anything more is spent on a file that is in it.
+UTF-8 is tried first, so a file that is in it takes hardly any more time.
 """
 
 import codecs
@@ -34,7 +34,7 @@ _WEB_ENCODING = re.compile(r"cp\d+|iso8859-\d+|koi8-[ru]|mac-\w+|euc_\w+|gb\w+|b
 
 
 def decode(data: bytes, ledger: Ledger) -> str:
-    """The text in `data`, without its byte order mark; the ledger notes an encoding other than UTF-8, and what was mended.
+    """The text in `data`, without its byte order mark; the ledger notes an encoding other than UTF-8, and what was repaired.
 
     Raises:
         UnreadableBook: the bytes are not text, or are in an unknown encoding.
@@ -62,7 +62,7 @@ def _decode(data: bytes, ledger: Ledger, *, markup: bool) -> str:
         declared = _declared(data) if markup else None
         return _foreign(data, declared, ledger) or _in_code_page(data, declared, ledger)
     if not text.isascii():
-        return mend_mojibake(text, ledger)
+        return mend_mojibake(text, ledger)  # before a reader looks at the lines: misread ones are longer, and may have control characters
     if markup or not ledger.applies("yuscii"):
         return text
     letters = from_yuscii(text)
@@ -120,7 +120,7 @@ def _is_european(text: str) -> bool:
 
 
 def _nearly_utf8(data: bytes, ledger: Ledger) -> str | None:
-    """The text, with its broken bytes mended or left out, if it is UTF-8 but for less than one byte in a thousand; None if it is not."""
+    """The text, with its broken bytes repaired or left out, if it is UTF-8 with fewer than one wrong byte in a thousand; None if not."""
     pieces: list[str] = []
     broken = start = 0
     view = memoryview(data)
@@ -200,7 +200,7 @@ def _in_code_page(data: bytes, declared: str | None, ledger: Ledger) -> str:
         raise UnreadableBook(_binary("it holds control characters"))
     code_page = recognise(data, declared)
     if code_page is None:
-        raise UnreadableBook("is in an encoding that is not known here, or is not text; open it in a text editor and save it as UTF-8")
+        raise UnreadableBook("is in an encoding that paznja does not know, or is not text; open it in a text editor and save it as UTF-8")
     ledger.say(f"It is not in UTF-8; it was read in {CODE_PAGES[code_page]}, in which it reads best as language.")
     text = data.decode(code_page, errors="replace")
     undefined = text.count("\ufffd")

@@ -1,6 +1,6 @@
-"""Mending mojibake: text that was once read in the wrong encoding and then saved.
+"""Repairing mojibake: text that was once read in the wrong encoding and then saved.
 
-Misread UTF-8 has `Ĺˇta` for `šta`: every character beyond ASCII became two or three characters, the first of them one of a few.
+Misread UTF-8 has `Ĺˇta` for `šta`: every character beyond ASCII became two or three characters, and only a few can be the first.
 They are restored only where they form valid UTF-8, and several times over if necessary. A code page that was taken for another one
 has `noæ` for `noć`; it is restored if the whole file then reads much better. Quotation marks and dashes of a code page that were taken
 for control characters are always restored.
@@ -48,7 +48,7 @@ _SURE_MARKS = "\x84\x93\x94\x96\x97"
 
 
 def mend_mojibake(text: str, ledger: Ledger) -> str:
-    """The text without its mojibake, which is mended as a whole or paragraph by paragraph; clean text is returned unchanged."""
+    """The text without its mojibake, which is repaired as a whole or paragraph by paragraph; clean text is returned unchanged."""
     if text.isascii() or not ledger.applies("mojibake"):
         return text
     if _is_suspect(text):
@@ -75,7 +75,7 @@ def _mend_misread_utf8(text: str, ledger: Ledger) -> str:
 
 
 def _mend_code_page(text: str, ledger: Ledger) -> str:
-    """The text restored if one code page was taken for another, which requires that all of it fits and reads much better."""
+    """The text restored if one code page was taken for another, and if all of it then fits and reads much better."""
     step = max(len(text) // _SLICES, _SLICE)
     sample = " ".join(text[start : start + _SLICE] for start in range(0, len(text), step))
     if _CYRILLIC.search(sample) or len(_BEYOND_ASCII.findall(sample)) < _FEWEST_MISREAD:
@@ -118,7 +118,7 @@ def _is_suspect(text: str) -> bool:
 
 
 def _recognise(sample: list[str]) -> tuple[str, int] | None:
-    """The code page in which the lines were read, and how many times over, judging by what reads best; None if they are no mojibake."""
+    """The code page in which the lines were read, and how many times over, judging by what reads best; None if they are not mojibake."""
     best, found = -math.inf, None
     for code_page in _CODE_PAGES:
         previous = None

@@ -1,4 +1,4 @@
-"""YUSCII: Serbian in seven bits, as on teleprinters and early computers, told from ASCII by whether it reads as Serbian.
+"""YUSCII: Serbian in seven bits, as on teleprinters and early computers, distinguished from ASCII by whether it reads as Serbian.
 
 Sources: JUS I.B1.002 (Latin; ISO-IR 141) and JUS I.B1.003 (Cyrillic; ISO-IR 146). Letters take the places of ASCII's
 `@ [ \\ ] ^` and `` ` { | } ~``. In the Cyrillic version every Latin letter is also a Cyrillic one; q, w and x are љ, њ and џ.

@@ -23,7 +23,7 @@ class Member(NamedTuple):
     """One file in an archive."""
 
     name: str
-    """The name to show, with its folders in the archive: no slash comes first, and nothing in it is obeyed by a terminal."""
+    """The name to show, with its folders in the archive: it does not begin with a slash, and nothing in it controls a terminal."""
     data: bytes
     """The file's bytes; empty if it cannot be read."""
     reason: str = ""

@@ -7,7 +7,7 @@ from paznja.corpus.ledger import Ledger
 
 
 class Contents(NamedTuple):
-    """A file's text and what the file says about itself, before cleaning; an empty string means that it does not say."""
+    """A file's text and what the file says about itself, before cleaning; an empty string if the file does not say."""
 
     text: str
     title: str = ""

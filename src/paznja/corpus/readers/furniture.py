@@ -1,6 +1,6 @@
 """Running heads and page numbers, found by repetition: the same words, or numbers that count up, at the top or the foot of pages.
 
-A page is the texts of its lines. Fonts are not needed, and neither are the lines' positions, though they help.
+A page is the texts of its lines. Fonts are not needed; the lines' positions are not either, but they help.
 """
 
 import re

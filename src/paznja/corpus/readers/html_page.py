@@ -43,7 +43,7 @@ def read_html(data: bytes, ledger: Ledger) -> Contents:
 
 
 def _follow(page: str, href: str) -> tuple[str, str] | None:
-    """Where a link on the page leads; the page's own address may stand before the #."""
+    """Where a link on the page leads; the page's own address may come before the #."""
     before, _, identity = href.partition("#")
     return (page, unquote(identity)) if identity and "://" not in before else None
 

@@ -58,7 +58,7 @@ _NAMED_ENTITY = re.compile(rb"&(?!amp;|lt;|gt;|quot;|apos;)([A-Za-z][A-Za-z0-9]{
 _DECLARED_ENCODING = re.compile(r"\A\s*<\?xml[^>]*\?>")
 
 
-def parse_xml(data: bytes, advice: str = "mend that line or get another copy") -> Any:
+def parse_xml(data: bytes, advice: str = "repair that line or get another copy") -> Any:
     """The root element. HTML's named entities (&nbsp; &mdash;) are understood; others are never resolved.
 
     Raises:
@@ -75,7 +75,7 @@ def parse_xml(data: bytes, advice: str = "mend that line or get another copy") -
 
 
 def parse_html(data: bytes) -> Any:
-    """The root element of a web page, which need not be well-formed; None if it is empty."""
+    """The root element of a web page, which does not have to be well-formed; None if it is empty."""
     _refuse_too_large(data)
     parser = etree.HTMLParser(encoding="utf-8", no_network=True, remove_comments=True, remove_pis=True)
     try:

@@ -89,7 +89,7 @@ class _Setting:
                 indented += _INDENT * self._size < line.left - margins.left < 5 * self._size
                 at_margin += abs(line.left - margins.left) < 0.3 * self._size
                 justified += abs(line.right - margins.right) < 0.3 * self._size
-        # If paragraphs are set off in another way, a short line or a dash need not show that one begins.
+        # If paragraphs are set off in another way, a short line or a dash does not always show that one begins.
         self._sets_off = indented >= 0.05 * max(at_margin, 1) or gaps >= 0.05 * max(len(steps), 1)
         self._justifies = justified >= 0.3 * max(len(usual), 1)
 

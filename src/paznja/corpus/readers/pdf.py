@@ -1,6 +1,6 @@
 """PDF with a text layer: the text of its pages in reading order, as paragraphs, without what the printer added.
 
-PDFium extracts pieces of lines from the file in a separate process (`pdf_child.py`). What makes pages of them is here, and in
+PDFium extracts pieces of lines from the file in a separate process (`pdf_child.py`). They are made into pages here, and in
 `pages`, `furniture`, `foot` and `paragraphs`.
 
 Source: ISO 32000-1, "Portable document format", 2008, chapters 9 and 14.
@@ -39,7 +39,7 @@ MOST_SECONDS_A_PAGE = 8.0
 MOST_SECONDS = 100.0
 """Seconds of computing on the whole book after which reading is given up."""
 MOST_SECONDS_OF_SILENCE = 100.0
-"""Seconds without a line from a process that does not compute; many, because a busy machine may make it wait."""
+"""Seconds without a line from a process that does not compute; a busy machine may make it wait, so they are many."""
 
 _CHILD = Path(__file__).with_name("pdf_child.py")
 _DAMAGED = "is damaged or cut short (it cannot be read as a PDF); copy or download it again"
@@ -209,7 +209,7 @@ def _explain_end(child: subprocess.Popen[bytes], done: int) -> None:
     if done == 0:
         raise UnreadableBook(_DAMAGED)
     # An error in the child's Python, where memory is what runs out, ends it with 1; a crash ends it otherwise on every system.
-    broke = "it needs over 1 GB of memory" if code == 1 else "PDFium broke down"
+    broke = "it needs over 1 GB of memory" if code == 1 else "PDFium crashed"
     raise UnreadableBook(f"is damaged at its page {done:,} ({broke}); open it and print it to a new PDF")
 
 

@@ -10,7 +10,7 @@ The rule has two steps. A file is *wrapped* when all of this holds:
 
 In a wrapped file, a line that is full is joined with the next one, by a space, unless the next line looks like a new paragraph:
 it is indented further, or it is a dash of dialogue after the end of a sentence (unless the file indents most of its dialogue).
-A word that is divided by a hyphen at the end of a line is joined. A poem inside a wrapped novel thus keeps its lines. In any other
+A word that is divided by a hyphen at the end of a line is joined. A poem inside a wrapped novel keeps its lines this way. In any other
 file, every line is kept as it is.
 
 Before that, the remains of printed pages are taken out (`printed.py`).
@@ -86,7 +86,7 @@ def _wrap_width(lines: list[str]) -> int | None:
     has_gaps = any(not line.strip() for line in lines[first_filled:last_filled])
     if not has_gaps and _margin(filled) is None:
         return None
-    # Without empty lines between paragraphs, an indented line begins one, and the line before may be as short as it likes.
+    # Without empty lines between paragraphs, an indented line begins one, however short the line before is.
     inner = [
         (line, following)
         for line, following in pairwise(lines)

@@ -86,7 +86,7 @@ def _refuse_known(data: bytes) -> None:
     if data.startswith(b"MZ") and b"\0" in data[:_LOOKED_AT]:
         raise UnreadableBook("is a program; it is not a book, whatever its name says")
     for beginning, what, advice in _REFUSED:
-        # A text can begin with such a few bytes too, so what follows must not be text.
+        # A text can also begin with these few bytes, so what follows must not be text.
         if data.startswith(beginning) and (len(beginning) > 5 or not _is_text(data[:_LOOKED_AT])):
             raise UnreadableBook(f"{what}; {advice}")
 

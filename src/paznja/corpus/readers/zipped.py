@@ -1,4 +1,4 @@
-"""A file that is a zip inside (EPUB, DOCX, ODT, FB2.ZIP, an archive of books), opened so that it can do no harm.
+"""A file that is a zip inside (EPUB, DOCX, ODT, FB2.ZIP, an archive of books), opened so that it cannot do harm.
 
 Nothing is written to the disk, and nothing is unpacked before the sizes that the archive declares have been checked.
 """
@@ -71,7 +71,9 @@ class Zipped:
         except KeyError:
             raise UnreadableBook(f"is incomplete: its page {name} is missing; copy or download it again") from None
         except NotImplementedError:
-            raise UnreadableBook("is packed in a way that is not known here; unpack it and pack it again as an ordinary zip file") from None
+            raise UnreadableBook(
+                "is packed in a way that paznja does not know; unpack it and pack it again as an ordinary zip file"
+            ) from None
         except RuntimeError:
             raise UnreadableBook("is protected by a password, so its text cannot be read; use a copy without one") from None
         except _DAMAGES:

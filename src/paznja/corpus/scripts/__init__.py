@@ -1,1 +1,1 @@
-"""Serbian's two scripts: recognising them, converting one to the other, and mending letters."""
+"""Serbian's two scripts: recognising them, converting one to the other, and repairing letters."""

@@ -30,7 +30,7 @@ def modernise(text: str, ledger: Ledger) -> str:
     """A Serbian text without accent marks (rule "accents") and without ѣ, ъ and ь (rule "archaic"); any other text is unchanged.
 
     ѣ becomes е, ль and нь become љ and њ, ъ and ь are dropped at the end of a word and beside р (умрьо). Words in which they stand for a
-    vowel (дьнь), words with letters such as ы or я, and lines with several such letters, are from another age or language and stay.
+    vowel (дьнь), words with letters such as ы or я, and lines with several such letters, are from another time or language and stay.
     """
     if not is_serbian_cyrillic(text):
         return text

@@ -89,7 +89,7 @@ def _book_to_latin(text: str, ledger: Ledger) -> str:
     new = "".join(_lines_to_latin(text.splitlines(keepends=True))) if _LETTERS_OF_OTHERS.search(text) else to_latin(text)
     _report(ledger, "Cyrillic", "Latin", _CYRILLIC_WORD, text, new)
     if old:
-        ledger.say(f"{old:,} of its words have letters out of use; ѣ was written as ě in Latin script, ъ and ь were left out.")
+        ledger.say(f"{old:,} of its words have obsolete letters; ѣ was written as ě in Latin script, ъ and ь were left out.")
     return new
 
 

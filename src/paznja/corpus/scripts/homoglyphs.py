@@ -22,7 +22,7 @@ _OF_OLD = re.compile("[ѣъьыэщяюй]")
 
 
 def mend_homoglyphs(text: str, ledger: Ledger) -> str:
-    """The text with words brought into one script that are in two only because some letters look the same (rule "homoglyphs").
+    """The text with every word put into one script that is in two only because some letters look the same (rule "homoglyphs").
 
     A word changes only if all its letters of one script have a lookalike in the other. A word that is wholly in the wrong script (a Latin
     a, or a Roman numeral in Cyrillic letters) is never changed, since nothing shows that it is wrong.

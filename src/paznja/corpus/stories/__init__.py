@@ -8,5 +8,5 @@ from pathlib import Path
 
 
 def folder() -> AbstractContextManager[Path]:
-    """A context manager that gives the folder with the stories; it need not exist outside the `with` block."""
+    """A context manager that gives the folder with the stories; it exists for certain only inside the `with` block."""
     return importlib.resources.as_file(importlib.resources.files(__name__))
