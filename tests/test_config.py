@@ -222,6 +222,25 @@ def test_what_is_none_stays_as_the_preset_has_it():
     assert customise(config.preset("blog"), batch=None, width=None, prompts=None) == config.preset("blog")
 
 
+def test_a_setting_that_was_asked_for_is_never_picked_though_it_is_the_default():
+    asked = customise(config.preset("auto"), batch=Settings().training.batch, seed=0)
+    assert asked.asked == ("batch", "seed")
+    assert not asked.is_open("batch")
+    assert asked.is_open("memory_order")
+
+
+@pytest.mark.parametrize(
+    "nothing",
+    [{"threads": 0}, {"device": "auto"}, {"script": "auto"}, {"prompts": ()}, {"sample_at": []}, {"without": ()}, {"batch": None}],
+)
+def test_auto_none_and_nothing_ask_for_nothing(nothing: dict[str, Any]):
+    assert customise(config.preset("auto"), **nothing) == config.preset("auto")
+
+
+def test_a_setting_that_is_never_picked_is_never_open():
+    assert not Settings().is_open("temperature")
+
+
 def test_a_list_and_a_whole_number_are_taken_for_what_they_stand_for():
     changed = customise(Settings(), sample_at=[1, 5], temperature=1)
     assert changed.sampling.sample_at == (1, 5)

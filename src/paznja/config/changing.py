@@ -18,7 +18,7 @@ DEFAULT_MINUTES = 10.0
 
 def customise(settings: Settings, **changes: Any) -> Settings:
     """`adjust`, for settings that a person asks for: from then on they are not picked automatically."""
-    asked = {name for name, value in changes.items() if value is not None}
+    asked = {name for name, value in _chosen(changes).items() if SETTINGS[name].asks(value)}
     preset = "own" if settings.preset == "auto" and {"layers", "width"} & asked else settings.preset
     return replace(adjust(settings, **changes), preset=preset, asked=tuple(sorted({*settings.asked, *asked})))
 

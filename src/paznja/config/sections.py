@@ -217,11 +217,15 @@ class Settings:
     """The preset they were made from; "own" if layers or width were given and no preset was."""
     tokenizer: str = "characters"
     asked: tuple[str, ...] = ()
-    """The names of the settings that a person gave, whatever their values; all others may be picked automatically."""
+    """The names of the settings that a person asked for, even with the default's value; only the others may be picked automatically."""
     reading: ReadingConfig = field(default_factory=ReadingConfig)
     model: ModelConfig = field(default_factory=ModelConfig)
     training: TrainingConfig = field(default_factory=TrainingConfig)
     sampling: SamplingConfig = field(default_factory=SamplingConfig)
+
+    def is_open(self, name: str) -> bool:
+        """Whether this setting may be picked: it is one of those that are picked automatically, and nobody asked for a value."""
+        return SETTINGS[name].picked and name not in self.asked
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values for TOML; fields that are None are left out."""

@@ -17,6 +17,9 @@ from paznja.errors import WrongUse
 
 T = TypeVar("T")
 
+_OPEN = ("auto", 0)
+"""Values that ask for nothing where something may be picked."""
+
 
 @dataclass(frozen=True)
 class Setting:
@@ -57,6 +60,10 @@ class Setting:
                 raise WrongUse(f"{called} must be above {_number(self.above)}, and {_number(item)} is not.")
             if self.most is not None and item > self.most:
                 raise WrongUse(f"{called} must be at most {_number(self.most)}, and {_number(item)} is not.")
+
+    def asks(self, value: Any) -> bool:
+        """Whether a person who gives this value asks for it: an empty list asks for nothing, nor do "auto" and 0 where one is picked."""
+        return value != () and not (self.picked and value in _OPEN)
 
 
 def setting(
