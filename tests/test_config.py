@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from paznja import config
+from paznja.cli import commands
 from paznja.config import PRESETS, ModelConfig, ReadingConfig, SamplingConfig, Settings, TrainingConfig, customise, with_budget
 from paznja.config.sections import SETTINGS
 from paznja.config.setting import Setting
@@ -250,6 +251,15 @@ def test_a_list_and_a_whole_number_are_taken_for_what_they_stand_for():
 @pytest.mark.parametrize("known", SETTINGS.values(), ids=SETTINGS)
 def test_the_default_of_every_setting_is_one_of_its_values(known: Setting):
     known.check(known.default)
+
+
+@pytest.mark.parametrize("command", ["train", "demo"])
+def test_every_setting_with_a_help_is_an_option_that_says_it(command: str):
+    helps = {parameter.opts[0]: getattr(parameter, "help", None) or "" for parameter in commands.commands[command].params}
+    shown = [known for known in SETTINGS.values() if known.help]
+    assert len(shown) > 10
+    assert all(helps[known.option].startswith(known.help) for known in shown)
+    assert not {f"--{known.name.replace('_', '-')}" for known in SETTINGS.values() if not known.help} & helps.keys()
 
 
 def test_the_memorys_table_counts_as_parameters_and_not_as_work():

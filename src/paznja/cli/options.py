@@ -8,8 +8,7 @@ from typing import Any
 
 import click
 
-from paznja.completion import one_of, rule_names, run_names
-from paznja.config import SCRIPTS
+from paznja.completion import run_names
 
 SOME_UNREADABLE = 3
 INTERRUPTED = 130
@@ -49,18 +48,6 @@ cache_option = click.option(
 quiet_option = click.option("--quiet", is_flag=True, help="Print errors alone.")
 latest_option = click.option("--latest", is_flag=True, help="Use the newest checkpoint's weights instead of the best ones.")
 iterations_option = click.option("--iterations", type=int, help="How long to train, in iterations.")
-script_option = click.option(
-    "--script",
-    shell_complete=one_of(SCRIPTS),
-    help="What Serbian text is brought to: cyrillic; latin; auto, the one that most of the books use; keep leaves it.  [default: auto]",
-)
-without_option = click.option(
-    "--without",
-    multiple=True,
-    metavar="RULE",
-    shell_complete=rule_names,
-    help="Switch off a rule of cleaning, by its name; may be given several times.",
-)
 strict_option = click.option("--strict", is_flag=True, help="Stop at the first file that cannot be read, instead of going on without it.")
 held_out_option = click.option("--held-out", multiple=True, type=PLACE, help="Measure on this file; may be given several times.")
 name_argument = click.argument("name", shell_complete=run_names)
