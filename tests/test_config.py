@@ -11,7 +11,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from paznja import config
-from paznja.config import PRESETS, ModelConfig, SamplingConfig, Settings, TrainingConfig, customise, with_budget
+from paznja.cli import commands
+from paznja.config import PRESETS, ModelConfig, ReadingConfig, SamplingConfig, Settings, TrainingConfig, customise, with_budget
+from paznja.config.sections import SETTINGS
+from paznja.config.setting import Setting
 from paznja.errors import RunError, WrongUse
 
 numbers = st.floats(allow_nan=False)
@@ -103,7 +106,7 @@ def test_every_setting_says_what_it_is():
     import ast
     import inspect
 
-    for kind in (ModelConfig, TrainingConfig, SamplingConfig):
+    for kind in (ReadingConfig, ModelConfig, TrainingConfig, SamplingConfig):
         body = ast.parse(inspect.getsource(kind)).body[0]
         assert isinstance(body, ast.ClassDef)
         undocumented = [
@@ -194,6 +197,21 @@ def test_a_budget_that_cannot_be_is_refused(minutes: float | None, iterations: i
         ({"memory_width": 0}, "memory_width must be 1 or more"),
         ({"memory": "learned", "memory_width": 48}, "do not fill a width of 128: memory_width must divide it"),
         ({"scoring": "all"}, "no scoring 'all'; there are 'auto', 'part', 'none'"),
+        ({"script": "runes"}, "no script 'runes'; there are 'auto', 'cyrillic', 'latin', 'keep'"),
+        ({"device": "toaster"}, "no device 'toaster'; there are 'auto', 'cpu', 'cuda', 'mps'"),
+        ({"learning_rate": -1.0}, "--learning-rate must be above 0, and -1 is not"),
+        ({"learning_rate": math.inf}, "--learning-rate must be a finite number, and inf is not"),
+        ({"checkpoint_seconds": -1.0}, "--checkpoint-seconds must be 0 or more, and -1 is not"),
+        ({"length": 2_000_000}, "--length must be at most 1,000,000, and 2,000,000 is not"),
+        ({"seed": 2**63}, "--seed must be at most"),
+        ({"decay": 1.5}, "decay must be at most 1, and 1.5 is not"),
+        ({"batch": "8"}, "batch = '8' is not of the right kind"),
+        ({"batch": 8.5}, "batch = 8.5 is not of the right kind"),
+        ({"learning_rate": "fast"}, "learning_rate = 'fast' is not of the right kind"),
+        ({"sample_at": ("soon",)}, "sample_at = .* is not of the right kind"),
+        ({"memory": "counted", "compiled": True}, "--compile cannot be combined with --memory counted"),
+        ({"bach": 8}, "There is no setting 'bach'. Did you mean 'batch'"),
+        ({"vocabulary": 300}, "There is no setting 'vocabulary'"),
     ],
 )
 def test_a_value_that_cannot_be_is_refused_before_anything_begins(change: dict[str, Any], said: str):
@@ -203,6 +221,45 @@ def test_a_value_that_cannot_be_is_refused_before_anything_begins(change: dict[s
 
 def test_what_is_none_stays_as_the_preset_has_it():
     assert customise(config.preset("blog"), batch=None, width=None, prompts=None) == config.preset("blog")
+
+
+def test_a_setting_that_was_asked_for_is_never_picked_though_it_is_the_default():
+    asked = customise(config.preset("auto"), batch=Settings().training.batch, seed=0)
+    assert asked.asked == ("batch", "seed")
+    assert not asked.is_open("batch")
+    assert asked.is_open("memory_order")
+
+
+@pytest.mark.parametrize(
+    "nothing",
+    [{"threads": 0}, {"device": "auto"}, {"script": "auto"}, {"prompts": ()}, {"sample_at": []}, {"without": ()}, {"batch": None}],
+)
+def test_auto_none_and_nothing_ask_for_nothing(nothing: dict[str, Any]):
+    assert customise(config.preset("auto"), **nothing) == config.preset("auto")
+
+
+def test_a_setting_that_is_never_picked_is_never_open():
+    assert not Settings().is_open("temperature")
+
+
+def test_a_list_and_a_whole_number_are_taken_for_what_they_stand_for():
+    changed = customise(Settings(), sample_at=[1, 5], temperature=1)
+    assert changed.sampling.sample_at == (1, 5)
+    assert isinstance(changed.sampling.temperature, float)
+
+
+@pytest.mark.parametrize("known", SETTINGS.values(), ids=SETTINGS)
+def test_the_default_of_every_setting_is_one_of_its_values(known: Setting):
+    known.check(known.default)
+
+
+@pytest.mark.parametrize("command", ["train", "demo"])
+def test_every_setting_with_a_help_is_an_option_that_says_it(command: str):
+    helps = {parameter.opts[0]: getattr(parameter, "help", None) or "" for parameter in commands.commands[command].params}
+    shown = [known for known in SETTINGS.values() if known.help]
+    assert len(shown) > 10
+    assert all(helps[known.option].startswith(known.help) for known in shown)
+    assert not {f"--{known.name.replace('_', '-')}" for known in SETTINGS.values() if not known.help} & helps.keys()
 
 
 def test_the_memorys_table_counts_as_parameters_and_not_as_work():

@@ -8,8 +8,7 @@ from typing import Any
 
 import click
 
-from paznja.completion import one_of, rule_names, run_names
-from paznja.config import SCRIPTS
+from paznja.completion import run_names
 
 SOME_UNREADABLE = 3
 INTERRUPTED = 130
@@ -49,19 +48,6 @@ cache_option = click.option(
 quiet_option = click.option("--quiet", is_flag=True, help="Print only errors.")
 latest_option = click.option("--latest", is_flag=True, help="Use the newest checkpoint's weights instead of the best ones.")
 iterations_option = click.option("--iterations", type=int, help="How long to train, in iterations.")
-script_option = click.option(
-    "--script",
-    shell_complete=one_of(SCRIPTS),
-    help="The script that Serbian text is converted to: cyrillic; latin; auto, the one that most of the books use; "
-    "keep converts nothing.  [default: auto]",
-)
-without_option = click.option(
-    "--without",
-    multiple=True,
-    metavar="RULE",
-    shell_complete=rule_names,
-    help="Switch off the cleaning rule of this name; may be given several times.",
-)
 strict_option = click.option("--strict", is_flag=True, help="Stop at the first file that cannot be read, instead of going on without it.")
 held_out_option = click.option("--held-out", multiple=True, type=PLACE, help="Measure on this file; may be given several times.")
 name_argument = click.argument("name", shell_complete=run_names)

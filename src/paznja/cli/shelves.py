@@ -14,10 +14,9 @@ from paznja.cli.options import (
     cache_option,
     held_out_option,
     quiet_option,
-    script_option,
     strict_option,
-    without_option,
 )
+from paznja.cli.settings import option_of
 from paznja.completion import files_or_fetch, shelf_names
 from paznja.table import counted
 
@@ -53,8 +52,8 @@ def books_group() -> None:
 @click.option("--show", metavar="TITLE", help="For one book: what was left out or repaired and why, with examples.")
 @click.option("--json", "as_json", is_flag=True, help="Print everything as JSON instead of a table.")
 @held_out_option
-@script_option
-@without_option
+@option_of("script")
+@option_of("without")
 @strict_option
 @cache_option
 def books(books: tuple[Path, ...], out: Path | None, show: str | None, as_json: bool, held_out: tuple[Path, ...], **options: Any) -> int:

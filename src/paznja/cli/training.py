@@ -21,24 +21,20 @@ from paznja.cli.options import (
     out_option,
     prompt_given,
     quiet_option,
-    script_option,
     strict_option,
-    without_option,
 )
+from paznja.cli.settings import setting_options
 from paznja.completion import one_of
-from paznja.config import DEFAULT_MINUTES, MEMORIES, PRESET_HELP, SCORINGS
-from paznja.errors import WrongUse
+from paznja.config import DEFAULT_MINUTES, PRESET_HELP
 
 if TYPE_CHECKING:
     from paznja.corpus.book import Unreadable
 
-DEVICES = ("auto", "cpu", "cuda", "mps")
 DEMO_MINUTES = 2.0
-DEMO_ROWS = "1,2,5,10,20,50,100,200,300,500,1000,2000"
+DEMO_ROWS = (1, 2, 5, 10, 20, 50, 100, 200, 300, 500, 1000, 2000)
 """Closer together than a longer run's, so that there is something to see all the time."""
 
 verbose_option = click.option("--verbose", is_flag=True, help="Say more before it begins: remarks on the books, the shape of the network.")
-minutes_option = click.option("--minutes", type=DECIMAL, help="How long to train, with all the sampling, evaluating and saving.")
 books_argument = click.argument("books", nargs=-1, required=True, type=PLACE)
 
 
@@ -55,45 +51,7 @@ def training_options(command: Callable[..., Any]) -> Callable[..., Any]:
             ),
             click.option("--name", help="What to call the run; by default the books' folder, the day and a number."),
             out_option,
-            click.option(
-                "--prompt", "prompts", multiple=True, help="The beginning that every sample continues. May be given several times."
-            ),
-            click.option(
-                "--sample-at",
-                help="Iterations with a row in the table, like 10,100,1000; by default 1, 2, 5, 10, 20, 50, 100, ... (the demo has more).",
-            ),
-            click.option("--length", type=int, help="Characters in a row of the table.  [default: 200]"),
-            click.option("--seed", type=int, help="Of the first weights, the order of the books' parts and the samples.  [default: 1]"),
-            click.option("--device", shell_complete=one_of(DEVICES), help="auto, cpu, cuda or mps.  [default: auto]"),
-            click.option("--threads", type=int, help="CPU threads.  [default: as many as are fastest, measured at the start]"),
-            click.option("--batch", type=int, help="Windows of text in an iteration. Lower it where memory is short."),
-            click.option("--context", type=int, help="How many characters back the model sees."),
-            click.option("--layers", type=int, help="How many layers the network has."),
-            click.option("--width", type=int, help="How wide they are: a multiple of 64."),
-            click.option(
-                "--memory",
-                shell_complete=one_of(MEMORIES),
-                help="none; learned: a table of what the last 2 to 6 characters are worth, learnt beside the network; or counted: "
-                "count what followed what in the books, then learn how far to trust it: the best text in the least time. "
-                "Only paznja can run a model with a memory.  [default: learned; none for the presets that name a size]",
-            ),
-            click.option(
-                "--compile",
-                "compiled",
-                is_flag=True,
-                default=None,
-                help="Compile the network first: needs a C++ compiler and half a minute, for about a tenth more speed on a CPU.",
-            ),
-            click.option("--learning-rate", type=DECIMAL, help="Peak learning rate. Lower it if the loss stops being a number."),
-            click.option("--checkpoint-seconds", type=DECIMAL, help="Time between two checkpoints.  [default: 60]"),
-            click.option(
-                "--scoring",
-                shell_complete=one_of(SCORINGS),
-                help="How much to measure on held-out text: auto; part, never all of the held-out books at the end; none, so that all of "
-                "the time goes into learning (paznja evaluate measures afterwards).  [default: auto]",
-            ),
-            script_option,
-            without_option,
+            *setting_options(),
             strict_option,
             click.option("--no-corpus", is_flag=True, help="Keep the books' text out of the run's folder; resuming then needs the books."),
             cache_option,
@@ -144,9 +102,8 @@ def _train(
     books: list[Path],
     *,
     prompts: tuple[str, ...],
-    sample_at: str | None,
+    sample_at: tuple[int, ...] | None,
     no_corpus: bool,
-    without: tuple[str, ...],
     verbose: bool,
     quiet: bool,
     **options: Any,
@@ -158,8 +115,7 @@ def _train(
         from paznja import api
 
         prompts = tuple(map(prompt_given, prompts))
-        options |= {"sample_at": _iterations(sample_at), "with_corpus": not no_corpus, "without": without or None}
-        api.train(books, prompts=prompts, on_event=display.show, **options)
+        api.train(books, prompts=prompts, sample_at=sample_at or (), with_corpus=not no_corpus, on_event=display.show, **options)
     return _training_code(display.complete, display.unreadable)
 
 
@@ -189,14 +145,3 @@ def resume(name: str, books: tuple[Path, ...], verbose: bool, quiet: bool, **opt
 
 def _training_code(complete: bool, unreadable: Sequence[Unreadable]) -> int:
     return INTERRUPTED if not complete else SOME_UNREADABLE if unreadable else 0
-
-
-def _iterations(text: str | None) -> tuple[int, ...]:
-    if text is None:
-        return ()
-    try:
-        return tuple(sorted({int(part.replace("_", "")) for part in text.split(",")}))
-    except ValueError:
-        raise WrongUse(
-            f"--sample-at takes iterations with commas between them, like 10,100,1000, and {text!r} is something else."
-        ) from None

@@ -105,7 +105,7 @@ def choose(settings: Settings, seconds: float, pace: Pace, characters: int, laws
     """
     laws = laws or LAWS
     law = laws.get(settings.model.memory, laws["learned"])
-    if "memory_order" not in settings.asked:
+    if settings.is_open("memory_order"):
         settings = adjust(settings, memory_order=next(order for most, order in ORDERS if characters <= most))
     candidates: list[Chosen] = []
     for layers, width in SHAPES:
@@ -116,12 +116,12 @@ def choose(settings: Settings, seconds: float, pace: Pace, characters: int, laws
         in_time = LEARNING_SHARE * seconds / pace.seconds(shaped.model, 1)
         of_use = most_readings(weights, characters) * characters
         read, enough = min(in_time, of_use), of_use < in_time
-        if "batch" not in settings.asked:
+        if settings.is_open("batch"):
             shaped = adjust(shaped, batch=batch_for(read))
         if enough:
             iterations = math.ceil(read / (shaped.training.batch * shaped.model.context))
             shaped = replace(shaped, training=replace(shaped.training, minutes=None, iterations=iterations))
-        if "scored_tokens" not in settings.asked:
+        if settings.is_open("scored_tokens"):
             most = settings.training.scored_tokens
             shaped = adjust(shaped, scored_tokens=min(most, max(LEAST_SCORED, int(SCORED_SHARE * read))))
         candidates.append(Chosen(shaped, law.loss(weights, worth(read, characters)), read, read / characters, enough))

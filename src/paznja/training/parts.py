@@ -61,7 +61,7 @@ def assemble(
     budget = Budget(None if config.minutes is None else 60 * config.minutes, config.iterations, config.from_iteration, config.from_seconds)
     clock, place = clock or Clock(), Place()
     # A run with a budget of iterations has to end the same, bit for bit, so it keeps its number of threads.
-    watched = config.minutes is not None and config.device == "cpu" and "threads" not in settings.asked
+    watched = config.minutes is not None and config.device == "cpu" and settings.is_open("threads")
     threads = Threads(config.threads, thread_candidates() if watched else ())
     learner = Learner(settings.model, config, threads=threads, now=clock.now)
     material = material_for(writer, settings, tokenizer)
