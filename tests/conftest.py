@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import multiprocessing
 import os
 import shutil
 import subprocess
@@ -19,8 +20,14 @@ from paznja.preparing import prepare
 from paznja.run import Run
 
 
-def pytest_configure() -> None:
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """`--start-method spawn` starts processes on Linux too as they start on Windows and macOS."""
+    parser.addoption("--start-method", choices=("fork", "spawn"), help="how the tests start processes; the default is the program's own")
+
+
+def pytest_configure(config: pytest.Config) -> None:
     """Where tests run side by side, each worker keeps to one core: threads that wait for each other's cores are slow."""
+    multiprocessing.set_start_method(config.getoption("--start-method"), force=True)
     worker = os.environ.get("PYTEST_XDIST_WORKER")
     if worker and hasattr(os, "sched_setaffinity"):
         cores = sorted(os.sched_getaffinity(0))

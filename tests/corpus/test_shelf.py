@@ -17,8 +17,9 @@ import pytest
 SECONDS_TO_END = 4.0  # twice what is promised: the machine may be busy
 SIGNALS = ["SIGTERM", "SIGHUP", "SIGKILL"]
 
-HEARD = """
-import signal
+BEGINNING = """
+import multiprocessing, signal
+multiprocessing.set_start_method(METHOD, force=True)
 if hasattr(signal, "SIGHUP"):  # nohup has its children ignore it
     signal.signal(signal.SIGHUP, signal.SIG_DFL)
 """
@@ -50,12 +51,13 @@ read_pdf(Path(sys.argv[1]).read_bytes(), Ledger())
 
 
 @pytest.fixture
-def start(tmp_path: Path) -> Iterator[Callable[..., subprocess.Popen[str]]]:
+def start(tmp_path: Path, pytestconfig: pytest.Config) -> Iterator[Callable[..., subprocess.Popen[str]]]:
     """Starts a script with arguments."""
+    beginning = BEGINNING.replace("METHOD", repr(pytestconfig.getoption("--start-method")))
     started: list[subprocess.Popen[str]] = []
 
     def start(source: str, *arguments: object) -> subprocess.Popen[str]:
-        (tmp_path / "script.py").write_text(HEARD + source)
+        (tmp_path / "script.py").write_text(beginning + source)
         command = [sys.executable, str(tmp_path / "script.py"), *map(str, arguments)]
         started.append(subprocess.Popen(command, stdout=subprocess.PIPE, text=True))
         return started[-1]
