@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import multiprocessing
 import os
 import signal
 import subprocess
@@ -13,6 +14,8 @@ from pathlib import Path
 
 import psutil
 import pytest
+
+from paznja.corpus.shelf import side_by_side
 
 SECONDS_TO_END = 4.0  # twice what is promised: the machine may be busy
 SIGNALS = ["SIGTERM", "SIGHUP", "SIGKILL"]
@@ -122,3 +125,26 @@ def test_the_process_of_a_pdf_ends_when_its_parent_is_killed_while_pdfium_comput
         assert main.poll() is None
         time.sleep(0.02)
     kill_and_see_all_end(main, name, fewest=1)
+
+
+INHERITED: list[str] = []
+
+
+def was_forked(item: str) -> bool:
+    return item in INHERITED
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere no process is forked")
+@pytest.mark.parametrize(("chosen", "forked"), [(None, True), ("fork", True), ("spawn", False), ("forkserver", False)])
+def test_processes_are_forked_unless_the_program_around_has_chosen_otherwise(
+    chosen: str | None, forked: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys.modules[__name__], "INHERITED", ["most"])
+    before = multiprocessing.get_start_method(allow_none=True)
+    multiprocessing.set_start_method(chosen, force=True)
+    try:
+        results: dict[str, bool | None] = {}
+        side_by_side(was_forked, ["most"], 1, results.__setitem__, lambda item: None)
+    finally:
+        multiprocessing.set_start_method(before, force=True)
+    assert results == {"most": forked}
