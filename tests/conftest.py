@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import multiprocessing
 import os
 import shutil
 import subprocess
@@ -20,8 +21,14 @@ from paznja.run import Run, RunRecord, RunWriter
 from paznja.run.records import ShelfRecord
 
 
-def pytest_configure() -> None:
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """`--start-method spawn` starts processes on Linux too as they start on Windows and macOS."""
+    parser.addoption("--start-method", choices=("fork", "spawn"), help="how the tests start processes; the default is the program's own")
+
+
+def pytest_configure(config: pytest.Config) -> None:
     """Where tests run side by side, each worker keeps to one core: threads that wait for each other's cores are slow."""
+    multiprocessing.set_start_method(config.getoption("--start-method"), force=True)
     worker = os.environ.get("PYTEST_XDIST_WORKER")
     if worker and hasattr(os, "sched_setaffinity"):
         cores = sorted(os.sched_getaffinity(0))
@@ -105,6 +112,8 @@ def killed_everywhere(tmp_path: Path) -> Callable[..., list[Path]]:
 
     The code finds the copy as `folder` (a Path). If `every` is more than 1, it is killed only before and after some of the operations.
     """
+    if not hasattr(os, "fork"):
+        pytest.skip("the code runs in forked processes")
     script = """
 import json, os, shutil, sys
 from pathlib import Path

@@ -3,13 +3,14 @@
 import hashlib
 import os
 import random
-import signal
 import subprocess
 import sys
 import textwrap
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -280,9 +281,11 @@ def test_a_script_reads_once_however_processes_start_and_even_without_a_main_gua
     folder = library(4000, 30_000, 5000, 6000)
     (tmp_path / "script.py").write_text(
         textwrap.dedent(f"""
+            import multiprocessing
             from pathlib import Path
             from paznja.corpus import corpus, shelf
-            shelf._BYTES_WORTH_A_PROCESS, shelf._START_METHOD = 1000, "{method}"
+            multiprocessing.set_start_method("{method}", force=True)
+            shelf._BYTES_WORTH_A_PROCESS = 1000
             {guard}
                 books = corpus.read_corpus([Path({str(folder)!r})], workers=2).books
                 print("read", len(books), sum(len(book.text) for book in books))
@@ -293,25 +296,29 @@ def test_a_script_reads_once_however_processes_start_and_even_without_a_main_gua
     assert (done.returncode, done.stdout, done.stderr) == (0, "read 4 45000\n", "")
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="the reader is replaced in forked processes")
+READ = shelf_module._read
+
+
+def die_some_times(path: Path, *, tests_process: int, folder: Path, times: int, **more: Any) -> list[Book | Unreadable]:
+    """Reads a file, but ends its process, and leaves a file in `folder`, the first times that it is to read a certain book."""
+    if os.getpid() != tests_process and path.name == "book 02.txt" and len(list(folder.glob("died*"))) < times:
+        (folder / f"died {os.getpid()}").touch()
+        os._exit(9)
+    return READ(path, **more)
+
+
 @pytest.mark.parametrize("times", [1, 99])
 def test_a_file_that_brings_its_process_down_costs_no_other_book(
     library: Callable[..., Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, times: int
 ) -> None:
     folder = library(4000, 30_000, 5000, 6000)
-    parent, read = os.getpid(), shelf_module.books_in
-
-    def die_in_a_child(path: Path, off: frozenset[str]) -> list[Book | Unreadable]:
-        if os.getpid() != parent and path.name == "book 02.txt" and len(list(tmp_path.glob("died*"))) < times:
-            (tmp_path / f"died {os.getpid()}").touch()
-            os.kill(os.getpid(), signal.SIGKILL)
-        return read(path, off)
-
-    monkeypatch.setattr(shelf_module, "books_in", die_in_a_child)
+    read = partial(die_some_times, tests_process=os.getpid(), folder=tmp_path, times=times)
+    monkeypatch.setattr(shelf_module, "_read", read)
     monkeypatch.setattr(shelf_module, "_BYTES_WORTH_A_PROCESS", 1000)
     seen: list[int] = []
     corpus = read_corpus([folder], workers=2, on_read=lambda done, total, path: seen.append(done))
     assert seen == [1, 2, 3, 4]
+    assert len(list(tmp_path.glob("died*"))) == min(times, 2)
     assert len(corpus.books) == (4 if times == 1 else 3)
     assert [(it.path.name, it.reason[:28]) for it in corpus.unreadable] == (
         [] if times == 1 else [("book 02.txt", "is so damaged that the progr")]

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import os
 import stat
-import sys
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
 from tests.corpus.readers.made import zipped
@@ -14,6 +15,7 @@ from tests.corpus.readers.made import zipped
 from paznja.cache import passing_cache
 from paznja.corpus import corpus as corpus_module
 from paznja.corpus import faults, shelf
+from paznja.corpus.book import Book, Unreadable
 from paznja.corpus.corpus import read_books, read_corpus
 from paznja.corpus.formats import READERS, books_in
 from paznja.corpus.ledger import Ledger
@@ -57,18 +59,28 @@ def endlessly(depth: int) -> int:
     return endlessly(depth + 1) + 1
 
 
+READ, READ_PLAIN_TEXT = shelf._read, READERS[".txt"]
+
+
+def fail(data: bytes, ledger: Ledger, *, fault: str) -> Contents:
+    """A reader of plain text that fails at a certain word."""
+    contents = READ_PLAIN_TEXT(data, ledger)
+    if "КВАР" in contents.text:
+        _ = endlessly(0) if fault == "recursion" else [][0]
+    return contents
+
+
+def read_with_fault(path: Path, *, fault: str, **more: Any) -> list[Book | Unreadable]:
+    """Reads a file with that reader: for a process that was not forked, and so knows nothing of the fixture."""
+    READERS[".txt"] = partial(fail, fault=fault)
+    return READ(path, **more)
+
+
 @pytest.fixture(params=["an index", "recursion"], autouse=True)
 def faulty(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
-    """A reader of plain text that fails at a certain word; gives the name of its error."""
-    read = READERS[".txt"]
-
-    def fail(data: bytes, ledger: Ledger) -> Contents:
-        contents = read(data, ledger)
-        if "КВАР" in contents.text:
-            _ = endlessly(0) if request.param == "recursion" else [][0]
-        return contents
-
-    monkeypatch.setitem(READERS, ".txt", fail)
+    """Plain text is read with the reader that fails; gives the name of its error."""
+    monkeypatch.setitem(READERS, ".txt", partial(fail, fault=request.param))
+    monkeypatch.setattr(shelf, "_read", partial(read_with_fault, fault=request.param))
     return "RecursionError" if request.param == "recursion" else "IndexError"
 
 
@@ -77,8 +89,6 @@ def test_a_file_that_a_reader_fails_on_is_named_the_rest_is_read_and_the_log_tel
     folder: Path, store: Store, log: Path, faulty: str, processes: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     if processes > 1:
-        if sys.platform != "linux":
-            pytest.skip("the reader is replaced in forked processes")
         monkeypatch.setattr(shelf, "_BYTES_WORTH_A_PROCESS", 1000)
     corpus = read_corpus([folder], store=store, workers=processes)
     assert {book.file for book in corpus.books} == {"0.txt", "2.txt"}

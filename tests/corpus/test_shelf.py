@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import multiprocessing
 import os
 import signal
 import subprocess
@@ -14,11 +15,14 @@ from pathlib import Path
 import psutil
 import pytest
 
+from paznja.corpus.shelf import side_by_side
+
 SECONDS_TO_END = 4.0  # twice the promise, because the machine may be busy
 SIGNALS = ["SIGTERM", "SIGHUP", "SIGKILL"]
 
-HEARD = """
-import signal
+BEGINNING = """
+import multiprocessing, signal
+multiprocessing.set_start_method(METHOD, force=True)
 if hasattr(signal, "SIGHUP"):  # nohup has its children ignore it
     signal.signal(signal.SIGHUP, signal.SIG_DFL)
 """
@@ -50,12 +54,13 @@ read_pdf(Path(sys.argv[1]).read_bytes(), Ledger())
 
 
 @pytest.fixture
-def start(tmp_path: Path) -> Iterator[Callable[..., subprocess.Popen[str]]]:
+def start(tmp_path: Path, pytestconfig: pytest.Config) -> Iterator[Callable[..., subprocess.Popen[str]]]:
     """Starts a script with arguments."""
+    beginning = BEGINNING.replace("METHOD", repr(pytestconfig.getoption("--start-method")))
     started: list[subprocess.Popen[str]] = []
 
     def start(source: str, *arguments: object) -> subprocess.Popen[str]:
-        (tmp_path / "script.py").write_text(HEARD + source)
+        (tmp_path / "script.py").write_text(beginning + source)
         command = [sys.executable, str(tmp_path / "script.py"), *map(str, arguments)]
         started.append(subprocess.Popen(command, stdout=subprocess.PIPE, text=True))
         return started[-1]
@@ -120,3 +125,26 @@ def test_the_process_of_a_pdf_ends_when_its_parent_is_killed_while_pdfium_comput
         assert main.poll() is None
         time.sleep(0.02)
     kill_and_see_all_end(main, name, fewest=1)
+
+
+INHERITED: list[str] = []
+
+
+def was_forked(item: str) -> bool:
+    return item in INHERITED
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere no process is forked")
+@pytest.mark.parametrize(("chosen", "forked"), [(None, True), ("fork", True), ("spawn", False), ("forkserver", False)])
+def test_processes_are_forked_unless_the_program_around_has_chosen_otherwise(
+    chosen: str | None, forked: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys.modules[__name__], "INHERITED", ["most"])
+    before = multiprocessing.get_start_method(allow_none=True)
+    multiprocessing.set_start_method(chosen, force=True)
+    try:
+        results: dict[str, bool | None] = {}
+        side_by_side(was_forked, ["most"], 1, results.__setitem__, lambda item: None)
+    finally:
+        multiprocessing.set_start_method(before, force=True)
+    assert results == {"most": forked}

@@ -11,12 +11,14 @@ import os
 import sys
 import warnings
 from collections.abc import Sequence
+from typing import NoReturn
 
 import click
 
 from paznja.cli import keeping, shelves, training, using  # noqa: F401  (each registers its commands)
 from paznja.cli.group import ReaderLeft, commands
 from paznja.cli.options import INTERRUPTED
+from paznja.cli.stand_ins import stay_readable
 from paznja.completion import VARIABLE
 from paznja.disk import is_disk_full
 from paznja.errors import PaznjaError
@@ -44,14 +46,25 @@ def main(arguments: Sequence[str] | None = None) -> None:
     except (KeyboardInterrupt, click.Abort):
         click.echo("Stopped.", err=True)
         sys.exit(INTERRUPTED)
-    except (ReaderLeft, BrokenPipeError):
-        nowhere = os.open(os.devnull, os.O_WRONLY)
-        os.dup2(nowhere, 1)  # what is still waiting to be printed would complain at the very end
-        sys.exit(0)
+    except ReaderLeft:
+        _leave_silently()
     except OSError as error:
+        if _is_closed_pipe(error):
+            _leave_silently()
         click.echo(f"Error: {_what_the_system_said(error)}", err=True)
         sys.exit(1)
     sys.exit(code if isinstance(code, int) else 0)
+
+
+def _is_closed_pipe(error: OSError) -> bool:
+    """Whether nobody reads any more what is printed. Windows calls that an invalid argument, and names no file."""
+    return isinstance(error, BrokenPipeError) or (os.name == "nt" and error.errno == errno.EINVAL and error.filename is None)
+
+
+def _leave_silently() -> NoReturn:
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, 1)  # what is still waiting to be printed would complain at the very end
+    sys.exit(0)
 
 
 def _what_the_system_said(error: OSError) -> str:
@@ -75,10 +88,10 @@ def _sentence(text: str) -> str:
 
 
 def _make_printable() -> None:
-    """A terminal whose encoding lacks a letter shows a question mark for it, and is told once how to show the letter."""
+    """A terminal whose encoding lacks a letter shows another for it, and is told once how to show the letter itself."""
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(errors="replace")
+            stay_readable(stream)
     if isinstance(sys.stdin, io.TextIOWrapper):
         sys.stdin.reconfigure(errors="replace")
     encoding = (sys.stdout.encoding or "") if sys.stdout is not None else ""
@@ -86,6 +99,7 @@ def _make_printable() -> None:
         "жш—„“š".encode(encoding)
     except (UnicodeEncodeError, LookupError):
         click.echo(
-            f"This terminal's encoding is {encoding or 'unknown'} and lacks some letters: set PYTHONUTF8=1 and use a UTF-8 terminal.",
+            f"This terminal's encoding is {encoding or 'unknown'} and lacks some letters, for which others stand: "
+            "set PYTHONUTF8=1 and use a UTF-8 terminal.",
             err=True,
         )

@@ -34,7 +34,6 @@ LARGE_FILE = 16_000_000
 
 _BYTES_WORTH_A_PROCESS = 4_000_000  # a process takes about 0.2 s to start, in which this process reads as much
 _SECONDS_BETWEEN_LOOKS = 0.5
-_START_METHOD = "fork" if sys.platform == "linux" else "spawn"
 
 Result = list[Book | Unreadable]
 """What one file gave: its books, and what could not be read in it."""
@@ -124,7 +123,7 @@ def side_by_side(
 @contextmanager
 def _pool(processes: int) -> Iterator[ProcessPoolExecutor]:
     """A pool of processes that ends with the `with` block, whatever happens in it: each finishes its current item, and no more."""
-    pool = ProcessPoolExecutor(processes, multiprocessing.get_context(_START_METHOD), _begin)
+    pool = ProcessPoolExecutor(processes, multiprocessing.get_context(_start_method()), _begin)
     with _one_interrupt():
         try:
             yield pool
@@ -191,10 +190,16 @@ def _crashed(path: Path) -> Result:
     return [Unreadable(path, reason)]
 
 
+def _start_method() -> str:
+    """How processes start: forked, which is quicker, where that is safe and the program around this one has not chosen otherwise."""
+    chosen = multiprocessing.get_start_method(allow_none=True)
+    return "fork" if sys.platform == "linux" and chosen in (None, "fork") else "spawn"
+
+
 def _may_start_processes() -> bool:
     """Whether starting a process is safe: a spawned process runs the user's script again unless it has a `__name__` guard."""
     script = getattr(sys.modules["__main__"], "__file__", None)
-    if _START_METHOD == "fork" or script is None:
+    if _start_method() == "fork" or script is None:
         return True
     try:
         return "__name__" in Path(script).read_text(encoding="utf-8", errors="ignore")
