@@ -52,6 +52,7 @@ class Training:
         from dataclasses import replace
 
         from paznja import config
+        from paznja.config import Stretch
         from paznja.machine import resolve, set_threads
         from paznja.run import RunRecord, RunWriter
         from paznja.tokenizers import load_tokenizer
@@ -64,7 +65,7 @@ class Training:
         self.training = resolve(replace(settings.training, threads=threads, precision=precision), settings.model)
         self.config = replace(settings.model, vocabulary=self.tokenizer.size)
         set_threads(self.training.threads)
-        with RunWriter.create(folder, preset, RunRecord(settings), prepared) as writer:
+        with RunWriter.create(folder, preset, RunRecord(settings, (Stretch(iterations=1),)), prepared) as writer:
             run = writer.run
         self.batches = Batches(run.training_ids(), self.config.context, self.training.batch, self.training.seed)
         self.model = blank(self.config, self.training.seed).to(self.training.device)

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from paznja.config import Settings
+from paznja.config import Settings, Stretch
 from paznja.corpus import stories
 from paznja.preparing import prepare
 from paznja.run import Run, RunRecord, RunWriter
@@ -85,7 +85,7 @@ def new_run(books: Path, cache: Path, tmp_path: Path) -> Callable[..., Run]:
 
     def make(name: str = "most", *, with_corpus: bool = True) -> Run:
         prepared = prepare([books], cache=cache)
-        record = RunRecord(Settings(), ShelfRecord(places=(str(books),), script=prepared.script))
+        record = RunRecord(Settings(), (Stretch(iterations=100),), ShelfRecord(places=(str(books),), script=prepared.script))
         with RunWriter.create(tmp_path / "runs", name, record, prepared.folder, with_corpus=with_corpus) as writer:
             return writer.run
 

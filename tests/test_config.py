@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from paznja import config
 from paznja.cli import commands
-from paznja.config import PRESETS, ModelConfig, ReadingConfig, SamplingConfig, Settings, TrainingConfig, customise, with_budget
+from paznja.config import PRESETS, ModelConfig, ReadingConfig, SamplingConfig, Settings, Stretch, TrainingConfig, customise, new_stretch
 from paznja.config.sections import SETTINGS
 from paznja.config.setting import Setting
 from paznja.errors import RunError, WrongUse
@@ -27,8 +27,6 @@ all_settings = st.builds(
     model=st.builds(ModelConfig, layers=wholes, width=wholes, tied_head=st.booleans(), rope_theta=numbers, vocabulary=wholes),
     training=st.builds(
         TrainingConfig,
-        minutes=st.none() | numbers,
-        iterations=st.none() | wholes,
         optimizer=texts,
         scoring=texts,
         learning_rate=numbers,
@@ -51,15 +49,14 @@ def test_settings_come_back_from_toml_as_they_went(settings: Settings):
 
 
 @pytest.mark.parametrize("name", PRESETS)
-@pytest.mark.parametrize("budget", [(None, None), (2.5, None), (None, 7)])
-def test_every_preset_comes_back_from_toml_as_it_went(name: str, budget: tuple[float | None, int | None]):
-    settings = with_budget(config.preset(name), *budget)
+def test_every_preset_comes_back_from_toml_as_it_went(name: str):
+    settings = config.preset(name)
     assert Settings.from_dict(through_toml(settings)) == settings
     assert settings.preset == name
 
 
 def test_a_whole_number_in_toml_stands_for_a_fraction():
-    assert Settings.from_dict({"training": {"minutes": 5}}).training.minutes == 5.0
+    assert Settings.from_dict({"training": {"clip": 5}}).training.clip == 5.0
 
 
 @pytest.mark.parametrize(
@@ -86,7 +83,7 @@ def test_a_setting_of_a_later_version_is_refused_by_its_name(plain: dict[str, An
         {"model": {"layers": True}},
         {"model": {"layers": 4.0}},
         {"model": {"tied_head": 1}},
-        {"training": {"iterations": 1.5}},
+        {"training": {"warm_up": 1.5}},
         {"training": {"learning_rate": "0.1"}},
         {"training": {"learning_rate": False}},
         {"sampling": {"prompts": "Ово је мост "}},
@@ -146,14 +143,14 @@ def test_the_parameters_that_are_announced_are_those_of_the_network(preset: str)
 
 
 def test_without_a_budget_a_run_takes_ten_minutes():
-    training = with_budget(Settings(), None, None).training
-    assert (training.minutes, training.iterations) == (10.0, None)
+    assert new_stretch(None, None) == Stretch(minutes=10.0)
 
 
-def test_a_new_budget_takes_the_place_of_the_old_one():
-    by_minutes = with_budget(Settings(), 3, None)
-    by_iterations = with_budget(by_minutes, None, 50)
-    assert (by_iterations.training.minutes, by_iterations.training.iterations) == (None, 50)
+def test_a_stretch_ends_at_an_iteration_if_it_has_one_and_knows_whether_that_comes_before_its_minutes():
+    assert (new_stretch(3, None).seconds, new_stretch(3, None).enough) == (180.0, False)
+    assert (new_stretch(None, 50).seconds, new_stretch(None, 50).enough) == (None, False)
+    shortened = dataclasses.replace(new_stretch(3, None), iterations=50)
+    assert (shortened.seconds, shortened.enough, shortened.fraction(25, 1e9)) == (None, True, 0.5)
 
 
 @pytest.mark.parametrize(
@@ -170,7 +167,7 @@ def test_a_new_budget_takes_the_place_of_the_old_one():
 )
 def test_a_budget_that_cannot_be_is_refused(minutes: float | None, iterations: int | None, said: str):
     with pytest.raises(WrongUse, match=said):
-        with_budget(Settings(), minutes, iterations)
+        new_stretch(minutes, iterations)
 
 
 @pytest.mark.parametrize(

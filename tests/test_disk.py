@@ -14,7 +14,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from paznja.disk import put_in_place, remove, remove_folder, remove_known, replace, why_not_a_name, write_atomically
+from paznja.disk import put_in_place, remove, remove_folder, remove_known, rename, why_not_a_name, write_atomically
 from paznja.errors import TrainingFailed
 
 
@@ -171,7 +171,7 @@ def test_a_file_that_may_not_be_replaced_at_all_is_not_waited_for(
     (tmp_path / "a.txt").write_bytes(b"old")
     monkeypatch.setattr(os, "replace", Refusing(os.replace, 1, PermissionError(errno.EPERM, "refused")))
     with pytest.raises(PermissionError):
-        replace(tmp_path / "a.txt", tmp_path / "b.txt", sleep=waits.append)
+        rename(tmp_path / "a.txt", tmp_path / "b.txt", sleep=waits.append)
     assert waits == []
 
 

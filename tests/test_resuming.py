@@ -124,8 +124,8 @@ def test_finished_run_goes_on_for_so_many_minutes_more(trained: Path):
     assert resumed.state == "finished"
     assert after.iteration > before.iteration
     assert after.seconds > before.seconds
-    assert resumed.run.settings().training.minutes == 0.02
-    assert resumed.run.settings().training.iterations is None
+    stretches = resumed.run.record().stretches
+    assert [(one.minutes, one.iterations, one.from_iteration) for one in stretches] == [(None, 40, 0), (0.02, None, 40)]
 
 
 def test_another_stretch_is_sampled_between_its_rows_too(trained: Path):
@@ -160,7 +160,7 @@ def test_run_that_is_being_trained_cannot_be_resumed_by_another(books: Path, out
 
     run = paznja.train(books, iterations=2, preset="tiny", threads=1, name="most", out=out, cache=cache, on_event=try_too)
     assert refused
-    assert run.run.settings().training.iterations == 2
+    assert [one.iterations for one in run.run.record().stretches] == [2]
     assert iteration_of(run.run) == 2
 
 
@@ -265,12 +265,12 @@ def test_run_without_corpus_asks_where_the_books_are_when_they_moved(stopped: Ca
     assert not text_in(run.path)
 
 
-def test_run_without_corpus_leaves_no_text_behind_when_training_fails(stopped: Callable[..., Run], books: Path, cache: Path):
+def test_run_without_corpus_never_has_the_text_not_even_when_training_fails(stopped: Callable[..., Run], books: Path, cache: Path):
     run = stopped(with_corpus=False)
 
     def crash(event: Any) -> None:
         if not isinstance(event, Reading):
-            assert text_in(run.path)
+            assert not text_in(run.path)
             raise Crash
 
     with pytest.raises(Crash):

@@ -13,7 +13,6 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +22,7 @@ from hypothesis import HealthCheck, given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
-from paznja.config import Settings, customise
+from paznja.config import Settings, Stretch
 from paznja.disk import link_or_copy, write_atomically
 from paznja.errors import PaznjaError, RunError, WrongUse
 from paznja.preparing import prepare
@@ -115,7 +114,7 @@ def test_run_that_cannot_be_made_leaves_nothing_behind(books: Path, cache: Path,
     prepared = prepare([books], cache=cache)
     (prepared.folder / "tokenizer.json").unlink()
     with pytest.raises(FileNotFoundError):
-        RunWriter.create(tmp_path / "runs", "most", RunRecord(Settings()), prepared.folder)
+        RunWriter.create(tmp_path / "runs", "most", RunRecord(Settings(), (Stretch(iterations=1),)), prepared.folder)
     assert not list((tmp_path / "runs").iterdir())
 
 
@@ -212,9 +211,9 @@ def test_all_runs_are_listed_oldest_first_and_nothing_else(new_run: MakeRun):
 
 def test_format_of_another_version_is_refused_with_a_sentence(run: Run):
     whole = (run.path / "run.toml").read_text()
-    assert "format = 1\n" in whole
-    for other in ("format = 2\n", 'format = "1"\n', ""):
-        (run.path / "run.toml").write_text(whole.replace("format = 1\n", other))
+    assert "format = 2\n" in whole
+    for other in ("format = 3\n", 'format = "2"\n', ""):
+        (run.path / "run.toml").write_text(whole.replace("format = 2\n", other))
         with pytest.raises(RunError, match="use the version that made it"):
             Run.open("most", run.path.parent)
 
@@ -521,11 +520,10 @@ def test_finished_run_that_is_given_more_is_not_finished_any_more(run: Run):
     with RunWriter.open(run) as writer:
         save(writer, 5, finished=True)
     assert run.state() == "finished"
-    more = customise(run.settings(), batch=3)
     with RunWriter.open(run) as writer:
-        writer.extend(replace(run.record(), settings=more))
+        writer.begin_stretch(Stretch(iterations=3, from_iteration=5))
     assert run.state() == "stopped"
-    assert run.settings() == more
+    assert run.record().stretches == (Stretch(iterations=100), Stretch(iterations=3, from_iteration=5))
     assert assert_checkpoint_is_whole(run) == 5
 
 

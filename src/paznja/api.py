@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from paznja import config
 from paznja.cache import default_cache, store_in, using
-from paznja.config import customise, with_budget
+from paznja.config import customise, new_stretch
 from paznja.corpus.corpus import Corpus, read_books, read_corpus
 from paznja.corpus.fetching import fetched_folder
 from paznja.corpus.shelf import OnRead
@@ -212,7 +212,7 @@ def train(
     if isinstance(changes.get("without"), str):
         changes["without"] = (changes["without"],)
     settings = customise(
-        with_budget(config.preset(preset), minutes, iterations),
+        config.preset(preset),
         sample_at=((sample_at,) if isinstance(sample_at, int) else tuple(sample_at)) or None,
         prompts=((prompts,) if isinstance(prompts, str) else tuple(prompts)) or None,
         **changes,
@@ -223,6 +223,7 @@ def train(
     run = session.begin(
         _paths(books),
         settings,
+        new_stretch(minutes, iterations),
         Path(out),
         name,
         apart,

@@ -97,7 +97,7 @@ class Entry:
     def remove(self) -> None:
         """Rename the folder, then remove it, so that no half of it is left under its name if this process is killed."""
         going = self.folder
-        with suppress(FileNotFoundError):
+        with suppress(FileNotFoundError, PermissionError):  # the second one on Windows, for a file that another process has mapped
             if not self.left_over:
                 going = self.folder.with_name(f".{self.folder.name}.{os.getpid()}.new")
                 os.replace(self.folder, going)

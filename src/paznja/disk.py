@@ -69,13 +69,13 @@ def put_in_place(
         if is_whole():  # what another process put there is the same, and may be in use
             return
         if not os.path.lexists(place):
-            return replace(making, place)
+            return rename(making, place)
         if place.is_symlink() or not place.is_dir() or not is_own(place) or not remove_known(place, is_known):
             raise TrainingFailed(f"paznja did not make {place}: move it, or choose another folder with {option}.") from None
         put_in_place(making, place, option, is_whole=is_whole, is_own=is_own, is_known=is_known)
 
 
-def replace(source: Path, target: Path, *, sleep: Sleep = time.sleep) -> None:
+def rename(source: Path, target: Path, *, sleep: Sleep = time.sleep) -> None:
     """Rename a file or folder, as `os.replace` does; on Windows, wait up to a second for other processes to close it."""
     _once_closed(partial(os.replace, source, target), sleep)
 
@@ -135,7 +135,7 @@ def write_atomically(path: Path, content: bytes, *, durable: bool = True, sleep:
             file.flush()
             if durable:
                 os.fsync(file.fileno())
-        replace(beside, path, sleep=sleep)
+        rename(beside, path, sleep=sleep)
     except BaseException:
         with suppress(OSError):  # what went wrong first is what is reported
             remove(beside, sleep=sleep)

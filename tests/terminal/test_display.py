@@ -19,6 +19,7 @@ import pytest
 from rich.console import Console
 from tests.terminal.screens import in_terminal, screen
 
+from paznja.config import Stretch
 from paznja.terminal.display import Display
 from paznja.terminal.words import program
 from paznja.training import events
@@ -167,7 +168,7 @@ def test_ctrl_c_is_acknowledged_at_once_while_books_are_read() -> None:
 def test_more_minutes_are_suggested_only_where_they_would_help(planned: Planned, enough: bool) -> None:
     file = io.StringIO()
     display = Display(console=Console(file=file, width=200))
-    display.show(replace(planned, enough=enough))
+    display.show(replace(planned, stretch=Stretch(minutes=1.0, iterations=1 if enough else None)))
     display.show(events.Finished(100, 9.0, complete=True, held_out=2.5, whole=True))
     last = file.getvalue().split("Finished: ")[1]
     assert ("--minutes" in last) != enough

@@ -11,7 +11,7 @@ import pytest
 import torch
 
 import paznja
-from paznja.config import ModelConfig, SamplingConfig, Settings, TrainingConfig, customise, with_budget
+from paznja.config import ModelConfig, SamplingConfig, Settings, TrainingConfig, customise, new_stretch
 from paznja.run import BookRecord, Run, RunRecord, RunWriter
 from paznja.run.records import BooksRecord
 from paznja.tokenizers import load_tokenizer
@@ -70,10 +70,10 @@ def begin(prepared: Path, tmp_path: Path) -> Callable[..., Run]:
     def make(name: str = "run", *, iterations: int | None = None, minutes: float | None = None, **changes: Any) -> Run:
         if iterations is None and minutes is None:
             iterations = 12
-        settings = with_budget(customise(SMALL, **changes), minutes, iterations)
+        settings = customise(SMALL, **changes)
         vocabulary = load_tokenizer(prepared / "tokenizer.json").size
         settings = replace(settings, model=replace(settings.model, vocabulary=vocabulary))
-        with RunWriter.create(tmp_path, name, RunRecord(settings), prepared) as writer:
+        with RunWriter.create(tmp_path, name, RunRecord(settings, (new_stretch(minutes, iterations),)), prepared) as writer:
             return writer.run
 
     return make
@@ -89,7 +89,8 @@ def training_of() -> Training:
     def make(run: Run, *, opened: type[RunWriter] = RunWriter, with_parts: Callable[[Parts], None] | None = None, **replaced: Any):
         """`replaced`: what `assemble` is given; `with_parts` may look at the parts, and exchange some, before the loop begins."""
         with opened.open(run) as writer:
-            parts = assemble(writer, run.settings(), load_tokenizer(run.path / "tokenizer.json"), **replaced)
+            record = run.record()
+            parts = assemble(writer, record.settings, record.stretches[-1], load_tokenizer(run.path / "tokenizer.json"), **replaced)
             checkpoint, _ = begin_from(parts, writer)
             writer.cut_back(checkpoint)
             if with_parts is not None:

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from paznja.config import with_budget
+from paznja.config import new_stretch
 from paznja.run import Run, RunWriter, send
 from paznja.run.layout import OPTIMIZER, WEIGHTS
 from paznja.tokenizers import load_tokenizer
@@ -242,11 +242,9 @@ def extend(run: Run, iterations: int | None = None, minutes: float | None = None
     """A new budget from where the run is, as `paznja resume --iterations` gives it."""
     checkpoint = run.checkpoint()
     assert checkpoint is not None
-    settings = with_budget(run.settings(), minutes, iterations)
-    begun = {"from_iteration": checkpoint.iteration, "from_seconds": checkpoint.seconds}
-    settings = replace(settings, training=replace(settings.training, **begun))
+    stretch = replace(new_stretch(minutes, iterations), from_iteration=checkpoint.iteration, from_seconds=checkpoint.seconds)
     with RunWriter.open(run) as writer:
-        writer.extend(replace(run.record(), settings=settings))
+        writer.begin_stretch(stretch)
 
 
 def test_a_finished_run_goes_on_for_another_budget_with_a_warm_up_and_samples_of_its_own(small, training_of):
@@ -297,7 +295,8 @@ def test_another_stretch_too_can_be_interrupted_without_a_trace(small, training_
 
 
 def parts_for(writer: RunWriter) -> Parts:
-    return assemble(writer, writer.run.settings(), load_tokenizer(writer.run.path / "tokenizer.json"))
+    record = writer.run.record()
+    return assemble(writer, record.settings, record.stretches[-1], load_tokenizer(writer.run.path / "tokenizer.json"))
 
 
 def test_the_parts_are_where_the_checkpoint_is(small, training_of):

@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from paznja.training.schedule import Budget, Clock, SamplesBetween, default_rows, is_row, is_scored, learning_rate_factor
+from paznja.config import Stretch
+from paznja.training.schedule import Clock, SamplesBetween, default_rows, is_row, is_scored, learning_rate_factor
 
 fractions = st.floats(0, 1)
 warm_ups = st.integers(0, 50)
@@ -43,22 +44,22 @@ def test_without_warm_up_and_decay_it_is_one():
     assert learning_rate_factor(1, 0.99, 0, 0.0) == 1.0
 
 
-# --- budget ---------------------------------------------------------------------------------------------------------------------------
+# --- stretch ---------------------------------------------------------------------------------------------------------------------------
 
 
 @given(st.integers(1, 1000), st.integers(0, 1000), st.integers(0, 1000))
-def test_a_budget_of_iterations_is_spent_by_iterations_alone(iterations, begun, done):
-    budget = Budget(None, iterations, from_iteration=begun, from_seconds=7.0)
-    assert budget.fraction(begun + done, 1e9) == pytest.approx(min(1.0, done / iterations))
-    assert (budget.fraction(begun + done, 0.0) == 1.0) == (done >= iterations)
+def test_a_stretch_of_iterations_is_spent_by_iterations_alone(iterations, begun, done):
+    stretch = Stretch(None, iterations, from_iteration=begun, from_seconds=7.0)
+    assert stretch.fraction(begun + done, 1e9) == pytest.approx(min(1.0, done / iterations))
+    assert (stretch.fraction(begun + done, 0.0) == 1.0) == (done >= iterations)
 
 
 @given(st.floats(1, 1e5), st.floats(0, 1e5), fractions, fractions)
-def test_a_budget_of_seconds_counts_from_where_the_stretch_began_and_keeps_the_reserve(seconds, begun, done, reserve):
-    budget = Budget(seconds, None, from_iteration=50, from_seconds=begun)
+def test_a_stretch_of_minutes_counts_from_where_it_began_and_keeps_the_reserve(seconds, begun, done, reserve):
+    stretch = Stretch(seconds / 60, None, from_iteration=50, from_seconds=begun)
     reserved = 0.5 * reserve * seconds
     wanted = min(1.0, done * seconds / (seconds - reserved))
-    assert budget.fraction(10**9, begun + done * seconds, reserved) == pytest.approx(wanted, abs=1e-6)
+    assert stretch.fraction(10**9, begun + done * seconds, reserved) == pytest.approx(wanted, abs=1e-6)
 
 
 def test_a_clock_goes_on_from_where_the_run_was_and_stands_still_while_stopped():

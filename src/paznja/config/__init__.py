@@ -4,7 +4,7 @@ Settings are made once (from the command line or the Python API), completed by w
 `run.toml`, and passed down; nothing else decides what a run does.
 """
 
-from paznja.config.changing import DEFAULT_MINUTES, adjust, customise, with_budget
+from paznja.config.changing import adjust, customise
 from paznja.config.presets import PRESET_HELP, PRESETS, preset
 from paznja.config.sections import (
     DEFAULT_PROMPTS,
@@ -20,6 +20,7 @@ from paznja.config.sections import (
     Settings,
     TrainingConfig,
 )
+from paznja.config.stretch import DEFAULT_MINUTES, Stretch, new_stretch
 
 __all__ = [
     "DEFAULT_MINUTES",
@@ -36,9 +37,10 @@ __all__ = [
     "ReadingConfig",
     "SamplingConfig",
     "Settings",
+    "Stretch",
     "TrainingConfig",
     "adjust",
     "customise",
+    "new_stretch",
     "preset",
-    "with_budget",
 ]

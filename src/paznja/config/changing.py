@@ -12,9 +12,6 @@ from paznja.config.sections import SECTIONS, SETTINGS, Settings
 from paznja.config.setting import of_kind, settings_of
 from paznja.errors import WrongUse
 
-DEFAULT_MINUTES = 10.0
-"""The budget of a run that was given neither minutes nor iterations."""
-
 
 def customise(settings: Settings, **changes: Any) -> Settings:
     """`adjust`, for settings that a person asks for: from then on they are not picked automatically."""
@@ -94,16 +91,3 @@ def _check_together(settings: Settings) -> None:
         raise WrongUse(f"--threads can be at most {cores} on this machine, which has no more cores, and {training.threads} is more.")
     if not all(settings.sampling.prompts):
         raise WrongUse("The prompt is empty: give the model at least one character to go on from.")
-
-
-def with_budget(settings: Settings, minutes: float | None, iterations: int | None) -> Settings:
-    """The same settings with one of the two budgets; WrongUse for both, or for one that is not above 0."""
-    if minutes is not None and iterations is not None:
-        raise WrongUse("Give either --minutes or --iterations, not both: one of them has to end the run.")
-    if minutes is None and iterations is None:
-        minutes = DEFAULT_MINUTES
-    if minutes is not None and not 0 < minutes < float("inf"):
-        raise WrongUse(f"--minutes must be above 0, and {minutes:g} is not.")
-    if iterations is not None and iterations < 1:
-        raise WrongUse(f"--iterations must be 1 or more, and {iterations} is not.")
-    return replace(settings, training=replace(settings.training, minutes=minutes, iterations=iterations))

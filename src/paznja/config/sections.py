@@ -118,16 +118,8 @@ class ModelConfig:
 
 @dataclass(frozen=True)
 class TrainingConfig:
-    """How the network is trained: for how long, with which optimizer, on which device."""
+    """How the network is trained: with which optimizer, on which device."""
 
-    minutes: float | None = None
-    """Budget in minutes of training, including sampling, scoring and saving; None if the budget is in iterations."""
-    iterations: int | None = None
-    """Budget in iterations; None if the budget is in minutes."""
-    from_iteration: int = 0
-    """The iteration at which the run's latest stretch began: above 0 if the run was given another budget, which counts from there."""
-    from_seconds: float = 0.0
-    """The seconds of training at which that stretch began."""
     batch: int = setting(
         16, least=1, picked=True, help="Windows of text in an iteration. Lower it where memory is short.", default_in_words=""
     )

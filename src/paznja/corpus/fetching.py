@@ -22,6 +22,7 @@ from urllib.parse import urlsplit
 import platformdirs
 from filelock import FileLock, Timeout
 
+from paznja.disk import remove, rename
 from paznja.errors import FetchFailed, WrongUse
 
 if TYPE_CHECKING:
@@ -136,7 +137,7 @@ def _unfinished(folder: Path, file: str) -> Path:
 def _remove_unfinished(folder: Path, shelf: Shelf) -> None:
     """Remove what an earlier fetch left behind when it was killed."""
     for file in shelf.sha256:
-        _unfinished(folder, file).unlink(missing_ok=True)
+        remove(_unfinished(folder, file))
 
 
 def _fetch_all(shelf: Shelf, base: str, folder: Path, on_progress: OnProgress | None) -> None:
@@ -222,7 +223,7 @@ def _fetch_file(downloader: HTTPDownloader, base: str, folder: Path, file: str, 
             if os.path.lexists(folder / file):
                 return "was put into the folder meanwhile by something else"
             if _sha256(unfinished) == sha256:
-                os.replace(unfinished, folder / file)
+                rename(unfinished, folder / file)
                 return None
             failure = "arrived damaged (its SHA-256 is different)"
         except requests.HTTPError as error:
@@ -240,7 +241,7 @@ def _fetch_file(downloader: HTTPDownloader, base: str, folder: Path, file: str, 
         except requests.RequestException as error:
             return f"cannot be fetched ({type(error).__name__})"
         finally:
-            unfinished.unlink(missing_ok=True)
+            remove(unfinished)
     if failure == _NO_CONNECTION:
         raise FetchFailed(
             f"there is no connection to {urlsplit(base).hostname}; check that this computer is online and run it again: "

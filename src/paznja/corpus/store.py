@@ -20,7 +20,7 @@ from paznja.corpus.book import Book, Unreadable
 from paznja.corpus.ledger import Change, Example
 from paznja.corpus.printable import printable
 from paznja.corpus.scripts.script import script_of
-from paznja.disk import put_in_place, remove_known
+from paznja.disk import put_in_place, remove, remove_known, rename
 
 READING_VERSION = 3
 """Raise it whenever the same files would give another text; what another version kept is not used."""
@@ -131,9 +131,9 @@ def _write(path: Path, text: str) -> None:
     making = path.with_name(f".{path.name}.{os.getpid()}.new")
     try:
         making.write_text(text, encoding="utf-8", newline="\n")
-        os.replace(making, path)
+        rename(making, path)
     finally:
-        making.unlink(missing_ok=True)
+        remove(making)
 
 
 def _book(place: Path, number: int, record: dict[str, Any], path: Path) -> Book:

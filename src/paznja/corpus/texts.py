@@ -6,7 +6,7 @@ from itertools import chain, count
 from pathlib import Path
 
 from paznja.corpus.corpus import Corpus
-from paznja.disk import writing_to
+from paznja.disk import why_not_a_name, writing_to
 from paznja.errors import WrongUse
 
 
@@ -19,8 +19,16 @@ def write_texts(corpus: Corpus, folder: str | Path) -> int:
     with writing_to(folder, "--out"):
         folder.mkdir(parents=True, exist_ok=True)
         for book in corpus.books:
-            stem = Path(book.file.replace("/", " - ")).stem + (f" ({book.part})" if book.part else "")
+            stem = _good_on_every_system(Path(book.file.replace("/", " - ")).stem) + (f" ({book.part})" if book.part else "")
             name = next(name for name in chain([stem], (f"{stem} {number}" for number in count(2))) if name.casefold() not in taken)
             taken.add(name.casefold())
             (folder / f"{name}.txt").write_text(book.text, encoding="utf-8", newline="\n")
     return len(taken)
+
+
+def _good_on_every_system(stem: str) -> str:
+    """The name, or one like it that Windows allows too, where the texts may be read as well."""
+    if not why_not_a_name(stem):
+        return stem
+    allowed = "".join("_" if character in '<>:"/\\|?*' or ord(character) < 32 else character for character in stem)
+    return allowed if not why_not_a_name(allowed) else f"{allowed}_"

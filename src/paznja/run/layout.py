@@ -8,6 +8,7 @@ import re
 from collections.abc import Callable
 from pathlib import Path
 
+from paznja.disk import why_not_a_name
 from paznja.errors import NameTaken, WrongUse
 
 RUN = "run.toml"
@@ -92,10 +93,11 @@ def is_known_in(folder: str) -> Callable[[str], bool] | None:
 
 
 def check_name(name: str) -> None:
-    """WrongUse unless a run can have this name."""
-    if not name or name.startswith((".", "-")) or re.search(r'[/\\:*?"<>|\x00-\x1f\ud800-\udfff]', name) or len(name.encode()) > 200:
+    """WrongUse unless a run can have this name, on every system."""
+    reason = "it begins with . or -" if name.startswith((".", "-")) else why_not_a_name(name)
+    if reason:
         shown = name if len(name) <= 200 else f"{name[:200]}..."
-        raise WrongUse(f"A run cannot be called {shown!r}: use letters, digits, spaces, - and _, beginning with none of . and -.")
+        raise WrongUse(f"A run cannot be called {shown!r}, because {reason}: use letters, digits, spaces, - and _.")
 
 
 def check_free(out: Path, name: str) -> None:

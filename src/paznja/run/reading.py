@@ -13,10 +13,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from paznja.config import Settings
-from paznja.errors import RunError, WrongUse
+from paznja.errors import RunError
 from paznja.processes import is_running
 from paznja.run import layout, records
-from paznja.run.layout import CHECKPOINT_FOLDER, WEIGHTS, check_name
+from paznja.run.layout import CHECKPOINT_FOLDER, WEIGHTS
 from paznja.run.records import BookRecord, CheckpointRecord, MetricsLine, NowRecord, ProgressLine, RunRecord, SampleLine, ShelfRecord
 
 if TYPE_CHECKING:
@@ -41,11 +41,8 @@ class Run:
     @classmethod
     def named(cls, name: str, out: Path = Path("runs")) -> Run | None:
         """The run with this name in the folder `out`; None if there is none. Never follows a path out of `out`."""
-        try:
-            check_name(name)
-        except WrongUse:
-            return None
-        return cls(out / name) if _is_run(out / name) else None
+        is_name = name not in ("", ".", "..") and name == Path(name).name
+        return cls(out / name) if is_name and _is_run(out / name) else None
 
     @classmethod
     def open(cls, where: str | Path, out: Path = Path("runs")) -> Run:
@@ -195,24 +192,27 @@ class Run:
 
     # --- the books as ids -----------------------------------------------------------------------------------------------------------
 
-    def training_ids(self) -> NDArray[np.uint16]:
-        """The training books' ids one after the other, memory-mapped. RunError if `corpus.bin` is missing or cut short."""
-        books = self.books()
-        return self._ids(books)[: sum(book.tokens for book in books if not book.held_out)]
+    def training_ids(self, file: Path | None = None) -> NDArray[np.uint16]:
+        """The training books' ids one after the other, memory-mapped from `corpus.bin`, or from another file with the same.
 
-    def held_out_ids(self) -> list[NDArray[np.uint16]]:
-        """The held-out books' ids, a book each, in the order of `books`. RunError as for `training_ids`."""
+        RunError if it is missing or cut short.
+        """
+        books = self.books()
+        return self._ids(books, file)[: sum(book.tokens for book in books if not book.held_out)]
+
+    def held_out_ids(self, file: Path | None = None) -> list[NDArray[np.uint16]]:
+        """The held-out books' ids, a book each, in the order of `books`. The file and RunError as for `training_ids`."""
         import numpy as np
 
         books = self.books()
-        ids = self._ids(books)
+        ids = self._ids(books, file)
         ends = np.cumsum([book.tokens for book in books])
         return [ids[end - book.tokens : end] for book, end in zip(books, ends, strict=True) if book.held_out]
 
-    def _ids(self, books: tuple[BookRecord, ...]) -> NDArray[np.uint16]:
+    def _ids(self, books: tuple[BookRecord, ...], file: Path | None) -> NDArray[np.uint16]:
         import numpy as np
 
-        path = self.path / layout.IDS
+        path = file or self.path / layout.IDS
         if not path.is_file():
             raise RunError(f"{path} is missing: this run is without its books' text, so the books have to be named again.")
         wanted = sum(book.tokens for book in books)

@@ -17,12 +17,12 @@ from typing import Any, TypedDict, TypeVar
 
 import tomli_w
 
-from paznja.config import Settings
+from paznja.config import Settings, Stretch
 from paznja.errors import RunError
 from paznja.run.layout import CHECKPOINT_FOLDER, LOGS
 
-RUN_FORMAT = 1
-"""The version of `run.toml`, and with it of the whole folder."""
+RUN_FORMAT = 2
+"""The version of `run.toml`, and with it of the whole folder. 1: one budget, among the settings; 2: a list of stretches."""
 BOOKS_FORMAT = 1
 """The version of `corpus.json`."""
 CHECKPOINT_FORMAT = 2
@@ -58,6 +58,9 @@ class RunRecord:
     """What a run is: `run.toml`."""
 
     settings: Settings
+    """Every setting: those that were asked for (`Settings.asked`) and those that were picked."""
+    stretches: tuple[Stretch, ...]
+    """Every stretch of training that the run was given, oldest first."""
     corpus: ShelfRecord = ShelfRecord()
     created: str = ""
     """When, in ISO 8601."""
@@ -68,7 +71,8 @@ class RunRecord:
         """The content of `run.toml`."""
         corpus = {name: _plain(value) for name, value in vars(self.corpus).items() if value is not None}
         whole = {"format": RUN_FORMAT, "created": self.created, "versions": dict(self.versions), "machine": dict(self.machine)}
-        return tomli_w.dumps({**whole, "corpus": corpus, "settings": self.settings.to_dict()}).encode()
+        stretches = [{name: value for name, value in vars(stretch).items() if value is not None} for stretch in self.stretches]
+        return tomli_w.dumps({**whole, "corpus": corpus, "settings": self.settings.to_dict(), "stretches": stretches}).encode()
 
 
 def read_run(path: Path) -> RunRecord:
@@ -79,6 +83,8 @@ def read_run(path: Path) -> RunRecord:
         raise RunError(f"{path.parent} is not a run: it has no {path.name}.") from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise RunError(f"{path} is damaged ({error}).") from None
+    if about.get("format") == 1:
+        about = _run_from_1(about)
     if about.get("format") != RUN_FORMAT:
         raise RunError(
             f"{path.parent} is of format {about.get('format')!r}, and this version of paznja knows "
@@ -87,13 +93,32 @@ def read_run(path: Path) -> RunRecord:
     for name in ("settings", "corpus"):
         if not isinstance(about.get(name), dict):
             raise RunError(f"{path} is damaged: it has no section [{name}]. Copy the whole run folder.")
+    stretches = about.get("stretches")
+    if not isinstance(stretches, list) or not stretches:
+        raise RunError(f"{path} is damaged: it has no section [[stretches]]. Copy the whole run folder.")
+    read = tuple(_read(Stretch, stretch, path) for stretch in stretches)
+    if any(stretch.minutes is None and stretch.iterations is None for stretch in read):
+        raise RunError(f"{path} is damaged: a stretch has neither minutes nor iterations. Copy the whole run folder.")
     return RunRecord(
         settings=Settings.from_dict(about["settings"]),
+        stretches=read,
         corpus=_read(ShelfRecord, about["corpus"], path),
         created=str(about.get("created", "")),
         versions=_mapping(about.get("versions")),
         machine=_mapping(about.get("machine")),
     )
+
+
+def _run_from_1(about: dict[str, Any]) -> dict[str, Any]:
+    """The first version had the latest stretch among the settings of the training."""
+    settings = about.get("settings")
+    training = settings.get("training") if isinstance(settings, dict) else None
+    if not isinstance(settings, dict) or not isinstance(training, dict):
+        return {**about, "format": 2, "stretches": [{}]}
+    names = [one.name for one in fields(Stretch)]
+    stretch = {name: training[name] for name in names if name in training}
+    rest = {name: value for name, value in training.items() if name not in names}
+    return {**about, "format": 2, "settings": {**settings, "training": rest}, "stretches": [stretch]}
 
 
 # --- corpus.json ----------------------------------------------------------------------------------------------------------------------

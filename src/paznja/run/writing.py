@@ -13,8 +13,8 @@ import os
 import platform
 import shutil
 import time
-from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
@@ -22,7 +22,8 @@ from typing import Any
 
 import filelock
 
-from paznja.disk import flush_folder, link_or_copy, remove_known, write_atomically
+from paznja.config import Stretch
+from paznja.disk import flush_folder, link_or_copy, remove, remove_folder, remove_known, rename, write_atomically
 from paznja.errors import RunError
 from paznja.run import layout
 from paznja.run.layout import (
@@ -107,7 +108,7 @@ class RunWriter:
     def close(self) -> None:
         """Give the folder back."""
         with suppress(OSError):
-            (self._path / layout.NOW).unlink(missing_ok=True)
+            remove(self._path / layout.NOW)
         self._lock.release()
 
     def __enter__(self) -> RunWriter:
@@ -135,12 +136,12 @@ class RunWriter:
         answers = (*self._now.answers, Answer(number, request, iteration))[-_NUM_ANSWERS_KEPT:]
         self._now = replace(self._now, answers=answers)
         self._show_now()
-        (self._path / layout.REQUESTS / f"{number:08d}-{request}").unlink(missing_ok=True)
+        remove(self._path / layout.REQUESTS / f"{number:08d}-{request}")
 
     def _show_now(self) -> None:
         self._shown = (self._now.phase, time.monotonic())
         with suppress(OSError):  # nobody's training ends because it cannot be watched
-            write_atomically(self._path / layout.NOW, self._now.to_json(), durable=False)
+            write_atomically(self._path / layout.NOW, self._now.to_json(), durable=False, sleep=lambda _seconds: None)
 
     # --- logs -----------------------------------------------------------------------------------------------------------------------
 
@@ -178,18 +179,9 @@ class RunWriter:
         assert layout.is_own_file(name)
         write_atomically(self._path / name, content)
 
-    @contextmanager
-    def borrowed_ids(self, ids: Path | None) -> Iterator[None]:
-        """If the run does not keep its books' text, have this file with their ids in its folder inside the block, and no longer."""
-        if ids is None:
-            yield
-            return
-        (self._path / IDS).unlink(missing_ok=True)
-        link_or_copy(ids, self._path / IDS)
-        try:
-            yield
-        finally:
-            (self._path / IDS).unlink(missing_ok=True)
+    def forget_ids(self) -> None:
+        """Remove the books' ids, if an earlier version was killed while it had them in the folder of a run that does not keep them."""
+        remove(self._path / IDS)
 
     def write_checkpoint(
         self, iteration: int, seconds: float, parts: Mapping[str, Mapping[str, Any]], files: Mapping[str, bytes], *, finished: bool
@@ -212,8 +204,8 @@ class RunWriter:
                     write_atomically(making / file, its_content)
                 write_atomically(making / POSITION, content)
                 if os.path.lexists(folder):  # a damaged one, which nobody goes on from
-                    os.replace(folder, _free(self._path, f"{name}.damaged"))
-                os.replace(making, folder)
+                    rename(folder, _free(self._path, f"{name}.damaged"))
+                rename(making, folder)
                 flush_folder(self._path)
             except BaseException:
                 remove_known(making, is_checkpoint_file)
@@ -226,17 +218,22 @@ class RunWriter:
     def _remove_older_checkpoints(self, iteration: int) -> None:
         for empty in self.run.checkpoint_folders():  # a training that was killed while it removed one left it
             with suppress(OSError):
-                empty.rmdir()
+                remove_folder(empty)
         older = [checkpoint.folder for checkpoint in self.run.checkpoints() if checkpoint.iteration < iteration]
         for old in older[NUM_CHECKPOINTS_KEPT - 1 :]:
             with suppress(OSError):
                 for file in (WEIGHTS, layout.OPTIMIZER):  # before its record, which says what it is as long as anything of it is there
-                    (self._path / old / file).unlink(missing_ok=True)
+                    remove(self._path / old / file)
                 remove_known(self._path / old, lambda name: name == POSITION)
 
-    def extend(self, record: RunRecord) -> None:
-        """Write `run.toml` again, for another stretch of training, and take the mark of being finished away."""
-        write_atomically(self._path / RUN, record.to_toml())
+    def begin_stretch(self, stretch: Stretch) -> None:
+        """Give the run another stretch of training, and take the mark of being finished away.
+
+        A stretch in which nothing was learnt is replaced.
+        """
+        record = self.run.record()
+        earlier = tuple(one for one in record.stretches if one.from_iteration < stretch.from_iteration)
+        write_atomically(self._path / RUN, replace(record, stretches=(*earlier, stretch)).to_toml())
         checkpoint = self.run.checkpoint()
         if checkpoint is not None:
             content = replace(checkpoint, finished=False).to_json()
@@ -258,7 +255,7 @@ class RunWriter:
             before = _free(self._path, "before", 1)
             before.mkdir()
             for file in kept:
-                os.replace(self._path / file, before / file)
+                rename(self._path / file, before / file)
             remark = f"There is no checkpoint to go on from, so it begins anew; what it had so far is in {before}."
         elif checkpoint is not None and newest is not None and checkpoint.iteration < newest.iteration:
             before = _free(self._path, "before", 1)
@@ -279,11 +276,11 @@ class RunWriter:
             write_atomically(self._path / CHECKPOINT, checkpoint.to_json())
         for left_over in list(self._path.iterdir()):
             if layout.PART.fullmatch(left_over.name) and left_over.is_file():
-                left_over.unlink()
+                remove(left_over)
             elif layout.MAKING.fullmatch(left_over.name):
                 remove_known(left_over, is_checkpoint_file)
         for number, request in waiting(self.run):
-            (self._path / layout.REQUESTS / f"{number:08d}-{request}").unlink(missing_ok=True)
+            remove(self._path / layout.REQUESTS / f"{number:08d}-{request}")
         self._write_table()
         return remark
 
@@ -304,7 +301,7 @@ def remove_run(run: Run) -> list[Path]:
                 remove_known(path, is_known)
         # What makes it a run goes last, so that a removal that was cut off can be done again.
         remove_known(run.path, lambda name: name not in (RUN, layout.LOCK) and layout.is_own_file(name))
-        (run.path / RUN).unlink(missing_ok=True)
+        remove(run.path / RUN)
     finally:
         lock.release()
     remove_known(run.path, layout.is_own_file)

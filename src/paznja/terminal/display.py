@@ -107,7 +107,7 @@ class Display:
 
     def _on_planned(self, event: Planned) -> None:
         self.unreadable, self._name_as_typed, self._prompt = event.unreadable, as_typed(event.run), event.settings.sampling.prompts[0]
-        self._scores, self._enough = event.settings.training.scoring != "none", event.enough
+        self._scores, self._enough = event.settings.training.scoring != "none", event.stretch.enough
         self.complete, self._held_out, self._last_shown = False, None, 0.0  # it may have shown another training before
         self._begin_live_line()
         self._make_room()

@@ -109,9 +109,9 @@ def _going_on(plan: Planned) -> str:
 
 
 def _budget_in_words(plan: Planned) -> str:
-    training = plan.settings.training
-    if training.iterations is not None:
-        left = max(0, training.from_iteration + training.iterations - plan.from_iteration)
+    stretch = plan.stretch
+    if stretch.iterations is not None:
+        left = max(0, stretch.from_iteration + stretch.iterations - plan.from_iteration)
         return f"{counted(left, 'iteration')} in about {duration(max(0.1, left * plan.seconds_per_iteration))}"
-    assert training.minutes is not None
-    return f"about {counted(plan.iterations or 1, 'iteration')} in {duration(60 * training.minutes)}"
+    assert stretch.minutes is not None
+    return f"about {counted(plan.iterations or 1, 'iteration')} in {duration(60 * stretch.minutes)}"

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import psutil
 
-from paznja.config import DEFAULT_PROMPTS, Settings
+from paznja.config import DEFAULT_PROMPTS, Settings, Stretch
 from paznja.generation import fit_prompt
 from paznja.machine import resolve
 from paznja.prepared import Prepared
@@ -21,8 +21,8 @@ _HOPELESS = 2
 """A training is refused if the estimate, which is rough, is more than this many times the machine's memory."""
 
 
-def complete(settings: Settings, prepared: Prepared) -> tuple[Settings, list[str], tuple[Chosen, float] | None]:
-    """Pick the settings that were left open; returns the settings, remarks on the prompts, and what the dial chose for how many minutes."""
+def complete(settings: Settings, stretch: Stretch, prepared: Prepared) -> tuple[Settings, Stretch, list[str], Chosen | None]:
+    """Pick the settings that were left open; returns them, the stretch, remarks on the prompts, and what the dial chose for its minutes."""
     tokenizer = load_tokenizer(prepared.folder / "tokenizer.json")
     prompts = settings.sampling.prompts or (DEFAULT_PROMPTS.get(prepared.script, DEFAULT_PROMPTS["latin"]),)
     fitted = [fit_prompt(prompt, prepared.script, tokenizer) for prompt in prompts]
@@ -33,18 +33,19 @@ def complete(settings: Settings, prepared: Prepared) -> tuple[Settings, list[str
         sampling=replace(settings.sampling, prompts=tuple(prompt for prompt, _ in fitted)),
     )
     check_enough(sum(book.tokens for book in prepared.books if not book.held_out), settings.model.context)
-    chosen = _dialled(complete, prepared)
-    complete = complete if chosen is None else chosen[0].settings
+    chosen = _dialled(complete, stretch, prepared)
+    if chosen is not None:
+        complete, stretch = chosen.settings, replace(stretch, iterations=chosen.iterations)
     _check_memory(complete)
-    return complete, [remark for _, remarks in fitted for remark in remarks], chosen
+    return complete, stretch, [remark for _, remarks in fitted for remark in remarks], chosen
 
 
-def _dialled(settings: Settings, prepared: Prepared) -> tuple[Chosen, float] | None:
-    """For the preset "auto" with a budget of minutes on a CPU: the network that learns most in that time, and the minutes."""
-    minutes = settings.training.minutes
-    if settings.preset != "auto" or minutes is None or settings.training.device != "cpu":
+def _dialled(settings: Settings, stretch: Stretch, prepared: Prepared) -> Chosen | None:
+    """For the preset "auto", some minutes and a CPU: the network that learns most in that time."""
+    seconds = stretch.seconds
+    if settings.preset != "auto" or seconds is None or settings.training.device != "cpu":
         return None
-    return choose(settings, 60 * minutes, measure_pace(settings), prepared.training_characters), minutes
+    return choose(settings, seconds, measure_pace(settings), prepared.training_characters)
 
 
 def _check_memory(settings: Settings) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -31,16 +32,18 @@ class CountedMaterial:
     memory: CountedMemory | None = None
     training_part: list[Piece]
 
-    def __init__(self, writer: RunWriter, settings: Settings, tokenizer: Tokenizer) -> None:
+    def __init__(self, writer: RunWriter, settings: Settings, tokenizer: Tokenizer, ids: Path | None) -> None:
         model, training, run = settings.model, settings.training, writer.run
         self._writer, self._newline, self._threads = writer, tokenizer.newline, training.threads
         self._scored_tokens = training.scored_tokens
-        self.held_out = run.held_out_ids()
+        self.held_out = run.held_out_ids(ids)
         self._places = places_spread([len(book) for book in self.held_out], training.scored_tokens)
         self.held_out_part = [self.held_out[book][start:stop] for book, start, stop in self._places]
         lengths = [book.tokens for book in run.books() if not book.held_out]
         lettering = Lettering.of(tokenizer)
-        self._turns = Turns(run.training_ids(), lengths, lettering, model.context, training.batch, training.seed, threads=training.threads)
+        self._turns = Turns(
+            run.training_ids(ids), lengths, lettering, model.context, training.batch, training.seed, threads=training.threads
+        )
         self._remembered: Remembered | None = None
 
     def begin(self, model: Transformer, *, new: bool) -> Iterator[Counting]:

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from paznja.config import ModelConfig, Settings, adjust
@@ -94,8 +94,13 @@ class Chosen:
     """How many characters will be read in the time."""
     readings: float
     """How often each character of the books will be read."""
-    enough: bool
-    """Whether the books have been read as often as is useful before the time is over; the budget is then in iterations."""
+    iterations: int | None
+    """How many iterations are enough, because by then the books have been read as often as is useful; None if all the time is of use."""
+
+    @property
+    def enough(self) -> bool:
+        """Whether the books have been read as often as is useful before the time is over."""
+        return self.iterations is not None
 
 
 def choose(settings: Settings, seconds: float, pace: Pace, characters: int, laws: Mapping[str, Law] | None = None) -> Chosen:
@@ -118,13 +123,11 @@ def choose(settings: Settings, seconds: float, pace: Pace, characters: int, laws
         read, enough = min(in_time, of_use), of_use < in_time
         if settings.is_open("batch"):
             shaped = adjust(shaped, batch=batch_for(read))
-        if enough:
-            iterations = math.ceil(read / (shaped.training.batch * shaped.model.context))
-            shaped = replace(shaped, training=replace(shaped.training, minutes=None, iterations=iterations))
+        iterations = math.ceil(read / (shaped.training.batch * shaped.model.context)) if enough else None
         if settings.is_open("scored_tokens"):
             most = settings.training.scored_tokens
             shaped = adjust(shaped, scored_tokens=min(most, max(LEAST_SCORED, int(SCORED_SHARE * read))))
-        candidates.append(Chosen(shaped, law.loss(weights, worth(read, characters)), read, read / characters, enough))
+        candidates.append(Chosen(shaped, law.loss(weights, worth(read, characters)), read, read / characters, iterations))
     return min(candidates, key=lambda chosen: chosen.loss)
 
 

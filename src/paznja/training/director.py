@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import NamedTuple
 
-from paznja.config import Settings
+from paznja.config import Settings, Stretch
 from paznja.run import RunWriter
 from paznja.training.checkpointer import Checkpointer
 from paznja.training.evaluator import Evaluator
-from paznja.training.schedule import Budget, Clock, Place, Stop, is_row, is_scored, learning_rate_factor
+from paznja.training.schedule import Clock, Place, Stop, is_row, is_scored, learning_rate_factor
 
 SAVING_SHARE = 0.05
 """Checkpoints take at most this share of the time."""
@@ -40,7 +40,7 @@ class Director:
         self,
         writer: RunWriter,
         settings: Settings,
-        budget: Budget,
+        stretch: Stretch,
         clock: Clock,
         evaluator: Evaluator,
         checkpointer: Checkpointer,
@@ -52,7 +52,7 @@ class Director:
         """`row_at_start`: whether iteration 0 has a row. `stop` is asked after every iteration."""
         self.stop = stop
         self._writer, self._config, self._sample_at = writer, settings.training, settings.sampling.sample_at
-        self._budget, self._clock, self._evaluator, self._checkpointer = budget, clock, evaluator, checkpointer
+        self._stretch, self._clock, self._evaluator, self._checkpointer = stretch, clock, evaluator, checkpointer
         self._row_at_start, self._learning_rate = row_at_start, learning_rate
         self._began_at = 0
 
@@ -96,16 +96,16 @@ class Director:
 
     def learning_rate(self, place: Place) -> float:
         """The factor for the peak learning rates in the next iteration."""
-        iteration = place.iteration + 1 - self._budget.from_iteration
+        iteration = place.iteration + 1 - self._stretch.from_iteration
         return self._learning_rate(iteration, self.fraction(place), self._config.warm_up, self._config.decay)
 
     def fraction(self, place: Place) -> float:
         """How much of the budget is spent, from 0 to 1."""
-        return self._budget.fraction(place.iteration, place.seconds, self._reserved(place))
+        return self._stretch.fraction(place.iteration, place.seconds, self._reserved(place))
 
     def is_spent(self, place: Place) -> bool:
         """Whether the budget is spent; it always has room for one iteration."""
-        return place.iteration > self._budget.from_iteration and self.fraction(place) >= 1.0
+        return place.iteration > self._stretch.from_iteration and self.fraction(place) >= 1.0
 
     def _obey(self, place: Place) -> tuple[bool, bool]:
         """Whether a pause, and whether a row, is asked for; what was sent after a pause waits for its turn."""
@@ -121,9 +121,9 @@ class Director:
 
     def _reserved(self, place: Place) -> float:
         """Seconds of a budget of minutes that the end will need for scoring and the checkpoint, as far as is known yet."""
-        if self._budget.seconds is None:
+        if self._stretch.seconds is None:
             return 0.0
-        return min(0.5 * self._budget.seconds, 2 * self._checkpointer.slowest + self._evaluator.cost_at_end(place))
+        return min(0.5 * self._stretch.seconds, 2 * self._checkpointer.slowest + self._evaluator.cost_at_end(place))
 
     def _has_row(self, place: Place) -> bool:
         """Whether this iteration has a row in the table, other than the last one."""
@@ -133,4 +133,4 @@ class Director:
     def _is_scored(self, place: Place) -> bool:
         """Whether this row is scored, unless it is the last one."""
         sample_at = (0,) if self._row_at_start and place.iteration == 0 else self._sample_at
-        return is_scored(place.iteration, sample_at, self._evaluator.seconds, self._evaluator.cost(), self._budget.seconds)
+        return is_scored(place.iteration, sample_at, self._evaluator.seconds, self._evaluator.cost(), self._stretch.seconds)

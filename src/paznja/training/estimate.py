@@ -7,8 +7,11 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass
+from pathlib import Path
 
+import numpy as np
 import psutil
+from numpy.typing import NDArray
 
 from paznja.config import Settings
 from paznja.machine import matmul_peak, set_threads, training_memory
@@ -51,8 +54,11 @@ class Estimate:
         return max(1.0, (LEARNING_SHARE * 60 * minutes - self.counting_seconds) / self.seconds_per_iteration)
 
 
-def estimate(settings: Settings, run: Run, tokenizer: Tokenizer) -> Estimate:
-    """What to expect of complete settings; times a few iterations, a matrix product and, for a counted memory, some counting."""
+def estimate(settings: Settings, run: Run, tokenizer: Tokenizer, file: Path | None = None) -> Estimate:
+    """What to expect of complete settings; times a few iterations, a matrix product and, for a counted memory, some counting.
+
+    `file`: with the books' ids, if the run does not keep it.
+    """
     model, training = settings.model, settings.training
     set_threads(training.threads)
     before = psutil.Process().memory_info().rss
@@ -62,9 +68,9 @@ def estimate(settings: Settings, run: Run, tokenizer: Tokenizer) -> Estimate:
         seconds = seconds_of_iteration(settings)
     counting, counted_bytes = 0.0, 0
     if model.memory == "counted":
-        ids = run.training_ids()
+        ids = run.training_ids(file)
         seconds *= COUNTED_SLOWER
-        counting = COUNTED_TIMES * len(ids) * _seconds_to_count_a_token(run, tokenizer, training.threads)
+        counting = COUNTED_TIMES * len(ids) * _seconds_to_count_a_token(ids[:_SAMPLE_TOKENS], tokenizer, training.threads)
         counted_bytes = COUNTED_BYTES * len(ids)
     return Estimate(before + counted_bytes + memory_needed(settings), seconds, counting, peak)
 
@@ -77,11 +83,11 @@ def memory_needed(settings: Settings) -> int:
     return training_memory(parameters, batch, model.context, model.width, model.hidden, model.layers, model.vocabulary, table)
 
 
-def _seconds_to_count_a_token(run: Run, tokenizer: Tokenizer, threads: int) -> float:
+def _seconds_to_count_a_token(sample: NDArray[np.uint16], tokenizer: Tokenizer, threads: int) -> float:
     from paznja.memory.contexts import Lettering
     from paznja.memory.counted import CountedMemory
 
-    sample, lettering = run.training_ids()[:_SAMPLE_TOKENS], Lettering.of(tokenizer)
+    lettering = Lettering.of(tokenizer)
     CountedMemory.count(sample[:1000], lettering, threads=threads)  # compiles what is not compiled yet
     start = time.perf_counter()
     CountedMemory.count(sample, lettering, threads=threads)

@@ -8,7 +8,7 @@ from typing import Any
 
 import torch
 
-from paznja.config import TrainingConfig
+from paznja.config import Stretch, TrainingConfig
 from paznja.evaluation.bits_per_character import Piece, score
 from paznja.machine import peak_memory
 from paznja.model.weights import pack, unpack
@@ -19,7 +19,7 @@ from paznja.training.events import Evaluated, Event, Scoring
 from paznja.training.learner import Learner
 from paznja.training.material import Material
 from paznja.training.meter import Meter
-from paznja.training.schedule import Budget, Clock, Place, Stop
+from paznja.training.schedule import Clock, Place, Stop
 
 SCORING_SHARE = 0.1
 """All held-out books are scored at the end if scoring then takes at most this share of the run; otherwise only the fixed part."""
@@ -46,7 +46,7 @@ class Evaluator:
         material: Material,
         tokenizer: Tokenizer,
         config: TrainingConfig,
-        budget: Budget,
+        stretch: Stretch,
         clock: Clock,
         meter: Meter,
         *,
@@ -56,7 +56,7 @@ class Evaluator:
     ) -> None:
         """`stop` is asked during the scoring, which then breaks off. `share`: of the run, for scoring all held-out books at the end."""
         self._writer, self._learner, self._material, self._tokenizer = writer, learner, material, tokenizer
-        self._budget, self._clock, self._meter, self._stop, self._score, self._share = budget, clock, meter, stop, score, share
+        self._stretch, self._clock, self._meter, self._stop, self._score, self._share = stretch, clock, meter, stop, score, share
         self._mode = config.scoring
         self._best: float | None = None
         """Bits per character of the best weights on the fixed part of the held-out books."""
@@ -178,7 +178,7 @@ class Evaluator:
         if self._mode == "part":
             return None
         tokens = sum(map(len, self._material.held_out))
-        planned = self._budget.seconds if self._budget.seconds is not None else place.seconds - self._budget.from_seconds
+        planned = self._stretch.seconds if self._stretch.seconds is not None else place.seconds - self._stretch.from_seconds
         return tokens if self._speed and self.seconds + tokens / self._speed <= self._share * planned else None
 
     def _characters(self, pieces: list[Piece]) -> int:

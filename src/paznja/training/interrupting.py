@@ -37,6 +37,8 @@ def interruptible(tell: Callable[[Any], None]) -> Iterator[threading.Event]:
     # The handler itself must not report: it may have interrupted the screen in the middle of drawing.
     listener = threading.Thread(target=acknowledge, daemon=True)
     numbers = [signal.SIGINT, signal.SIGTERM]
+    if (ctrl_break := getattr(signal, "SIGBREAK", None)) is not None:  # on Windows
+        numbers.append(ctrl_break)
     if hasattr(signal, "SIGHUP") and signal.getsignal(signal.SIGHUP) != signal.SIG_IGN:  # a closed window, unless nohup was asked for
         numbers.append(signal.SIGHUP)
     before = {number: signal.signal(number, ask) for number in numbers}

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from paznja.config import Settings
@@ -61,13 +62,13 @@ class PlainMaterial:
 
     memory: CountedMemory | None = None
 
-    def __init__(self, run: Run, settings: Settings) -> None:
-        """Raises NoBooks and RunError as `Batches` and `Run.training_ids` do."""
+    def __init__(self, run: Run, settings: Settings, ids: Path | None) -> None:
+        """Raises NoBooks and RunError as `Batches` and `Run.training_ids` do. `ids`: their file, if the run does not keep it."""
         model, training = settings.model, settings.training
-        self.held_out = run.held_out_ids()
+        training_ids, self.held_out = run.training_ids(ids), run.held_out_ids(ids)
         self.held_out_part = spread(self.held_out, training.scored_tokens)
-        self.training_part: list[Piece] = spread([run.training_ids()], training.scored_tokens // TRAINING_SHARE)
-        self._batches = Batches(run.training_ids(), model.context, training.batch, training.seed)
+        self.training_part: list[Piece] = spread([training_ids], training.scored_tokens // TRAINING_SHARE)
+        self._batches = Batches(training_ids, model.context, training.batch, training.seed)
 
     def begin(self, model: Transformer, *, new: bool) -> Iterator[Counting]:
         yield from ()
@@ -85,10 +86,13 @@ class PlainMaterial:
         self._batches.windows_drawn = state["windows_drawn"]
 
 
-def material_for(writer: RunWriter, settings: Settings, tokenizer: Tokenizer) -> Material:
-    """The material for these settings' memory. Raises NoBooks and RunError as `Batches` and `Run.training_ids` do."""
+def material_for(writer: RunWriter, settings: Settings, tokenizer: Tokenizer, ids: Path | None = None) -> Material:
+    """The material for these settings' memory. `ids`: the file with the books' ids, if the run does not keep it.
+
+    Raises NoBooks and RunError as `Batches` and `Run.training_ids` do.
+    """
     if settings.model.memory != "counted":
-        return PlainMaterial(writer.run, settings)
+        return PlainMaterial(writer.run, settings, ids)
     from paznja.training.counted_material import CountedMaterial  # which needs numba
 
-    return CountedMaterial(writer, settings, tokenizer)
+    return CountedMaterial(writer, settings, tokenizer, ids)

@@ -9,11 +9,12 @@ from typing import Any
 
 from torch import Tensor
 
+from paznja.config import Stretch
 from paznja.run import RunWriter
 from paznja.tokenizers import Tokenizer
 from paznja.training.events import Progress
 from paznja.training.progress_log import ProgressLog
-from paznja.training.schedule import Budget, Place
+from paznja.training.schedule import Place
 
 SMOOTHING = 0.95
 """The weight of the earlier iterations in the smoothed loss."""
@@ -24,11 +25,11 @@ _RECENT = 31  # points between which the speed is measured
 class Meter:
     """Measures the iterations of one training."""
 
-    def __init__(self, writer: RunWriter, tokenizer: Tokenizer, budget: Budget) -> None:
+    def __init__(self, writer: RunWriter, tokenizer: Tokenizer, stretch: Stretch) -> None:
         self.characters_seen = 0
         self.training_bits: float | None = None
         """Bits per character on the latest batches, smoothed; None before the first."""
-        self._writer, self._tokenizer, self._budget = writer, tokenizer, budget
+        self._writer, self._tokenizer, self._stretch = writer, tokenizer, stretch
         self._log: ProgressLog | None = None
         self._latest: Progress | None = None
         self._recent: deque[tuple[float, int]] = deque(maxlen=_RECENT)
@@ -51,8 +52,8 @@ class Meter:
         assert self.training_bits is not None
         self._recent.append((place.seconds, self.characters_seen))
         (then, before), (now, seen) = self._recent[0], self._recent[-1]
-        spent = place.seconds - self._budget.from_seconds
-        left = self._budget.seconds - spent if self._budget.seconds is not None else spent * (1 - fraction) / max(fraction, 1e-9)
+        spent = place.seconds - self._stretch.from_seconds
+        left = self._stretch.seconds - spent if self._stretch.seconds is not None else spent * (1 - fraction) / max(fraction, 1e-9)
         self._latest = Progress(
             iteration=place.iteration,
             seconds=place.seconds,

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 
-from paznja.config import Settings
+from paznja.config import Settings, Stretch
 from paznja.evaluation.bits_per_character import score
 from paznja.generation import continuation
 from paznja.machine import thread_candidates
@@ -20,7 +21,7 @@ from paznja.training.learner import Learner
 from paznja.training.material import Material, material_for
 from paznja.training.meter import Meter
 from paznja.training.sampler import Sampler, Write
-from paznja.training.schedule import Budget, Clock, Place, SamplesBetween, Stop, learning_rate_factor
+from paznja.training.schedule import Clock, Place, SamplesBetween, Stop, learning_rate_factor
 from paznja.training.threads import Threads
 
 
@@ -30,7 +31,7 @@ class Parts:
 
     place: Place
     clock: Clock
-    budget: Budget
+    stretch: Stretch
     learner: Learner
     material: Material
     meter: Meter
@@ -43,8 +44,10 @@ class Parts:
 def assemble(
     writer: RunWriter,
     settings: Settings,
+    stretch: Stretch,
     tokenizer: Tokenizer,
     *,
+    ids: Path | None = None,
     stop: Callable[[], bool] = lambda: False,
     clock: Clock | None = None,
     write: Write = continuation,
@@ -55,28 +58,28 @@ def assemble(
 ) -> Parts:
     """The parts for a run, with the initial weights that the seed gives. `settings` must be complete, with nothing left to pick.
 
-    `stop` is asked after every iteration and during scoring. What follows it replaces what a training usually uses.
+    `ids`: the file with the books' ids, if the run does not keep it. `stop` is asked after every iteration and during scoring. What follows
+    it replaces what a training usually uses.
     """
     config = settings.training
-    budget = Budget(None if config.minutes is None else 60 * config.minutes, config.iterations, config.from_iteration, config.from_seconds)
     clock, place = clock or Clock(), Place()
-    # A run with a budget of iterations has to end the same, bit for bit, so it keeps its number of threads.
-    watched = config.minutes is not None and config.device == "cpu" and settings.is_open("threads")
+    # A run that ends at an iteration has to end the same, bit for bit, so it keeps its number of threads.
+    watched = stretch.seconds is not None and config.device == "cpu" and settings.is_open("threads")
     threads = Threads(config.threads, thread_candidates() if watched else ())
     learner = Learner(settings.model, config, threads=threads, now=clock.now)
-    material = material_for(writer, settings, tokenizer)
-    meter = Meter(writer, tokenizer, budget)
-    sampler = Sampler(writer, learner, material, tokenizer, settings.sampling, budget, clock, write=write, share=sampling_share)
+    material = material_for(writer, settings, tokenizer, ids)
+    meter = Meter(writer, tokenizer, stretch)
+    sampler = Sampler(writer, learner, material, tokenizer, settings.sampling, stretch, clock, write=write, share=sampling_share)
     stopping = Stop(stop)
     evaluator = Evaluator(
-        writer, learner, material, tokenizer, config, budget, clock, meter, stop=stopping, score=score, share=scoring_share
+        writer, learner, material, tokenizer, config, stretch, clock, meter, stop=stopping, score=score, share=scoring_share
     )
     saved = {"batches": material, "meter": meter, "sampler": sampler, "evaluator": evaluator}
     checkpointer = Checkpointer(writer, learner, saved, place, clock, scored=evaluator.scores)
     director = Director(
         writer,
         settings,
-        budget,
+        stretch,
         clock,
         evaluator,
         checkpointer,
@@ -84,7 +87,7 @@ def assemble(
         stop=stopping,
         learning_rate=learning_rate,
     )
-    return Parts(place, clock, budget, learner, material, meter, sampler, evaluator, checkpointer, director)
+    return Parts(place, clock, stretch, learner, material, meter, sampler, evaluator, checkpointer, director)
 
 
 def begin_from(parts: Parts, writer: RunWriter) -> tuple[CheckpointRecord | None, list[str]]:
@@ -97,7 +100,7 @@ def begin_from(parts: Parts, writer: RunWriter) -> tuple[CheckpointRecord | None
     if stored is None:
         return None, remarks
     parts.checkpointer.restore(stored)
-    if parts.place.iteration == parts.budget.from_iteration:
+    if parts.place.iteration == parts.stretch.from_iteration:
         parts.sampler.begin_stretch()
         parts.evaluator.begin_stretch()
     weights = run.path / WEIGHTS

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import psutil
 
-from paznja.config import Settings
+from paznja.config import Settings, Stretch
 from paznja.corpus.book import Unreadable
 from paznja.prepared import Prepared
 from paznja.run import BookRecord, Run
@@ -34,6 +34,7 @@ class Planned:
 
     run: Run
     settings: Settings
+    stretch: Stretch
     books: tuple[BookRecord, ...]
     unreadable: tuple[Unreadable, ...]
     remarks: tuple[str, ...]
@@ -42,8 +43,6 @@ class Planned:
     """What is said only now: a prompt that was converted, books that changed, a checkpoint that was damaged."""
     dialled: tuple[str, ...]
     """What the minutes will bring, and what the dial chose for them; empty if it chose nothing."""
-    enough: bool
-    """Whether the run ends before its minutes are over, because by then the books have taught all they can."""
     cached: bool
     """Whether the books had been read before, by an earlier run."""
     from_iteration: int
@@ -64,24 +63,24 @@ class Planned:
 def plan_of(
     run: Run,
     settings: Settings,
+    stretch: Stretch,
     expected: Estimate,
     prepared: Prepared | None,
     remarks: Sequence[str],
     warnings: Sequence[str],
-    chosen: tuple[Chosen, float] | None,
+    chosen: Chosen | None,
 ) -> Planned:
-    """The plan of a training that is about to begin. `chosen`: what the dial chose, and for how many minutes."""
+    """The plan of a training that is about to begin. `chosen`: what the dial chose for its minutes."""
     checkpoint = run.checkpoint()
-    minutes = settings.training.minutes
     return Planned(
         run=run,
         settings=settings,
+        stretch=stretch,
         books=run.books(),
         unreadable=prepared.unreadable if prepared else (),
         remarks=tuple(remarks),
         warnings=tuple(warnings),
-        dialled=() if chosen is None else in_words(*chosen),
-        enough=chosen is not None and chosen[0].enough,
+        dialled=() if chosen is None or stretch.minutes is None else in_words(chosen, stretch.minutes),
         cached=prepared.cached if prepared else True,
         from_iteration=checkpoint.iteration if checkpoint else 0,
         parameters=settings.model.num_parameters(),
@@ -89,5 +88,5 @@ def plan_of(
         available_bytes=psutil.virtual_memory().available + psutil.Process().memory_info().rss,
         matmul_peak=expected.matmul_peak,
         seconds_per_iteration=expected.seconds_per_iteration,
-        iterations=None if minutes is None else round(expected.iterations(minutes)),
+        iterations=None if stretch.seconds is None else round(expected.iterations(stretch.seconds / 60)),
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
-from paznja.config import SamplingConfig
+from paznja.config import SamplingConfig, Stretch
 from paznja.generation import Choice, continuation
 from paznja.model.decoder import Decoder
 from paznja.run import RunWriter
@@ -13,7 +13,7 @@ from paznja.tokenizers import Tokenizer
 from paznja.training.events import Sampled
 from paznja.training.learner import Learner
 from paznja.training.material import Material
-from paznja.training.schedule import Budget, Clock, Place, SamplesBetween
+from paznja.training.schedule import Clock, Place, SamplesBetween
 
 Write = Callable[..., str]
 """Continues a prompt, like `paznja.generation.continuation`."""
@@ -29,7 +29,7 @@ class Sampler:
         material: Material,
         tokenizer: Tokenizer,
         config: SamplingConfig,
-        budget: Budget,
+        stretch: Stretch,
         clock: Clock,
         *,
         write: Write = continuation,
@@ -37,7 +37,7 @@ class Sampler:
     ) -> None:
         """`share`: of the run's time, for the samples between the rows."""
         self._writer, self._learner, self._material, self._tokenizer = writer, learner, material, tokenizer
-        self._config, self._budget, self._clock, self._write = config, budget, clock, write
+        self._config, self._stretch, self._clock, self._write = config, stretch, clock, write
         self._choice = Choice(temperature=config.temperature)
         self._row_at = -1
         """The last iteration that has a row in the table."""
@@ -56,11 +56,11 @@ class Sampler:
 
     def between(self, place: Place) -> Iterator[Sampled]:
         """Write a sample between the rows, if one is due."""
-        seconds = place.seconds - self._budget.from_seconds
-        if self._budget.iterations is not None:
-            at, end = float(place.iteration - self._budget.from_iteration), float(self._budget.iterations)
+        seconds = place.seconds - self._stretch.from_seconds
+        if self._stretch.iterations is not None:
+            at, end = float(place.iteration - self._stretch.from_iteration), float(self._stretch.iterations)
         else:
-            at, end = seconds, self._budget.seconds or 0.0
+            at, end = seconds, self._stretch.seconds or 0.0
         if not self._between.due(at, end, seconds / at * end, self._between_seconds):
             return
         start = self._clock.now()

@@ -1,4 +1,4 @@
-"""When things happen: the learning rate over a budget, the iterations of the table's rows, the samples between them."""
+"""When things happen: the learning rate over a stretch, the iterations of the table's rows, the samples between them."""
 
 from __future__ import annotations
 
@@ -15,25 +15,6 @@ class Place:
     iteration: int = 0
     seconds: float = 0.0
     """Seconds of training so far."""
-
-
-@dataclass(frozen=True)
-class Budget:
-    """The seconds or iterations that a run was given, counted from where its latest stretch began (a finished run can go on)."""
-
-    seconds: float | None
-    """Length of the stretch in seconds; None if the budget is in iterations."""
-    iterations: int | None
-    """Length of the stretch in iterations; None if the budget is in seconds."""
-    from_iteration: int = 0
-    from_seconds: float = 0.0
-
-    def fraction(self, iteration: int, seconds: float, reserved: float = 0.0) -> float:
-        """How much of the budget is spent at this point of the run, from 0 to 1; `reserved` seconds are kept for the end."""
-        if self.iterations is not None:
-            return min(1.0, (iteration - self.from_iteration) / self.iterations)
-        assert self.seconds is not None
-        return min(1.0, (seconds - self.from_seconds) / (self.seconds - reserved))
 
 
 class Clock:

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from paznja.cache import passing_cache, using
-from paznja.config import Settings, with_budget
+from paznja.config import Settings, Stretch, new_stretch
 from paznja.corpus.finding import passed_over
 from paznja.disk import writing_to
 from paznja.errors import NameTaken, RunError
@@ -40,6 +40,7 @@ Tell = Callable[[Any], None]
 def begin(
     places: list[Path],
     settings: Settings,
+    stretch: Stretch,
     out: Path,
     name: str | None,
     held_out: list[Path] | None,
@@ -70,8 +71,8 @@ def begin(
         )
         from paznja.training.choosing import complete
 
-        settings, warnings, chosen = complete(settings, prepared)
-        record = _record(settings, prepared, places, held_out, with_corpus=with_corpus)
+        settings, stretch, warnings, chosen = complete(settings, stretch, prepared)
+        record = _record(settings, stretch, prepared, places, held_out, with_corpus=with_corpus)
         with writing_to(out, "--out"):
             writer = stack.enter_context(_create(out, name, places, record, prepared.folder, with_corpus=with_corpus))
             if settings.model.memory == "none":  # Qwen3 has no place for a memory, so only then can others load the folder
@@ -79,7 +80,7 @@ def begin(
         needed.close()  # the run has all that it needs now
         remarks = [*passed_over(places), *prepared.remarks]
         ids = None if with_corpus else prepared.folder / IDS
-        _train(writer, settings, tell, prepared=prepared, ids=ids, remarks=remarks, warnings=warnings, chosen=chosen, stop=stop)
+        _train(writer, settings, stretch, tell, prepared=prepared, ids=ids, remarks=remarks, warnings=warnings, chosen=chosen, stop=stop)
     return writer.run
 
 
@@ -115,17 +116,15 @@ def go_on(
             tell(Reading(*seen))
 
         ids, warnings = ids_to_resume(run, books, cache, on_read, stack)
-        extended: RunRecord | None = None
-        if minutes is not None or iterations is not None:
+        stretch, new = record.stretches[-1], minutes is not None or iterations is not None
+        if new:
             from paznja.training.checkpointer import newest_usable
 
             checkpoint = newest_usable(run)[0]
-            settings = replace(settings, training=replace(settings.training, minutes=None, iterations=None))
-            settings = with_budget(settings, minutes, iterations)
-            at = (checkpoint.iteration, checkpoint.seconds) if checkpoint else (0, 0.0)
-            settings = replace(settings, training=replace(settings.training, from_iteration=at[0], from_seconds=at[1]))
-            extended = replace(record, settings=settings)
-        _train(writer, settings, tell, ids=ids, extended=extended, warnings=warnings, stop=stop)
+            stretch = new_stretch(minutes, iterations)
+            if checkpoint is not None:
+                stretch = replace(stretch, from_iteration=checkpoint.iteration, from_seconds=checkpoint.seconds)
+        _train(writer, settings, stretch, tell, new=new, ids=ids, warnings=warnings, stop=stop)
 
 
 def _create(out: Path, name: str | None, places: list[Path], record: RunRecord, prepared: Path, *, with_corpus: bool) -> RunWriter:
@@ -144,7 +143,9 @@ def _default_name(out: Path, places: list[Path]) -> str:
     return free_name(out, f"{stem or 'run'}-{datetime.date.today().isoformat()}", first=1)
 
 
-def _record(settings: Settings, prepared: Prepared, places: list[Path], held_out: list[Path] | None, *, with_corpus: bool) -> RunRecord:
+def _record(
+    settings: Settings, stretch: Stretch, prepared: Prepared, places: list[Path], held_out: list[Path] | None, *, with_corpus: bool
+) -> RunRecord:
     import platform
 
     import torch
@@ -165,6 +166,7 @@ def _record(settings: Settings, prepared: Prepared, places: list[Path], held_out
     )
     return RunRecord(
         settings=settings,
+        stretches=(stretch,),
         corpus=corpus,
         created=datetime.datetime.now().astimezone().isoformat(timespec="seconds"),
         versions={"paznja": importlib.metadata.version("paznja"), "torch": torch.__version__, "python": platform.python_version()},
@@ -175,17 +177,21 @@ def _record(settings: Settings, prepared: Prepared, places: list[Path], held_out
 def _train(
     writer: RunWriter,
     settings: Settings,
+    stretch: Stretch,
     tell: Tell,
     *,
     prepared: Prepared | None = None,
     ids: Path | None = None,
-    extended: RunRecord | None = None,
+    new: bool = False,
     remarks: Sequence[str] = (),
     warnings: Sequence[str] = (),
-    chosen: tuple[Chosen, float] | None = None,
+    chosen: Chosen | None = None,
     stop: Callable[[], bool] | None = None,
 ) -> None:
-    """Train and report everything; a lack of memory and a full disk become sentences."""
+    """Train and report everything; a lack of memory and a full disk become sentences.
+
+    `new`: whether the run gets this stretch only now. `ids`: the file with the books' ids, if the run does not keep it.
+    """
     from paznja.training.estimate import estimate
     from paznja.training.failures import failing_in_words
     from paznja.training.interrupting import interruptible
@@ -196,16 +202,18 @@ def _train(
 
     run = writer.run
     tokenizer = load_tokenizer(run.path / TOKENIZER)
-    with failing_in_words(run, settings), writer.borrowed_ids(ids), interruptible(tell) as interrupted:
+    with failing_in_words(run, settings), interruptible(tell) as interrupted:
         writer.show("preparing")
-        expected = estimate(settings, run, tokenizer)
-        parts = assemble(writer, settings, tokenizer, stop=lambda: interrupted.is_set() or (stop is not None and stop()))
+        if ids is not None:
+            writer.forget_ids()
+        expected = estimate(settings, run, tokenizer, ids)
+        parts = assemble(writer, settings, stretch, tokenizer, ids=ids, stop=lambda: interrupted.is_set() or (stop is not None and stop()))
         checkpoint, damage = begin_from(parts, writer)
         cut = writer.cut_back(checkpoint)
-        if extended is not None:
-            writer.extend(extended)
+        if new:
+            writer.begin_stretch(stretch)
         told = [*warnings, *damage, *([cut] if cut else [])]
-        tell(plan_of(run, settings, expected, prepared, remarks, told, chosen))
+        tell(plan_of(run, settings, stretch, expected, prepared, remarks, told, chosen))
         for event in train(parts):
             show(event, writer)
             try:
