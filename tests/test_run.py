@@ -27,8 +27,9 @@ from paznja.disk import link_or_copy, write_atomically
 from paznja.errors import PaznjaError, RunError, WrongUse
 from paznja.preparing import prepare
 from paznja.run import Run, RunRecord, RunWriter, all_runs, check_name, free_name, remove_run, send
+from paznja.run.layout import KINDS_OF_REQUESTS
 from paznja.run.records import MetricsLine, ProgressLine, SampleLine
-from paznja.run.requests import KINDS, answer_to, waiting
+from paznja.run.requests import answer_to, waiting
 from paznja.training.session import _create
 
 MakeRun = Callable[..., Run]
@@ -686,7 +687,7 @@ def test_a_removal_that_was_cut_off_can_be_done_again(run: Run, writer: RunWrite
 
 def test_requests_are_obeyed_in_order_and_answered(run: Run, writer: RunWriter):
     assert writer.requests() == []
-    sent = [*reversed(KINDS), "stop", "pause"]
+    sent = [*reversed(KINDS_OF_REQUESTS), "stop", "pause"]
     numbers = [send(run, request) for request in sent]
     assert numbers == sorted(set(numbers))
     (run.path / "commands" / "notes").touch()

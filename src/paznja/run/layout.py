@@ -51,7 +51,10 @@ LOCK = ".lock"
 LOGS = (METRICS, SAMPLES)
 """The logs that a resumed run cuts back to the sizes that its checkpoint remembers."""
 
-REQUEST = re.compile(r"(\d{8,})-(stop|pause|go-on|sample)")
+KINDS_OF_REQUESTS = ("stop", "pause", "go-on", "sample")
+"""What a living training can be asked for: stop and save, wait, go on, write a row of the table now."""
+
+REQUEST = re.compile(rf"(\d{{8,}})-({'|'.join(KINDS_OF_REQUESTS)})")
 CHECKPOINT_FOLDER = re.compile(r"checkpoint-\d{8,}")
 PART = re.compile(
     r"\.(?:run\.toml|samples\.md|progress\.jsonl|now\.json|checkpoint|config\.json|position\.json|\w+\.safetensors)\.\d+\.part"

@@ -9,21 +9,18 @@ import os
 from contextlib import suppress
 
 from paznja.errors import WrongUse
-from paznja.run.layout import REQUEST, REQUESTS
+from paznja.run.layout import KINDS_OF_REQUESTS, REQUEST, REQUESTS
 from paznja.run.reading import Run
 from paznja.run.records import Answer
 
-KINDS = ("stop", "pause", "go-on", "sample")
-"""What can be asked for: stop and save, wait, go on, write a row of the table now."""
-
 
 def send(run: Run, request: str) -> int:
-    """Ask the living training for one of `KINDS`, which it does after its current iteration; returns the request's number.
+    """Ask the living training for one of `KINDS_OF_REQUESTS`, which it does after its current iteration; returns the request's number.
 
     WrongUse for any other request.
     """
-    if request not in KINDS:
-        raise WrongUse(f"There is no request {request!r}; there are {', '.join(KINDS)}.")
+    if request not in KINDS_OF_REQUESTS:
+        raise WrongUse(f"There is no request {request!r}; there are {', '.join(KINDS_OF_REQUESTS)}.")
     folder = run.path / REQUESTS
     folder.mkdir(exist_ok=True)
     number = max([0, *(number for number, _ in waiting(run)), *(answer.number for answer in _answers(run))])

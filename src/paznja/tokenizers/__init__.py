@@ -5,12 +5,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
+
+from paznja.errors import RunError, WrongUse
 
 Ids = NDArray[np.uint16]
 
@@ -57,32 +59,51 @@ class Tokenizer(Protocol):
         ...
 
 
-def learn_tokenizer(kind: str, texts: Iterable[str]) -> Tokenizer:
-    """A tokenizer of this kind for these training texts.
+class Kind(Protocol):
+    """A class of tokenizers of one kind."""
 
-    Raises:
-        WrongUse: there is no such kind.
-    """
-    from paznja.errors import WrongUse
+    def learn(self, texts: Iterable[str]) -> Tokenizer:
+        """A tokenizer for these training texts."""
+        ...
+
+    def from_json(self, text: str) -> Tokenizer:
+        """Read what the tokenizer's `to_json` wrote; ValueError, KeyError or TypeError for anything else."""
+        ...
+
+
+def _characters() -> Kind:
     from paznja.tokenizers.characters import CharacterTokenizer
 
-    if kind != CharacterTokenizer.kind:
-        raise WrongUse(f"There is no tokenizer {kind!r}; there is 'characters'.")
-    return CharacterTokenizer.learn(texts)
+    return CharacterTokenizer
+
+
+KINDS: Mapping[str, Callable[[], Kind]] = {"characters": _characters}
+"""Every kind of tokenizer by its name in settings; its class is imported when it is used."""
+
+
+def learn_tokenizer(kind: str, texts: Iterable[str]) -> Tokenizer:
+    """A tokenizer of this kind for these training texts; WrongUse if there is no such kind."""
+    if kind not in KINDS:
+        raise WrongUse(f"There is no tokenizer {kind!r}; there is {' or '.join(map(repr, KINDS))}.")
+    return KINDS[kind]().learn(texts)
 
 
 def load_tokenizer(path: Path) -> Tokenizer:
-    """The tokenizer that is stored in this file.
-
-    Raises:
-        RunError: the file is missing, or is not a tokenizer of paznja's.
-    """
-    from paznja.errors import RunError
-    from paznja.tokenizers.characters import CharacterTokenizer
-
+    """The tokenizer that is stored in this file; RunError if it is missing, or of none of the `KINDS`."""
     try:
-        return CharacterTokenizer.from_json(path.read_text(encoding="utf-8"))
+        text = path.read_text(encoding="utf-8")
     except FileNotFoundError:
         raise RunError(f"{path} is missing: without its tokenizer the model cannot be used. Copy the whole run folder.") from None
-    except (ValueError, KeyError, TypeError) as error:
-        raise RunError(f"{path} is not a tokenizer that this version of paznja knows ({error}).") from None
+    except ValueError as error:
+        raise _unknown(path, error) from None
+    reasons: list[Exception] = []
+    for kind in KINDS.values():
+        try:
+            return kind().from_json(text)
+        except (ValueError, KeyError, TypeError) as error:
+            reasons.append(error)
+    raise _unknown(path, reasons[0])
+
+
+def _unknown(path: Path, error: Exception) -> RunError:
+    return RunError(f"{path} is not a tokenizer that this version of paznja knows ({error}).")
