@@ -28,7 +28,7 @@ from paznja.errors import PaznjaError, RunError, WrongUse
 from paznja.preparing import prepare
 from paznja.run import Run, RunRecord, RunWriter, all_runs, check_name, free_name, remove_run, send
 from paznja.run.layout import KINDS_OF_REQUESTS
-from paznja.run.records import MetricsLine, ProgressLine, SampleLine
+from paznja.run.lines import MetricsLine, ProgressLine, SampleLine
 from paznja.run.requests import answer_to, waiting
 from paznja.training.session import _create
 

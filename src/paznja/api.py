@@ -28,7 +28,7 @@ from paznja.generation import Choice, expected, fit_prompt, generate
 from paznja.loading import load_decoder
 from paznja.memory.compiling import check_numba
 from paznja.run import Run, all_runs
-from paznja.run.records import MetricsLine
+from paznja.run.lines import MetricsLine
 from paznja.table import markdown_table
 from paznja.tokenizers import Tokenizer
 from paznja.training import session

@@ -113,12 +113,12 @@ def of_kind(value: Any, kind: Any) -> Any:
     """The value as a field of this type holds it, a list as a tuple and a whole number as a fraction; TypeError if it is something else."""
     origin, inner = typing.get_origin(kind), typing.get_args(kind)
     if origin is types.UnionType:
-        return of_kind(value, inner[0])
+        return None if value is None else of_kind(value, inner[0])
     if origin is tuple and isinstance(value, list | tuple):
         return tuple(of_kind(item, inner[0]) for item in typing.cast("list[Any]", value))
     if kind is float and isinstance(value, int) and not isinstance(value, bool):
         return float(value)
-    if origin is tuple or not isinstance(value, kind) or (isinstance(value, bool) and kind is not bool):
+    if origin is tuple or not isinstance(value, origin or kind) or (isinstance(value, bool) and kind is not bool):
         raise TypeError
     return value
 

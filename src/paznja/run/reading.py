@@ -15,9 +15,10 @@ from typing import TYPE_CHECKING
 from paznja.config import Settings
 from paznja.errors import RunError
 from paznja.processes import is_running
-from paznja.run import layout, records
+from paznja.run import layout, lines, records
 from paznja.run.layout import CHECKPOINT_FOLDER, WEIGHTS
-from paznja.run.records import BookRecord, CheckpointRecord, MetricsLine, NowRecord, ProgressLine, RunRecord, SampleLine, ShelfRecord
+from paznja.run.lines import MetricsLine, ProgressLine, SampleLine
+from paznja.run.records import BookRecord, CheckpointRecord, NowRecord, RunRecord, ShelfRecord
 
 if TYPE_CHECKING:
     import numpy as np
@@ -114,15 +115,15 @@ class Run:
 
     def metrics(self) -> list[MetricsLine]:
         """The evaluations so far, oldest first."""
-        return records.read_metrics(self.path / layout.METRICS)
+        return lines.read_metrics(self.path / layout.METRICS)
 
     def progress(self) -> list[ProgressLine]:
         """How training went, a line every few seconds, oldest first; empty for a run of an older version."""
-        return records.read_progress(self.path / layout.PROGRESS)
+        return lines.read_progress(self.path / layout.PROGRESS)
 
     def samples(self, *, rows_only: bool = False) -> list[SampleLine]:
         """The samples so far, oldest first; with `rows_only`, those of the table."""
-        return [sample for sample in records.read_samples(self.path / layout.SAMPLES) if sample["row"] or not rows_only]
+        return [sample for sample in lines.read_samples(self.path / layout.SAMPLES) if sample["row"] or not rows_only]
 
     # --- checkpoints and weights ----------------------------------------------------------------------------------------------------
 

@@ -1,23 +1,24 @@
 """Every record that a run's folder holds: its fields, its version, and how an older version becomes this one.
 
-Only this module knows the keys of a run's TOML and JSON files. A field that a later version adds gets a default here, so that older
-runs stay readable; a change of meaning gets a new version number, and a function that turns the older record into the new one.
+Only this module, and `lines.py` for the logs, knows the keys of a run's files. A field that a later version adds gets a default
+here, so that older runs stay readable; a change of meaning gets a new version number, and a function that turns the older record
+into the new one.
 """
 
 from __future__ import annotations
 
 import json
 import tomllib
-import types
 import typing
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
-from typing import Any, TypedDict, TypeVar
+from typing import Any, TypeVar
 
 import tomli_w
 
 from paznja.config import Settings, Stretch
+from paznja.config.setting import of_kind
 from paznja.errors import RunError
 from paznja.run.layout import CHECKPOINT_FOLDER, LOGS
 
@@ -239,90 +240,6 @@ def _checkpoint_from_1(plain: Mapping[str, Any]) -> dict[str, Any]:
     return {"format": 2, **common, "parts": parts}
 
 
-# --- lines of the logs ----------------------------------------------------------------------------------------------------------------
-
-
-class MetricsLine(TypedDict):
-    """An evaluation: a line of `metrics.jsonl`."""
-
-    iteration: int
-    seconds: float
-    characters_seen: int
-    training: float
-    """Bits per character on a fixed part of the training books."""
-    held_out: float
-    """Bits per character on a fixed part of the held-out books."""
-    held_out_whole: float | None
-    """Bits per character on all held-out books, if they were scored."""
-    peak_memory_bytes: int
-
-
-class ProgressLine(TypedDict):
-    """How training went at one moment: a line of `progress.jsonl`."""
-
-    iteration: int
-    seconds: float
-    training_bits: float
-    """Bits per character on the latest batches, smoothed."""
-    characters_seen: int
-    characters_per_second: float
-
-
-class SampleLine(TypedDict):
-    """A text that the model wrote: a line of `samples.jsonl`."""
-
-    iteration: int
-    seconds: float
-    prompt: str
-    text: str
-    """What follows the prompt."""
-    row: bool
-    """Whether it is a row of the table."""
-    seed: int
-    temperature: float
-
-
-def read_metrics(path: Path) -> list[MetricsLine]:
-    """The evaluations in this file, oldest first."""
-    later = {"seconds": 0.0, "characters_seen": 0, "held_out_whole": None, "peak_memory_bytes": 0}
-    lines = _read_lines(path, ("iteration", "training", "held_out"))
-    return [typing.cast(MetricsLine, line | {name: value for name, value in later.items() if name not in line}) for line in lines]
-
-
-def read_progress(path: Path) -> list[ProgressLine]:
-    """The lines about the progress in this file, oldest first; a line with something else than numbers is left out."""
-    needed = tuple(ProgressLine.__annotations__)
-    lines = _read_lines(path, needed)
-    return [typing.cast(ProgressLine, line) for line in lines if all(isinstance(line[name], int | float) for name in needed)]
-
-
-def read_samples(path: Path) -> list[SampleLine]:
-    """The samples in this file, oldest first."""
-    return [typing.cast(SampleLine, line) for line in _read_lines(path, ("iteration", "seconds", "prompt", "text", "row"))]
-
-
-def to_line(record: Mapping[str, Any]) -> bytes:
-    """A record as a line of a log."""
-    return (json.dumps(record, ensure_ascii=False) + "\n").encode()
-
-
-def _read_lines(path: Path, needed: Iterable[str]) -> Iterator[dict[str, Any]]:
-    """The whole lines with the fields that are needed; a damaged line, or a last one that is still being written, is left out."""
-    needed = frozenset(needed)
-    if not path.is_file():
-        return
-    with open(path, encoding="utf-8", errors="replace") as file:
-        for line in file:
-            if not line.endswith("\n"):
-                continue
-            try:
-                record = json.loads(line)
-            except (ValueError, RecursionError):
-                continue
-            if isinstance(record, dict) and needed <= record.keys():
-                yield record
-
-
 # --- now.json -------------------------------------------------------------------------------------------------------------------------
 
 PHASES = ("preparing", "reading", "counting", "learning", "scoring", "paused")
@@ -370,9 +287,9 @@ def read_now(path: Path) -> NowRecord | None:
     """What this `now.json` says; None if it is missing or cannot be understood."""
     try:
         plain = json.loads(path.read_text(encoding="utf-8"))
-        record = _read(NowRecord, plain, path)
-        return replace(record, answers=tuple(_read(Answer, answer, path) for answer in plain.get("answers", ())))
-    except (OSError, ValueError, AttributeError, RunError):
+        answers = tuple(_read(Answer, answer, path) for answer in plain.pop("answers", ()))
+        return replace(_read(NowRecord, plain, path), answers=answers)
+    except (OSError, ValueError, AttributeError, TypeError, RunError):
         return None
 
 
@@ -396,27 +313,14 @@ def _read(kind: type[Record], plain: Any, path: Path) -> Record:
     """A dataclass from the values of its fields; keys that it does not have are left out. RunError if a value is of the wrong type."""
     if not isinstance(plain, dict):
         raise RunError(f"{path} is damaged: it should hold a record.")
-    hints = typing.get_type_hints(kind)
+    kinds = typing.get_type_hints(kind)
     values: dict[str, Any] = {}
-    for one in fields(typing.cast(Any, kind)):
-        if one.name not in plain:
-            continue
-        value = plain[one.name]
-        allowed = _types(hints[one.name])
-        if tuple in allowed and isinstance(value, list):
-            value = tuple(value)
-        if float in allowed and isinstance(value, int) and not isinstance(value, bool):
-            value = float(value)
-        if not isinstance(value, allowed) or (isinstance(value, bool) and bool not in allowed):
-            raise RunError(f"{path} is damaged: {one.name} is not what it should be.")
-        values[one.name] = value
+    for name in plain.keys() & kinds.keys():
+        try:
+            values[name] = of_kind(plain[name], kinds[name])
+        except TypeError:
+            raise RunError(f"{path} is damaged: {name} is not what it should be.") from None
     try:
         return kind(**values)
     except TypeError as error:
         raise RunError(f"{path} is damaged ({error}).") from None
-
-
-def _types(hint: Any) -> tuple[type, ...]:
-    """The classes that a value with this annotation can have."""
-    parts = typing.get_args(hint) if typing.get_origin(hint) is types.UnionType else (hint,)
-    return tuple(typing.get_origin(part) or part for part in parts)

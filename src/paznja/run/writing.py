@@ -39,8 +39,9 @@ from paznja.run.layout import (
     checkpoint_name,
     is_checkpoint_file,
 )
+from paznja.run.lines import MetricsLine, ProgressLine, SampleLine, to_line
 from paznja.run.reading import Run
-from paznja.run.records import Answer, CheckpointRecord, MetricsLine, NowRecord, ProgressLine, RunRecord, SampleLine, to_line
+from paznja.run.records import Answer, CheckpointRecord, NowRecord, RunRecord
 from paznja.run.requests import waiting
 from paznja.table import markdown_table
 
