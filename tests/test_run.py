@@ -625,6 +625,15 @@ def test_a_training_that_cannot_be_watched_goes_on(run: Run, writer: RunWriter, 
     writer.show("learning")
 
 
+def test_a_strangers_file_with_the_name_of_the_word_about_a_training_stays(run: Run):
+    (run.path / "now.json").write_text("[1, 2]")
+    with RunWriter.open(run) as writer:
+        time.sleep(0.11)
+        writer.show("paused")
+    assert (run.path / "now.json").read_text() == "[1, 2]"
+    assert [path.name for path in remove_run(run)] == ["now.json"]
+
+
 @pytest.mark.parametrize("content", [b"", b"{", b"[]", b'{"phase": 3}', b'{"phase": "learning", "process": "me", "host": ""}'])
 def test_a_damaged_word_about_a_training_is_taken_for_none(run: Run, content: bytes):
     (run.path / "now.json").write_bytes(content)

@@ -66,6 +66,7 @@ NAMES = [
     "prepared/prepared.json",
     "reading-errors.log.bak",
     # names that the program uses, for files of a person
+    "now.json",
     f"{HEX}/corpus.xcf",
     f"{HEX[::-1]}/prepared.json",
     f"books/{HEX}/mine.xcf",

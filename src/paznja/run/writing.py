@@ -41,7 +41,7 @@ from paznja.run.layout import (
 )
 from paznja.run.lines import MetricsLine, ProgressLine, SampleLine, to_line
 from paznja.run.reading import Run
-from paznja.run.records import Answer, CheckpointRecord, NowRecord, RunRecord
+from paznja.run.records import Answer, CheckpointRecord, NowRecord, RunRecord, read_now
 from paznja.run.requests import waiting
 from paznja.table import markdown_table
 
@@ -62,6 +62,7 @@ class RunWriter:
         self.run = run
         self._path, self._lock = run.path, lock
         self._now = NowRecord("preparing", os.getpid(), platform.node())
+        self._is_watched = not _is_strangers(self._path / layout.NOW)
         self._shown: tuple[str, float] = ("", float("-inf"))
         self._show_now()
 
@@ -109,7 +110,8 @@ class RunWriter:
     def close(self) -> None:
         """Give the folder back."""
         with suppress(OSError):
-            remove(self._path / layout.NOW)
+            if self._is_watched:
+                remove(self._path / layout.NOW)
         self._lock.release()
 
     def __enter__(self) -> RunWriter:
@@ -141,6 +143,8 @@ class RunWriter:
 
     def _show_now(self) -> None:
         self._shown = (self._now.phase, time.monotonic())
+        if not self._is_watched:
+            return
         with suppress(OSError):  # nobody's training ends because it cannot be watched
             write_atomically(self._path / layout.NOW, self._now.to_json(), durable=False, sleep=lambda _seconds: None)
 
@@ -301,11 +305,12 @@ def remove_run(run: Run) -> list[Path]:
             if is_known is not None:
                 remove_known(path, is_known)
         # What makes it a run goes last, so that a removal that was cut off can be done again.
-        remove_known(run.path, lambda name: name not in (RUN, layout.LOCK) and layout.is_own_file(name))
+        kept = {RUN, layout.LOCK, *({layout.NOW} if _is_strangers(run.path / layout.NOW) else ())}
+        remove_known(run.path, lambda name: name not in kept and layout.is_own_file(name))
         remove(run.path / RUN)
     finally:
         lock.release()
-    remove_known(run.path, layout.is_own_file)
+    remove_known(run.path, lambda name: name == layout.LOCK)
     return sorted(run.path.iterdir()) if run.path.is_dir() else []
 
 
@@ -316,6 +321,14 @@ def _locked(path: Path, patience: float = 0.5) -> filelock.BaseFileLock:
     except filelock.Timeout:
         raise RunError(f"Another paznja is training in {path} right now; wait for it, or stop it with Ctrl-C.") from None
     return lock
+
+
+def _is_strangers(now: Path) -> bool:
+    """Whether this file, in a run of a version that did not know its name, is not the program's."""
+    if not now.is_file():
+        return os.path.lexists(now)
+    empty = not now.read_bytes().strip(b"\0")  # a power cut can leave that
+    return not empty and read_now(now) is None
 
 
 def _flushed_size(path: Path) -> int:
