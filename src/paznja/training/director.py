@@ -66,8 +66,8 @@ class Director:
         """Decide after an iteration."""
         pause, asked = self._obey(place)
         row = self._has_row(place)
-        pause_between = max(self._config.checkpoint_seconds, self._checkpointer.slowest / SAVING_SHARE)
-        save = place.seconds - self._checkpointer.saved_at >= pause_between and not pause
+        apart = max(self._config.checkpoint_seconds, self._checkpointer.slowest / SAVING_SHARE)
+        save = place.seconds - self._checkpointer.saved_at >= apart and not pause
         # The end has a row, so no sample is written just before it.
         sample = not (row or asked or pause or self.is_spent(place))
         return Decision(pause, row or asked, row and self._is_scored(place), sample, save)
