@@ -55,13 +55,10 @@ def put_in_place(
 ) -> None:
     """Rename a finished folder to the place where it belongs, unless another process was quicker; what is damaged there is replaced.
 
-    Raises TrainingFailed, and leaves the place as it is, if something that paznja did not make is there.
+    `option`: the option with which the user chose the folder around it. `is_whole`: whether the place has what the folder has.
+    `is_own`: whether a folder, whole or damaged, is one that paznja made. `is_known`: whether a file's name is one that such a folder has.
 
-    Args:
-        option: the option with which the user chose the folder around it.
-        is_whole: whether the place has what the folder has.
-        is_own: whether a folder, whole or damaged, is one that paznja made.
-        is_known: whether a file's name is one that such a folder has.
+    TrainingFailed if something that paznja did not make is there; the place then stays as it is.
     """
     try:
         os.replace(making, place)

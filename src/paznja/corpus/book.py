@@ -54,11 +54,7 @@ class Book:
 
     @property
     def text(self) -> str:
-        """The whole text.
-
-        Raises:
-            NoBooks: the file that contains it is gone.
-        """
+        """The whole text; NoBooks if the file that contains it is gone."""
         if isinstance(self.text_or_path, str):
             return self.text_or_path
         try:

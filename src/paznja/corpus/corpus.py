@@ -60,8 +60,7 @@ class Corpus:
     def find(self, wanted: str) -> Book:
         """The book with this title, or the one whose title, author or file name contains these words, in either script.
 
-        Raises:
-            WrongUse: no book or several books match; the message names some.
+        WrongUse if no book or several books match; the message names some.
         """
 
         def folded(text: str) -> str:
@@ -92,17 +91,13 @@ def read_corpus(
 ) -> Corpus:
     """Read every book at the places (files, and folders with everything in them); of duplicates, one is kept.
 
-    Args:
-        held_out: files to hold out, which do not have to be at the places; all others are for training. None: `split` chooses.
-        config: which script to convert the books to, and which rules are switched off.
-        store: where books are kept once they are read; without one, all their texts are in memory.
-        workers: how many processes may read at once; None: as many as there are cores. Fewer are started if there is little to read.
-        least: how many characters there must be to learn from.
-        strict: whether to stop at a file that cannot be read.
-        on_read: called after each file.
+    `held_out`: files to hold out, which do not have to be at the places; all others are for training. None: `split` chooses.
+    `config`: which script to convert the books to, and which rules are switched off. `store`: where books are kept once they are read;
+    without one, all their texts are in memory. `workers`: how many processes may read at once; None: as many as there are cores. Fewer are
+    started if there is little to read. `least`: how many characters there must be to learn from. `strict`: whether to stop at a file that
+    cannot be read. `on_read` is called after each file.
 
-    Raises:
-        NoBooks: a place does not exist, no file (or, if strict, not every file) could be read, or there is too little text.
+    NoBooks if a place does not exist, no file (or, if `strict`, not every file) could be read, or there is too little text.
     """
     config = config or ReadingConfig()
     check_rules(config.without)
@@ -151,8 +146,7 @@ def read_books(
 ) -> tuple[tuple[Book, ...], tuple[Unreadable, ...]]:
     """Every book at the places, undivided and ordered by file name, and the files that could not be read; of identical files, one is read.
 
-    Raises:
-        NoBooks: a place does not exist, or no file could be read.
+    NoBooks if a place does not exist, or no file could be read.
     """
     config = config or ReadingConfig()
     check_rules(config.without)
@@ -168,8 +162,7 @@ def in_one_script(
 ) -> tuple[list[Book], str, list[Unreadable]]:
     """Convert the books to the script that the settings ask for; "auto" is the script of most of the Serbian text.
 
-    Returns:
-        The books, their script, and what could not be converted.
+    Returns the books, their script, and what could not be converted.
     """
     script = config.script
     if script == "auto":

@@ -94,8 +94,7 @@ def without_duplicates(books: Sequence[Book], first: frozenset[str] = frozenset(
 
     Of two copies the longer one stays, or the one in the better format if they are about as long.
 
-    Args:
-        first: the SHA-256 of books that stay in any case, so that their copies go instead.
+    `first`: the SHA-256 of books that stay in any case, so that their copies go instead.
     """
 
     def precedence(i: int) -> tuple[bool, int, str, str]:
@@ -174,8 +173,7 @@ def shared_stretches(sketches: Sequence[Sketch]) -> tuple[NDArray[np.int64], NDA
 
     Where many books share one stretch, only the pairs with the first of them are counted.
 
-    Returns:
-        The pairs (n, 2), in order, the lower number first; how many stretches each pair shares (n,).
+    Returns the pairs (n, 2), in order, the lower number first, and how many stretches each pair shares (n,).
     """
     pairs, counts = np.empty(0, dtype=np.int64), np.empty(0, dtype=np.int64)
     edges = _edges(sum(map(len, sketches)))

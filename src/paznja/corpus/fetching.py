@@ -57,20 +57,13 @@ class Shelf:
 
 
 def fetch(name: str, *, base: str | None = None, folder: Path | None = None, on_progress: OnProgress | None = None) -> Path:
-    """Download those of the shelf's books that are not there yet.
+    """Download those of the shelf's books that are not there yet; returns the folder.
 
-    Args:
-        base: the address to fetch from; None: the shelf's own.
-        folder: where to put the books; None: `shelf_folder(name)`.
-        on_progress: called after each file, including those that were already there.
+    `base`: the address to fetch from; None: the shelf's own. `folder`: where to put the books; None: `shelf_folder(name)`. `on_progress` is
+    called after each file, including those that were already there.
 
-    Returns:
-        The folder.
-
-    Raises:
-        WrongUse: there is no such shelf, or the address is not one.
-        FetchFailed: a book could not be fetched, or another file has its name; the books that are there stay, and the next call
-            continues from there.
+    WrongUse if there is no such shelf, or the address is not one. FetchFailed if a book could not be fetched, or another file has its name;
+    the books that are there stay, and the next call continues from there.
     """
     shelf = known_shelf(name)
     base = _address(base or shelf.source)
@@ -107,11 +100,7 @@ def known_shelves() -> tuple[str, ...]:
 
 
 def known_shelf(name: str) -> Shelf:
-    """The shelf with this name.
-
-    Raises:
-        WrongUse: there is no such shelf.
-    """
+    """The shelf with this name; WrongUse if there is none."""
     if name not in known_shelves():
         raise WrongUse(f"there is no shelf {name} to fetch; there is: {', '.join(known_shelves())}")
     about = tomllib.loads((resources.files("paznja.corpus") / "shelves" / f"{name}.toml").read_text(encoding="utf-8"))
@@ -201,14 +190,9 @@ def _sha256(path: Path) -> str:
 
 
 def _fetch_file(downloader: HTTPDownloader, base: str, folder: Path, file: str, sha256: str) -> str | None:
-    """Fetch one file.
+    """Fetch one file; returns None if it is there and complete, otherwise what is wrong with it.
 
-    Returns:
-        None if the file is there and complete, otherwise what is wrong with it.
-
-    Raises:
-        FetchFailed: no other file can be fetched either.
-        OSError: the disk failed.
+    FetchFailed if no other file can be fetched either, OSError if the disk failed.
     """
     import requests
     import urllib3

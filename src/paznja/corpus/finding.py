@@ -20,8 +20,7 @@ def find_files(places: Iterable[Path]) -> list[Path]:
     writes beside an open document (`~$Name.docx`). A folder that is reached twice, by circular links, is searched once. A folder that
     cannot be opened is listed itself, so that reading it gives the reason.
 
-    Raises:
-        NoBooks: a place does not exist; the message says so if its name is that of a shelf that can be fetched.
+    NoBooks if a place does not exist; the message says so if its name is that of a shelf that can be fetched.
     """
     found: list[Path] = []
     searched: set[Path] = set()

@@ -82,12 +82,8 @@ _FAULT = "could not be read, because of a fault in paznja"
 def read_book(path: Path, off: Iterable[str] = ()) -> Book:
     """The one book in a file.
 
-    Args:
-        off: names of rules that are switched off.
-
-    Raises:
-        UnreadableBook: the file cannot be read, or is an archive with several books; the message is a reason that a person can act
-            on, without the file's name.
+    `off`: names of rules that are switched off. UnreadableBook if the file cannot be read, or is an archive with several books; the message
+    is a reason that a person can act on, without the file's name.
     """
     results = books_in(path, off)
     if len(results) > 1:
@@ -101,9 +97,8 @@ def read_book(path: Path, off: Iterable[str] = ()) -> Book:
 def books_in(path: Path, off: Iterable[str] = ()) -> list[Book | Unreadable]:
     """The book in a file, or the books in an archive by name, together with the members that could not be read.
 
-    Raises:
-        UnreadableBook: the file cannot be read, or is an archive without a book; the message is a reason as in `read_book`, and an
-            unexpected error of a reader is its `__cause__`.
+    UnreadableBook if the file cannot be read, or is an archive without a book; the message is a reason as in `read_book`, and an unexpected
+    error of a reader is its `__cause__`.
     """
     with faults_as(_FAULT):
         return _books_in(path, frozenset(off))
@@ -131,8 +126,7 @@ def _books_in(path: Path, off: frozenset[str]) -> list[Book | Unreadable]:
 def read_contents(data: bytes, name: str, ledger: Ledger) -> Contents:
     """The contents of a file that is not an archive, in the format that its bytes show or, if they do not, in that of its suffix.
 
-    Raises:
-        UnreadableBook: the reason, without the file's name.
+    UnreadableBook if it cannot be read; the message is the reason, without the file's name.
     """
     return _contents(data, _kind(data, name), ledger)
 
@@ -180,8 +174,7 @@ def _book(path: Path, data: bytes, name: str, kind: str, member: str, off: froze
 def _kind(data: bytes, name: str) -> str:
     """The suffix of a file's format: what its bytes show or, if they do not, its name; for a book in a zip, its name decides.
 
-    Raises:
-        UnreadableBook: the file is empty, or its bytes show that it is not a book.
+    UnreadableBook if the file is empty, or its bytes show that it is not a book.
     """
     if not data.strip():
         raise UnreadableBook("is empty")

@@ -45,11 +45,7 @@ _LONGEST_EXAMPLE = 120
 
 
 def check_rules(names: Iterable[str]) -> None:
-    """Refuse names that are not those of rules.
-
-    Raises:
-        WrongUse: a name is not that of a rule; the message lists the rules.
-    """
+    """Raise WrongUse, with a message that lists the rules, if a name is not that of a rule."""
     for name in names:
         if name not in RULES:
             raise WrongUse(f"There is no rule {name!r}; the rules are: {', '.join(sorted(RULES))}.")

@@ -56,13 +56,8 @@ def read_files(
 ) -> Result:
     """The books in all these files, in any order; with a store, their texts are in it and not in memory.
 
-    Args:
-        off: names of rules that are switched off.
-        workers: how many processes may read at once; None: as many as there are cores.
-        on_read: called after each file.
-
-    Raises:
-        NoBooks: `strict` is true, and a file cannot be read.
+    `off`: names of rules that are switched off. `workers`: how many processes may read at once; None: as many as there are cores. `on_read`
+    is called after each file. NoBooks if `strict` is true and a file cannot be read.
     """
     sizes = {path: path.stat().st_size if os.path.isfile(path) else 0 for path in files}
     read = partial(_read, off=frozenset(off), store=store, log=log_for(store))

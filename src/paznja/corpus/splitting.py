@@ -17,11 +17,9 @@ def split(books: Sequence[Book], together: Sequence[Sequence[int]] | None = None
     belong to one group, the last tenth of each is held out, cut at the end of a paragraph: each becomes two Books, which differ in
     `part`.
 
-    Args:
-        together: groups of books, by their numbers; a group is held out, or not, as a whole.
+    `together`: groups of books, by their numbers; a group is held out, or not, as a whole.
 
-    Returns:
-        The training books and the held-out books.
+    Returns the training books and the held-out books.
     """
     groups = [[books[i] for i in group] for group in together or [[i] for i in range(len(books))]]
     if len(groups) <= 1:

@@ -49,9 +49,8 @@ class CountedMemory:
     ) -> CountedMemory:
         """Count what follows every context in the books' ids.
 
-        Args:
-            set_aside: (S, 2), stretches of `ids` whose counts `Row.learning` leaves out of the evidence.
-            threads: the number of tables that are counted at once.
+        `set_aside`: (S, 2), stretches of `ids` whose counts `Row.learning` leaves out of the evidence. `threads`: the number of tables that
+        are counted at once.
         """
         least = np.array([1, 1, 1, 1, 2, 3, 3, 3, 3] if len(ids) >= _SMALL else [1] * len(KINDS), np.int64)
         aside = np.empty((0, 2), np.int64) if set_aside is None else set_aside

@@ -63,10 +63,8 @@ def count(
 ) -> list[Table]:
     """A table for every kind in `KINDS`.
 
-    Args:
-        set_aside: (S, 2), the stretches of `ids` that are also counted separately, ascending.
-        least: (K,), how often a context must occur to be kept.
-        threads: the number of tables that are counted at once.
+    `set_aside`: (S, 2), the stretches of `ids` that are also counted separately, ascending. `least`: (K,), how often a context must occur
+    to be kept. `threads`: the number of tables that are counted at once.
     """
     bits = token_bits(len(lettering.is_letter))
     edges = np.ascontiguousarray(set_aside, np.int64).reshape(-1)
@@ -177,8 +175,7 @@ def _sort_and_count(keys, starts, bits, least, num_seen, counts, set_aside):
 
     Changes `starts` to the partitions' new places, and counts in `num_seen` how many entries were seen 1, 2, 3 and 4 times.
 
-    Returns:
-        The number of distinct keys.
+    Returns the number of distinct keys.
     """
     num_partitions = len(starts) - 1
     longest = 0

@@ -179,8 +179,7 @@ def _find(hashes, i, slots, slot_offsets, slot_bits, keys, bits, begins_K, ends_
 def _recall(ids, links, r, t, first, tokens, gains, m, p_V, seen_V, scale):
     """Write the entries of what followed the links from position `t`, the latest counting most, and refine `p_V` and `scale`.
 
-    Returns:
-        Where the entries end, the new scale, the sum of the counts, the largest count, and how many links were followed.
+    Returns where the entries end, the new scale, the sum of the counts, the largest count, and how many links were followed.
     """
     x = links[r, t]
     begin, found, total, weight = m, 0, 0.0, 1.0

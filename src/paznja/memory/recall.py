@@ -34,9 +34,8 @@ class Text:
     ) -> None:
         """Link the positions of a text.
 
-        Args:
-            spans: (S, 2), the books within `ids`, ascending; nothing is recalled across their borders. None: the whole text is one.
-            growing: whether `append` will be called.
+        `spans`: (S, 2), the books within `ids`, ascending; nothing is recalled across their borders. None: the whole text is one.
+        `growing`: whether `append` will be called.
         """
         self._lettering = lettering
         self.length = len(ids)

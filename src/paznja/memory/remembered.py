@@ -30,11 +30,9 @@ class Remembered:
     ) -> None:
         """Join the texts and link their positions.
 
-        Args:
-            newline: the id of a line's end, which stands before every text.
-            places: (text, start, stop) of every piece to be scored; None: the whole texts.
-            learning: for each text, whether it is the part that was set aside (`Row.learning`); None: none is.
-            threads: how many windows are looked up at once.
+        `newline`: the id of a line's end, which stands before every text. `places`: (text, start, stop) of every piece to be scored;
+        None: the whole texts. `learning`: for each text, whether it is the part that was set aside (`Row.learning`); None: none is.
+        `threads`: how many windows are looked up at once.
         """
         self._memory, self._threads = memory, threads
         self._places = [(text, 0, len(ids)) for text, ids in enumerate(texts)] if places is None else list(places)

@@ -46,11 +46,7 @@ def to_bytes(memory: CountedMemory) -> bytes:
 
 
 def from_bytes(content: bytes) -> CountedMemory:
-    """The memory that `to_bytes` stored.
-
-    Raises:
-        ValueError: the contents are damaged or of another version.
-    """
+    """The memory that `to_bytes` stored; ValueError if the contents are damaged or of another version."""
     try:
         arrays: Mapping[str, NDArray] = load(content)
         if int(arrays["version"][0]) != VERSION:

@@ -54,11 +54,7 @@ class CharacterTokenizer:
 
     @classmethod
     def from_json(cls, text: str) -> CharacterTokenizer:
-        """Read what `to_json` wrote.
-
-        Raises:
-            ValueError, KeyError, TypeError: the text is anything else.
-        """
+        """Read what `to_json` wrote; ValueError, KeyError or TypeError if the text is anything else."""
         vocabulary: dict[str, int] = json.loads(text)["model"]["vocab"]
         symbols = _byte_symbols()
         byte_of = {symbol: byte for byte, symbol in enumerate(symbols)}

@@ -87,10 +87,7 @@ _OUT_OF_PLACE = [
 def recognise(data: bytes, declared: str | None = None) -> str | None:
     """Python's name of the code page in which the bytes read best as language; None if they read badly in all.
 
-    Only a sample is looked at.
-
-    Args:
-        declared: the code page that the file claims, which wins if it reads about as well.
+    Only a sample is looked at. `declared`: the code page that the file claims, which wins if it reads about as well.
     """
     sample = _sample(data)
     scores = {code_page: reading_score(sample.decode(code_page, errors="replace"), _handicap(code_page)) for code_page in CODE_PAGES}
@@ -104,8 +101,7 @@ def recognise(data: bytes, declared: str | None = None) -> str | None:
 def reading_score(text: str, handicap: float = 0.0) -> float:
     """How well the characters above ASCII read as language: the mean log2 of their probabilities, less the cost of what is misplaced.
 
-    Args:
-        handicap: bits to take off the sum.
+    `handicap`: bits to take off the sum.
     """
     counts = Counter("".join(_HIGH.findall(text)).lower())
     if not counts:

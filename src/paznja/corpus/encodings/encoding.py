@@ -36,8 +36,7 @@ _WEB_ENCODING = re.compile(r"cp\d+|iso8859-\d+|koi8-[ru]|mac-\w+|euc_\w+|gb\w+|b
 def decode(data: bytes, ledger: Ledger) -> str:
     """The text in `data`, without its byte order mark; the ledger notes an encoding other than UTF-8, and what was repaired.
 
-    Raises:
-        UnreadableBook: the bytes are not text, or are in an unknown encoding.
+    UnreadableBook if the bytes are not text, or are in an unknown encoding.
     """
     return _decode(data, ledger, markup=False)
 
@@ -45,8 +44,7 @@ def decode(data: bytes, ledger: Ledger) -> str:
 def decode_html(data: bytes, ledger: Ledger) -> str:
     """The text of a web page; the encoding that it declares is used unless the bytes are valid UTF-8 or read far better in another.
 
-    Raises:
-        UnreadableBook: the bytes are not text, or are in an unknown encoding.
+    UnreadableBook if the bytes are not text, or are in an unknown encoding.
     """
     return _decode(data, ledger, markup=True)
 

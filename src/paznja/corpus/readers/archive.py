@@ -33,10 +33,7 @@ class Member(NamedTuple):
 def members(data: bytes, suffixes: frozenset[str]) -> Iterator[Member]:
     """The files in the archive that end in one of the suffixes, in the order of their names; hidden files are left out.
 
-    A file that cannot be unpacked comes with a reason instead of bytes.
-
-    Raises:
-        UnreadableBook: the archive itself is damaged or a zip bomb.
+    A file that cannot be unpacked comes with a reason instead of bytes. UnreadableBook if the archive itself is damaged or a zip bomb.
     """
     archive = Zipped(data, "a zip archive")
     if len(archive.members) > MOST_MEMBERS:
@@ -58,8 +55,7 @@ def members(data: bytes, suffixes: frozenset[str]) -> Iterator[Member]:
 def kind_of_zip(data: bytes) -> str:
     """What a zip archive contains, as a suffix: ".epub", ".docx", ".odt", ".xlsx", ".pptx", ".pages", or ".zip" for anything else.
 
-    Raises:
-        UnreadableBook: the archive is damaged or a zip bomb.
+    UnreadableBook if the archive is damaged or a zip bomb.
     """
     archive = Zipped(data, "a zip archive")
     names = archive.names

@@ -38,8 +38,7 @@ _OFF = frozenset({"0", "false", "off", "none"})
 def read_docx(data: bytes, ledger: Ledger) -> Contents:
     """A Word document's text without notes, comments, deleted and hidden text, captions, contents, headers and footers.
 
-    Raises:
-        UnreadableBook: the file is damaged, not a Word document, or unpacks to more than a book can be.
+    UnreadableBook if the file is damaged, not a Word document, or unpacks to more than a book can be.
     """
     archive = Zipped(data, "a Word document")
     path = _document_path(archive)

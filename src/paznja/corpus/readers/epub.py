@@ -37,8 +37,7 @@ _RULE_OF_PAGE = {
 def read_epub(data: bytes, ledger: Ledger) -> Contents:
     """An EPUB's pages in reading order, without contents, notes, cover, title page, copyright page and advertisements.
 
-    Raises:
-        UnreadableBook: the file is damaged, not an EPUB, protected (DRM), or unpacks to more than a book can be.
+    UnreadableBook if the file is damaged, not an EPUB, protected (DRM), or unpacks to more than a book can be.
     """
     archive = Zipped(data, "an EPUB")
     if _CONTAINER not in archive.names:

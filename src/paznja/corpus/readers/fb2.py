@@ -26,8 +26,7 @@ def read_fb2(data: bytes, ledger: Ledger) -> Contents:
 
     Each paragraph, heading and line of verse is one line of text.
 
-    Raises:
-        UnreadableBook: the data is not well-formed XML, or is XML of another kind.
+    UnreadableBook if the data is not well-formed XML, or is XML of another kind.
     """
     root = parse_xml(_PICTURES.sub(b"", data))
     if local_name(root) != "FictionBook":

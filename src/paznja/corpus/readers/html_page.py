@@ -25,8 +25,7 @@ _LANGUAGES = ("dc.language", "dcterms.language")
 def read_html(data: bytes, ledger: Ledger) -> Contents:
     """A web page's text without menus, header, footer, scripts, notes, captions and contents.
 
-    Raises:
-        UnreadableBook: the bytes are not text, or contain no page.
+    UnreadableBook if the bytes are not text, or contain no page.
     """
     root = parse_html(_DECLARATION_OF_XML.sub("", decode_html(data, ledger)).encode("utf-8", errors="replace"))
     if root is None:

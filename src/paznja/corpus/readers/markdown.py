@@ -40,8 +40,7 @@ _SAID = re.compile(r"[^\W\d_].*[.!?…][\"“”»']?$", re.DOTALL)
 def read_markdown(data: bytes, ledger: Ledger) -> Contents:
     """Markdown as plain text: each heading and paragraph is a line, without marks, pictures, addresses of links, and notes.
 
-    Raises:
-        UnreadableBook: the bytes are not text in a known encoding.
+    UnreadableBook if the bytes are not text in a known encoding.
     """
     if not ledger.applies("markdown-marks"):
         return read_plain_text(data, ledger)

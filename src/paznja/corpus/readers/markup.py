@@ -61,8 +61,7 @@ _DECLARED_ENCODING = re.compile(r"\A\s*<\?xml[^>]*\?>")
 def parse_xml(data: bytes, advice: str = "repair that line or get another copy") -> Any:
     """The root element. HTML's named entities (&nbsp; &mdash;) are understood; others are never resolved.
 
-    Raises:
-        UnreadableBook: the data is not well-formed XML; the reason names the line and ends with the advice.
+    UnreadableBook if the data is not well-formed XML; the reason names the line and ends with the advice.
     """
     _refuse_too_large(data)
     try:
@@ -102,11 +101,8 @@ def leave_out(element: Any, rule: str, ledger: Ledger) -> bool:
 def running_text(root: Any, effect_of: Callable[[Any, str, bool], Effect]) -> str:
     """The text under `root`, its paragraphs separated by newlines, not yet cleaned.
 
-    Args:
-        effect_of: `effect_of(element, name, inside)` says what an element does to the text; `inside` is true within a paragraph.
-
-    Raises:
-        UnreadableBook: elements are nested a thousand deep.
+    `effect_of(element, name, inside)` says what an element does to the text; `inside` is true within a paragraph. UnreadableBook if
+    elements are nested a thousand deep.
     """
     pieces: list[str] = []
     try:

@@ -43,8 +43,7 @@ _CAPTIONS = words("caption illustration figure table drawing imagecaption tablec
 def read_odt(data: bytes, ledger: Ledger) -> Contents:
     """An OpenDocument text without notes, comments, deleted text, captions, indexes, headers and footers.
 
-    Raises:
-        UnreadableBook: the file is damaged, not an OpenDocument text, has a password, or unpacks to more than a book can be.
+    UnreadableBook if the file is damaged, not an OpenDocument text, has a password, or unpacks to more than a book can be.
     """
     archive = Zipped(data, "an OpenDocument text")
     if "content.xml" not in archive.names:

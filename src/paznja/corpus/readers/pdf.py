@@ -83,8 +83,7 @@ class _File(NamedTuple):
 def read_pdf(data: bytes, ledger: Ledger) -> Contents:
     """A PDF's paragraphs, without running heads, page numbers, notes, captions and pages of contents.
 
-    Raises:
-        UnreadableBook: the file is damaged, protected, not a PDF, has only pictures of pages, or is larger than a book can be.
+    UnreadableBook if the file is damaged, protected, not a PDF, has only pictures of pages, or is larger than a book can be.
     """
     if b"%PDF-" not in data[:1024]:
         raise UnreadableBook("is not a PDF, whatever its name says")
@@ -99,11 +98,7 @@ def read_pdf(data: bytes, ledger: Ledger) -> Contents:
 
 
 def _extract(data: bytes) -> _File:
-    """What PDFium finds in the file.
-
-    Raises:
-        UnreadableBook: the file cannot be read, or has far more text than a book.
-    """
+    """What PDFium finds in the file; UnreadableBook if the file cannot be read, or has far more text than a book."""
     lines = _lines_of_child(data)
     about = next(lines, None)
     if about is None:

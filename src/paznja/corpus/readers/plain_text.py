@@ -38,8 +38,7 @@ _DIVIDED_WORD = re.compile(r"[^\W_][-‐¬\u00ad]$")
 def read_plain_text(data: bytes, ledger: Ledger) -> Contents:
     """Plain text as paragraphs, one on each line; the module's docstring gives the rule.
 
-    Raises:
-        UnreadableBook: the bytes are not text in a known encoding.
+    UnreadableBook if the bytes are not text in a known encoding.
     """
     return Contents(text=join_wrapped_lines(decode(data, ledger), ledger))
 

@@ -123,8 +123,7 @@ class _State:
 def read_rtf(data: bytes, ledger: Ledger) -> Contents:
     """An RTF document's text without notes, comments, deleted and hidden text, captions, contents, headers and footers.
 
-    Raises:
-        UnreadableBook: the data is not RTF, or its groups are nested ten thousand deep.
+    UnreadableBook if the data is not RTF, or its groups are nested ten thousand deep.
     """
     data = data.removeprefix(codecs.BOM_UTF8).lstrip()
     if not data.startswith(b"{\\rtf"):

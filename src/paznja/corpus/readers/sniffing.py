@@ -57,8 +57,7 @@ _OTHER_ZIPS = {
 def kind_of(data: bytes) -> str | None:
     """The suffix of the format that the bytes are in (".epub", ".pdf", ".zip", ...); None if they do not show it, as in plain text.
 
-    Raises:
-        UnreadableBook: the format is not that of a book, or cannot be read; the reason says what to do.
+    UnreadableBook if the format is not that of a book, or cannot be read; the reason says what to do.
     """
     if is_zip(data):
         kind = kind_of_zip(data)

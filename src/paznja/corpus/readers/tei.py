@@ -66,8 +66,7 @@ def read_tei(data: bytes, ledger: Ledger) -> Contents:
 
     Each paragraph, heading and line of verse is one line of text.
 
-    Raises:
-        UnreadableBook: the data is not well-formed XML, or is XML of another kind.
+    UnreadableBook if the data is not well-formed XML, or is XML of another kind.
     """
     root = parse_xml(data)
     if local_name(root) not in _ROOTS:

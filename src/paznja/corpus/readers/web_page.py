@@ -73,10 +73,8 @@ _NO_LETTER = re.compile(r"[\W\d_]+")
 def page_text(root: Any, ledger: Ledger, links: NoteLinks, path: str = "", *, of_the_web: bool = False) -> str:
     """The running text of a page, with `PAGE` where a style says that a new page begins.
 
-    Args:
-        links: the notes of the whole book.
-        path: the page's path in `links`.
-        of_the_web: whether the page may have menus and a frame around the text, which are then left out too.
+    `links`: the notes of the whole book. `path`: the page's path in `links`. `of_the_web`: whether the page may have menus and a frame
+    around the text, which are then left out too.
     """
     notes = links.elements(path, root) if ledger.applies("notes") else frozenset()
     contents = _lists_of_links(root, of_the_web) if ledger.applies("contents-pages") else frozenset()

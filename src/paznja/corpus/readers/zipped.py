@@ -31,11 +31,8 @@ class Zipped:
     def __init__(self, data: bytes, kind: str) -> None:
         """Check the list of members, without unpacking anything.
 
-        Args:
-            kind: what the file should be, with its article, for error messages: "an EPUB".
-
-        Raises:
-            UnreadableBook: the data is not a zip archive, is damaged, or would unpack to far more than a book.
+        `kind`: what the file should be, with its article, for error messages: "an EPUB". UnreadableBook if the data is not a zip archive,
+        is damaged, or would unpack to far more than a book.
         """
         if not is_zip(data):
             raise UnreadableBook(f"is not {kind} (it is not a zip file), whatever its name says")
@@ -56,11 +53,7 @@ class Zipped:
         return name in self.names and bool(self._archive.getinfo(name).flag_bits & 1)
 
     def refuse_too_much_text(self, names: Iterable[str]) -> None:
-        """Refuse text that is larger than a book can be.
-
-        Raises:
-            UnreadableBook: these members together unpack to more than `MOST_TEXT_BYTES`.
-        """
+        """Refuse text that is larger than a book can be. UnreadableBook if these members together unpack to more than `MOST_TEXT_BYTES`."""
         if sum(self._archive.getinfo(name).file_size for name in names if name in self.names) > MOST_TEXT_BYTES:
             raise UnreadableBook(f"is too large: its pages unpack to over {MOST_TEXT_BYTES // 2**20} MB of text")
 

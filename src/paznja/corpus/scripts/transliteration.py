@@ -52,8 +52,7 @@ def to_cyrillic(text: str, *, dj: bool = False) -> str:
     It undoes `to_latin` for every text of the modern alphabet, except for words that look foreign or like a Roman numeral in
     Latin script, and for лј, нј and дж in words that two_letters.txt does not have.
 
-    Args:
-        dj: whether the text writes đ as dj (medju, gospodja).
+    `dj`: whether the text writes đ as dj (medju, gospodja).
     """
     text = compose(text)
     return "".join(piece if left_alone else as_cyrillic(piece, dj=dj) for piece, left_alone in divided(text, spans_to_leave(text)))
