@@ -339,7 +339,7 @@ class NanoGPT:
         from paznja.tokenizers import load_tokenizer
 
         books = [book for book, _ in ids_of_books(shelf.folder) if not book.held_out]
-        vocabulary = load_tokenizer(shelf.folder / "tokenizer.json").size
+        vocabulary = load_tokenizer(shelf.folder / "tokenizer.json", "characters").size
         # Twelve square matrices per layer, and the head; attention to half of the context, as in `ModelConfig.operations`.
         matrices = 12 * self.LAYERS * self.WIDTH**2 + vocabulary * self.WIDTH
         tokens = self.BATCH * self.CONTEXT
@@ -395,7 +395,7 @@ def write_for_nanogpt(shelf: Shelf, folder: Path) -> None:
     folder.mkdir(parents=True)
     for name, held_out in (("train.bin", False), ("val.bin", True)):
         np.concatenate([ids for book, ids in ids_of_books(shelf.folder) if book.held_out is held_out]).tofile(folder / name)
-    (folder / "meta.pkl").write_bytes(pickle.dumps({"vocab_size": load_tokenizer(shelf.folder / "tokenizer.json").size}))
+    (folder / "meta.pkl").write_bytes(pickle.dumps({"vocab_size": load_tokenizer(shelf.folder / "tokenizer.json", "characters").size}))
 
 
 class ScorableNanoGPT:
@@ -433,7 +433,7 @@ def judge_nanogpt(checkout: Path, shelf: Shelf, folder: Path, seed: int) -> tupl
     set_threads(num_cores())
     if not (folder / "ckpt.pt").is_file():
         raise SystemExit("nanoGPT's train.py has left no checkpoint: its loss on held-out text never fell")
-    tokenizer = load_tokenizer(shelf.folder / "tokenizer.json")
+    tokenizer = load_tokenizer(shelf.folder / "tokenizer.json", "characters")
     scorable = ScorableNanoGPT(checkout, folder)
     held_out = [(book, ids) for book, ids in ids_of_books(shelf.folder) if book.held_out]
     bits = bits_of_texts(scorable, [ids for _, ids in held_out], tokenizer.newline)
@@ -515,7 +515,7 @@ def write_words(shelf: Shelf, target: Path) -> None:
     """In a fresh process: write every word of all the books, held-out ones included, in lower case, one per line."""
     from paznja.tokenizers import load_tokenizer
 
-    tokenizer = load_tokenizer(shelf.folder / "tokenizer.json")
+    tokenizer = load_tokenizer(shelf.folder / "tokenizer.json", "characters")
     words = {word for _, ids in ids_of_books(shelf.folder) for word in words_in(tokenizer.decode(ids.tolist()))}
     target.write_text("\n".join(sorted(words)), encoding="utf-8")
 

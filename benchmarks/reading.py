@@ -103,7 +103,7 @@ def sample(cache: Path, characters: int) -> tuple[Path, list[str]]:
     from paznja.tokenizers import load_tokenizer
 
     (folder,) = (path.parent for path in cache.glob("*/tokenizer.json"))
-    tokenizer = load_tokenizer(folder / "tokenizer.json")
+    tokenizer = load_tokenizer(folder / "tokenizer.json", "characters")
     ids = np.memmap(folder / "corpus.bin", dtype=np.uint16, mode="r")
     text, start = "", 0
     for book in read_books(folder / "corpus.json").books:
@@ -120,7 +120,7 @@ def measure_tokenizing(file: Path, pieces: list[str], rounds: int) -> tuple[dict
 
     from paznja.tokenizers import load_tokenizer
 
-    ours, library = load_tokenizer(file), Tokenizer.from_file(str(file))
+    ours, library = load_tokenizer(file, "characters"), Tokenizer.from_file(str(file))
 
     def encode_ours() -> list[Any]:
         return [ours.encode(piece) for piece in pieces]

@@ -60,7 +60,7 @@ class Training:
         from paznja.training.learner import blank
         from paznja.training.optimizers import Optimizers
 
-        self.tokenizer = load_tokenizer(prepared / "tokenizer.json")
+        self.tokenizer = load_tokenizer(prepared / "tokenizer.json", "characters")
         settings = config.preset(preset)
         self.training = resolve(replace(settings.training, threads=threads, precision=precision), settings.model)
         self.config = replace(settings.model, vocabulary=self.tokenizer.size)

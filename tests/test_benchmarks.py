@@ -238,7 +238,7 @@ def test_race_lets_all_learn_for_the_asked_time_and_scores_them_alike(
     assert ours["characters_per_second"] > 0
     # A network of zeros finds every token equally likely.
     tokens = sum(book.tokens for book in prepared.books if book.held_out)
-    vocabulary = load_tokenizer(prepared.folder / "tokenizer.json").size
+    vocabulary = load_tokenizer(prepared.folder / "tokenizer.json", "characters").size
     assert theirs["bits_per_character"] == pytest.approx(math.log2(vocabulary) * tokens / prepared.held_out_characters, rel=1e-5)
     assert all(len(line["text"]) == 2500 and line["memory_bytes"] > 1e8 and line["seconds"] > 0 for line in lines)
     assert (theirs["real_words"], 0 <= ours["real_words"] <= 1) == (None, True), "a text of one letter has no words"

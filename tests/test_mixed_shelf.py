@@ -89,7 +89,7 @@ def test_every_format_gives_the_story_that_went_in(corpus: Corpus, stories: list
 
 
 def test_one_alphabet_comes_of_it_without_a_stray_letter(mixed: Path, tmp_path: Path) -> None:
-    tokenizer = load_tokenizer(prepare([mixed], cache=tmp_path / "cache").folder / "tokenizer.json")
+    tokenizer = load_tokenizer(prepare([mixed], cache=tmp_path / "cache").folder / "tokenizer.json", "characters")
     alphabet = "".join(tokenizer.decode([i]) for i in range(tokenizer.num_writable))
     assert not re.search("[A-Za-zčćđšžČĆĐŠŽ\ufffd]", alphabet)
     assert set("абвгдђежзијклљмнњопрстћуфхцчџш") <= set(alphabet)

@@ -45,7 +45,7 @@ def held_out(prepared: Prepared) -> set[str]:
 
 def texts(prepared: Prepared) -> dict[tuple[str, str], str]:
     """What the ids say, a book each."""
-    tokenizer = load_tokenizer(prepared.folder / "tokenizer.json")
+    tokenizer = load_tokenizer(prepared.folder / "tokenizer.json", "characters")
     ids = np.fromfile(prepared.folder / "corpus.bin", dtype=np.uint16)
     ends = np.cumsum([book.tokens for book in prepared.books])
     assert ends[-1] == len(ids)
@@ -74,7 +74,7 @@ def test_the_alphabet_comes_from_the_training_books_alone(tmp_path: Path, books:
     strange = tmp_path / "strange.txt"
     strange.write_text("☃☃☃☃ " * 100, encoding="utf-8")
     prepared = prepare([books], held_out=[strange], cache=cache)
-    assert load_tokenizer(prepared.folder / "tokenizer.json").unknown_characters("☃а") == ["☃"]
+    assert load_tokenizer(prepared.folder / "tokenizer.json", "characters").unknown_characters("☃а") == ["☃"]
     assert texts(prepared)["strange.txt", ""].count("☃") == 400
 
 

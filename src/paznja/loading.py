@@ -28,7 +28,7 @@ def load_decoder(run: Run, *, latest: bool = False) -> tuple[Decoder, Tokenizer]
 
     content = run.read_weights(latest=latest)
     try:
-        return Decoder(run.settings().model, load(content), load_memory(run)), load_tokenizer(run.path / TOKENIZER)
+        return Decoder(run.settings().model, load(content), load_memory(run)), load_run_tokenizer(run)
     except (safetensors.SafetensorError, KeyError, ValueError) as error:
         raise RunError(f"{run.path / WEIGHTS} is damaged or does not fit run.toml ({error}).") from None
 
@@ -46,6 +46,11 @@ def load_model(run: Run, *, latest: bool = False, device: str = "cpu") -> Transf
     except (KeyError, RuntimeError) as error:
         raise RunError(f"{name} does not fit the model that run.toml describes ({error}).") from None
     return model.to(device).eval()
+
+
+def load_run_tokenizer(run: Run) -> Tokenizer:
+    """The run's tokenizer; RunError if it is missing or damaged."""
+    return load_tokenizer(run.path / TOKENIZER, run.settings().tokenizer)
 
 
 def load_memory(run: Run) -> CountedMemory | None:

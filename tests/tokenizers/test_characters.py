@@ -64,7 +64,7 @@ def test_unknown_characters_are_named_once_and_in_order():
 
 def test_it_is_the_same_after_saving_and_loading(tmp_path):
     (tmp_path / "tokenizer.json").write_text(TOKENIZER.to_json(), encoding="utf-8")
-    loaded = load_tokenizer(tmp_path / "tokenizer.json")
+    loaded = load_tokenizer(tmp_path / "tokenizer.json", "characters")
     assert np.array_equal(loaded.encode(BOOK), TOKENIZER.encode(BOOK))
     assert loaded.newline == TOKENIZER.newline
     assert loaded.num_writable == TOKENIZER.num_writable
@@ -73,9 +73,9 @@ def test_it_is_the_same_after_saving_and_loading(tmp_path):
 def test_another_programs_tokenizer_is_refused_with_a_sentence(tmp_path):
     (tmp_path / "tokenizer.json").write_text('{"model": {"vocab": {"word": 0}}}', encoding="utf-8")
     with pytest.raises(RunError, match="not a tokenizer that this version"):
-        load_tokenizer(tmp_path / "tokenizer.json")
+        load_tokenizer(tmp_path / "tokenizer.json", "characters")
     with pytest.raises(RunError, match="is missing"):
-        load_tokenizer(tmp_path / "nowhere.json")
+        load_tokenizer(tmp_path / "nowhere.json", "characters")
 
 
 def test_learning_by_kind_gives_a_character_tokenizer():

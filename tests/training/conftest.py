@@ -71,7 +71,7 @@ def begin(prepared: Path, tmp_path: Path) -> Callable[..., Run]:
         if iterations is None and minutes is None:
             iterations = 12
         settings = customise(SMALL, **changes)
-        vocabulary = load_tokenizer(prepared / "tokenizer.json").size
+        vocabulary = load_tokenizer(prepared / "tokenizer.json", "characters").size
         settings = replace(settings, model=replace(settings.model, vocabulary=vocabulary))
         with RunWriter.create(tmp_path, name, RunRecord(settings, (new_stretch(minutes, iterations),)), prepared) as writer:
             return writer.run
@@ -90,7 +90,9 @@ def training_of() -> Training:
         """`replaced`: what `assemble` is given; `with_parts` may look at the parts, and exchange some, before the loop begins."""
         with opened.open(run) as writer:
             record = run.record()
-            parts = assemble(writer, record.settings, record.stretches[-1], load_tokenizer(run.path / "tokenizer.json"), **replaced)
+            parts = assemble(
+                writer, record.settings, record.stretches[-1], load_tokenizer(run.path / "tokenizer.json", "characters"), **replaced
+            )
             checkpoint, _ = begin_from(parts, writer)
             writer.cut_back(checkpoint)
             if with_parts is not None:

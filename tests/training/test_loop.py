@@ -18,6 +18,7 @@ from paznja.model.decoder import Decoder
 from paznja.model.weights import header, unpack
 from paznja.run import Run, RunWriter, send
 from paznja.run.layout import WEIGHTS
+from paznja.run.requests import answer_to
 from paznja.tokenizers import load_tokenizer
 from paznja.training import schedule
 from paznja.training.batches import Batch
@@ -169,7 +170,7 @@ def test_a_sample_is_what_the_model_would_write_at_that_moment(begin, training_o
     run = begin(iterations=3, sample_at=(3,))
     events = list(training_of(run))
     state = {name: tensor.numpy() for name, tensor in load_model(run, latest=True).state_for_export().items()}
-    tokenizer = load_tokenizer(run.path / "tokenizer.json")
+    tokenizer = load_tokenizer(run.path / "tokenizer.json", "characters")
     wanted = continuation(Decoder(run.settings().model, state), tokenizer, "Ово је ", 12, Choice(0.8), seed=1)
     assert of_kind(Sampled, events)[-1].text == wanted
 
@@ -190,7 +191,7 @@ def test_it_learns(begin, training_of, optimizer):
 def test_the_figures_are_bits_per_character_of_the_stored_weights(begin, training_of):
     run = begin(iterations=5)
     (evaluated,) = of_kind(Evaluated, list(training_of(run)))
-    tokenizer = load_tokenizer(run.path / "tokenizer.json")
+    tokenizer = load_tokenizer(run.path / "tokenizer.json", "characters")
 
     def figure(texts) -> float:
         return sum(bits_of_texts(load_model(run), texts, tokenizer.newline)) / sum(tokenizer.count_characters(text) for text in texts)
@@ -221,7 +222,7 @@ def test_the_best_weights_are_kept_though_later_ones_are_worse(begin, training_o
     about = header((run.path / WEIGHTS).read_bytes(), WEIGHTS)
     assert about == {"iteration": best.iteration, "held_out": best.held_out}
 
-    tokenizer, texts = load_tokenizer(run.path / "tokenizer.json"), run.held_out_ids()
+    tokenizer, texts = load_tokenizer(run.path / "tokenizer.json", "characters"), run.held_out_ids()
     characters = sum(tokenizer.count_characters(text) for text in texts)
     finished = events[-1]
     assert isinstance(finished, Finished)
@@ -431,6 +432,29 @@ def test_a_row_asked_for_while_paused_comes_when_it_goes_on(begin, training_of):
             send(run, "sample")
             send(run, "go-on")
     assert told(rest) == "SWRPPRESF"
+
+
+def test_a_request_is_answered_when_what_it_asked_for_is_done(begin, training_of):
+    run = begin(iterations=4)
+    events = training_of(run)
+    list(after(events, 2))
+    number = send(run, "sample")
+    assert isinstance(next(events), Sampled)
+    assert answer_to(run, number) is None, "the row is written, but nothing else of this turn is done"
+    next(events)
+    answer = answer_to(run, number)
+    assert answer is not None
+    assert (answer.request, answer.iteration) == ("sample", 2)
+    number = send(run, "pause")
+    assert isinstance(next(events), Saved)
+    assert answer_to(run, number) is None
+    assert isinstance(next(events), Paused)
+    assert answer_to(run, number) is not None
+    number = send(run, "stop")
+    assert isinstance(next(events), Saved)
+    assert answer_to(run, number) is None
+    next(events)
+    assert answer_to(run, number) is not None
 
 
 def test_what_an_earlier_trainer_was_asked_for_and_did_not_take_is_forgotten(begin, training_of):

@@ -296,7 +296,7 @@ def test_another_stretch_too_can_be_interrupted_without_a_trace(small, training_
 
 def parts_for(writer: RunWriter) -> Parts:
     record = writer.run.record()
-    return assemble(writer, record.settings, record.stretches[-1], load_tokenizer(writer.run.path / "tokenizer.json"))
+    return assemble(writer, record.settings, record.stretches[-1], load_tokenizer(writer.run.path / "tokenizer.json", "characters"))
 
 
 def test_the_parts_are_where_the_checkpoint_is(small, training_of):

@@ -7,11 +7,9 @@ from dataclasses import dataclass
 
 from paznja.corpus.book import Book, Unreadable
 from paznja.evaluation.bits_per_character import Piece, bits_of_texts
-from paznja.loading import load_memory, load_model
+from paznja.loading import load_memory, load_model, load_run_tokenizer
 from paznja.machine import num_cores, set_threads
 from paznja.run import Run
-from paznja.run.layout import TOKENIZER
-from paznja.tokenizers import load_tokenizer
 
 
 @dataclass(frozen=True)
@@ -52,7 +50,7 @@ def evaluate_books(
     run: Run, books: Sequence[Book], unreadable: tuple[Unreadable, ...] = (), *, latest: bool = False, on_scored: OnScored | None = None
 ) -> Evaluation:
     """Other books, scored. Those that the run learnt from, recognised by their files' SHA-256, are scored too and marked `learnt`."""
-    tokenizer = load_tokenizer(run.path / TOKENIZER)
+    tokenizer = load_run_tokenizer(run)
     learnt = {book.sha256 for book in run.books() if not book.held_out}
     scored = [BookScore(book.title, book.author, book.file, book.characters, 0.0, book.sha256 in learnt) for book in books]
     return _evaluated(run, scored, [tokenizer.encode(book.text) for book in books], unreadable, latest, on_scored)
@@ -67,7 +65,7 @@ def _evaluated(
     on_scored: OnScored | None,
 ) -> Evaluation:
     set_threads(num_cores())
-    newline = load_tokenizer(run.path / TOKENIZER).newline
+    newline = load_run_tokenizer(run).newline
     memory = load_memory(run)
     remembered = None
     if memory is not None:

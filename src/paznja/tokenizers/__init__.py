@@ -1,6 +1,6 @@
 """Text to ids and back. Knows nothing of models.
 
-`Tokenizer` is what every kind offers; `load_tokenizer` reads the `tokenizer.json` of a run, whatever its kind.
+`Tokenizer` is what every kind offers; `KINDS` has them all; `load_tokenizer` reads a run's `tokenizer.json`.
 """
 
 from __future__ import annotations
@@ -88,22 +88,15 @@ def learn_tokenizer(kind: str, texts: Iterable[str]) -> Tokenizer:
     return KINDS[kind]().learn(texts)
 
 
-def load_tokenizer(path: Path) -> Tokenizer:
-    """The tokenizer that is stored in this file; RunError if it is missing, or of none of the `KINDS`."""
+def load_tokenizer(path: Path, kind: str) -> Tokenizer:
+    """The tokenizer of this kind that is stored in this file; RunError if it is missing or damaged, or the kind is unknown."""
+    if kind not in KINDS:
+        raise RunError(
+            f"{path} is a tokenizer of the kind {kind!r}, which this version of paznja does not know: use the version that made it."
+        )
     try:
-        text = path.read_text(encoding="utf-8")
+        return KINDS[kind]().from_json(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise RunError(f"{path} is missing: without its tokenizer the model cannot be used. Copy the whole run folder.") from None
-    except ValueError as error:
-        raise _unknown(path, error) from None
-    reasons: list[Exception] = []
-    for kind in KINDS.values():
-        try:
-            return kind().from_json(text)
-        except (ValueError, KeyError, TypeError) as error:
-            reasons.append(error)
-    raise _unknown(path, reasons[0])
-
-
-def _unknown(path: Path, error: Exception) -> RunError:
-    return RunError(f"{path} is not a tokenizer that this version of paznja knows ({error}).")
+    except (ValueError, KeyError, TypeError) as error:
+        raise RunError(f"{path} is not a tokenizer that this version of paznja knows ({error}).") from None

@@ -10,6 +10,7 @@ from paznja.config import DEFAULT_PROMPTS, Settings, Stretch
 from paznja.generation import fit_prompt
 from paznja.machine import resolve
 from paznja.prepared import Prepared
+from paznja.run.layout import TOKENIZER
 from paznja.tokenizers import load_tokenizer
 from paznja.training.batches import check_enough
 from paznja.training.dial import Chosen, choose
@@ -23,7 +24,7 @@ _HOPELESS = 2
 
 def complete(settings: Settings, stretch: Stretch, prepared: Prepared) -> tuple[Settings, Stretch, list[str], Chosen | None]:
     """Pick the settings that were left open; returns them, the stretch, remarks on the prompts, and what the dial chose for its minutes."""
-    tokenizer = load_tokenizer(prepared.folder / "tokenizer.json")
+    tokenizer = load_tokenizer(prepared.folder / TOKENIZER, settings.tokenizer)
     prompts = settings.sampling.prompts or (DEFAULT_PROMPTS.get(prepared.script, DEFAULT_PROMPTS["latin"]),)
     fitted = [fit_prompt(prompt, prepared.script, tokenizer) for prompt in prompts]
     complete = replace(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
 from paznja.config import Settings, Stretch
@@ -55,6 +55,8 @@ class Director:
         self._stretch, self._clock, self._evaluator, self._checkpointer = stretch, clock, evaluator, checkpointer
         self._row_at_start, self._learning_rate = row_at_start, learning_rate
         self._began_at = 0
+        self._obeyed: list[tuple[int, str]] = []
+        """Requests (number, request) that were decided on, and not answered yet."""
 
     def begin(self, place: Place) -> Decision:
         """Decide before the first iteration; a stop or a crash may have come before a row was complete."""
@@ -64,7 +66,7 @@ class Director:
 
     def decide(self, place: Place) -> Decision:
         """Decide after an iteration."""
-        pause, asked = self._obey(place)
+        pause, asked = self._obey()
         row = self._has_row(place)
         apart = max(self._config.checkpoint_seconds, self._checkpointer.slowest / SAVING_SHARE)
         save = place.seconds - self._checkpointer.saved_at >= apart and not pause
@@ -72,16 +74,13 @@ class Director:
         sample = not (row or asked or pause or self.is_spent(place))
         return Decision(pause, row or asked, row and self._is_scored(place), sample, save)
 
-    def wait(self, place: Place) -> bool:
+    def wait(self) -> bool:
         """Wait, with the clock stopped, until going on or a stop is asked for; returns whether a row was asked for meanwhile."""
         waiting, asked = True, False
         with self._clock.stopped():
             while waiting and not self.stop.ask():
-                for number, request in self._writer.requests():
-                    self._writer.answer(number, request, place.iteration)
+                for request in self._requests():
                     asked = asked or request == "sample"
-                    if request == "stop":
-                        self.stop.set()
                     if request in ("go-on", "stop"):  # what was sent after it waits for its turn
                         waiting = False
                         break
@@ -107,17 +106,30 @@ class Director:
         """Whether the budget is spent; it always has room for one iteration."""
         return place.iteration > self._stretch.from_iteration and self.fraction(place) >= 1.0
 
-    def _obey(self, place: Place) -> tuple[bool, bool]:
-        """Whether a pause, and whether a row, is asked for; what was sent after a pause waits for its turn."""
-        pause = row = False
+    def answer(self, place: Place, *, at_end: bool = False) -> None:
+        """Answer the requests that were decided on: what they asked for is done by now. A stop is done only at the end."""
+        if at_end or not self.stop.is_set:
+            for number, request in self._obeyed:
+                self._writer.answer(number, request, place.iteration)
+            self._obeyed.clear()
+
+    def _obey(self) -> tuple[bool, bool]:
+        """Whether a pause, and whether a row, is asked for; what was sent after a pause or a stop waits for its turn."""
+        row = False
+        for request in self._requests():
+            row = row or request == "sample"
+            if request in ("pause", "stop"):
+                return request == "pause", row
+        return False, row
+
+    def _requests(self) -> Iterator[str]:
+        """What is asked for and was not decided on yet, one after the other."""
         for number, request in self._writer.requests():
-            if pause or self.stop.is_set:
-                break
-            self._writer.answer(number, request, place.iteration)
-            pause, row = request == "pause", row or request == "sample"
-            if request == "stop":
-                self.stop.set()
-        return pause, row
+            if (number, request) not in self._obeyed:
+                self._obeyed.append((number, request))
+                if request == "stop":
+                    self.stop.set()
+                yield request
 
     def _reserved(self, place: Place) -> float:
         """Seconds of a budget of minutes that the end will need for scoring and the checkpoint, as far as is known yet."""

@@ -28,8 +28,9 @@ def train(parts: Parts) -> Iterator[Event]:
     while True:
         if todo.pause:
             yield checkpointer.save()
+            director.answer(place)
             yield Paused(place.iteration)
-            todo = todo._replace(row=director.wait(place) or todo.row)
+            todo = todo._replace(row=director.wait() or todo.row)
         if todo.row:
             yield from sampler.row(place)
         if todo.score:
@@ -38,6 +39,7 @@ def train(parts: Parts) -> Iterator[Event]:
             yield from sampler.between(place)
         if todo.save:
             yield checkpointer.save()
+        director.answer(place)
         place.seconds = clock.seconds()
         if director.is_over(place):
             break
@@ -60,5 +62,6 @@ def train(parts: Parts) -> Iterator[Event]:
         whole = yield from evaluator.whole(place)
     complete = not director.stop.is_set
     yield checkpointer.save(finished=complete)
+    director.answer(place, at_end=True)
     best = evaluator.best if whole is None else whole
     yield Finished(place.iteration, clock.seconds(), complete, best, best is not None and (whole is not None or evaluator.is_whole))

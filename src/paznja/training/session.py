@@ -201,7 +201,7 @@ def _train(
     from paznja.training.plan import plan_of
 
     run = writer.run
-    tokenizer = load_tokenizer(run.path / TOKENIZER)
+    tokenizer = load_tokenizer(run.path / TOKENIZER, settings.tokenizer)
     with failing_in_words(run, settings), interruptible(tell) as interrupted:
         writer.show("preparing")
         if ids is not None:
