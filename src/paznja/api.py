@@ -11,7 +11,6 @@ from __future__ import annotations
 import math
 import os
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -25,7 +24,7 @@ from paznja.corpus.texts import write_texts as write_texts
 from paznja.disk import writing_to
 from paznja.errors import WrongUse
 from paznja.generation import Choice, expected, fit_prompt, generate
-from paznja.loading import load_decoder
+from paznja.loading import load_decoder, reading_of
 from paznja.memory.compiling import check_numba
 from paznja.run import Run, all_runs
 from paznja.run.lines import MetricsLine
@@ -165,15 +164,8 @@ class TrainedRun:
 
         if books is None:
             return evaluate_held_out(self.run, latest=self._latest, on_scored=on_scored)
-        found, unreadable = read_books(_paths(books), config=self._reading())
+        found, unreadable = read_books(_paths(books), config=reading_of(self.run))
         return evaluate_books(self.run, found, unreadable, latest=self._latest, on_scored=on_scored)
-
-    def _reading(self) -> config.ReadingConfig:
-        """How other books are read for this run: in the script that it learnt, with the rules that it was made with."""
-        reading = self.run.settings().reading
-        if reading.script != "auto":
-            return reading
-        return replace(reading, script=self.script if self.script in ("cyrillic", "latin") else "keep")
 
     def _load(self) -> tuple[Decoder, Tokenizer]:
         if self._loaded is None:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from paznja.config import ReadingConfig
 from paznja.errors import RunError
 from paznja.memory.compiling import check_numba
 from paznja.run import Run
@@ -46,6 +48,12 @@ def load_model(run: Run, *, latest: bool = False, device: str = "cpu") -> Transf
     except (KeyError, RuntimeError) as error:
         raise RunError(f"{name} does not fit the model that run.toml describes ({error}).") from None
     return model.to(device).eval()
+
+
+def reading_of(run: Run) -> ReadingConfig:
+    """How other books are read for this run: in the script that it learnt, with the rules that it was made with."""
+    reading, script = run.settings().reading, run.corpus().script
+    return reading if reading.script != "auto" else replace(reading, script=script if script in ("cyrillic", "latin") else "keep")
 
 
 def load_run_tokenizer(run: Run) -> Tokenizer:

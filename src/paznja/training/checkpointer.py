@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from paznja.errors import RunError
 from paznja.model.weights import pack, unpack
 from paznja.run import CheckpointRecord, Run, RunWriter
-from paznja.run.layout import OPTIMIZER, POSITION, WEIGHTS
+from paznja.run.layout import MEMORY, OPTIMIZER, POSITION, WEIGHTS
 from paznja.training.events import Saved
 from paznja.training.learner import Learner
 from paznja.training.schedule import Clock, Place
+
+if TYPE_CHECKING:
+    from paznja.memory.counted import CountedMemory
 
 
 class Stateful(Protocol):
@@ -43,11 +46,11 @@ class Checkpointer:
         """Write a checkpoint."""
         start, seconds = self._clock.now(), self._clock.seconds()
         iteration = self._place.iteration
-        weights = pack(self._learner.model.state_for_export(), None if self._scored else {"iteration": iteration})
+        about = {} if self._scored else {WEIGHTS: {"iteration": iteration}}
+        files = {file: pack(tensors, about.get(file)) for file, tensors in self._learner.state_dict().items()}
         if not self._scored:  # nobody knows which weights are the best, so the run keeps the last ones
-            self._writer.write_file(WEIGHTS, weights)
+            self._writer.write_file(WEIGHTS, files[WEIGHTS])
         parts = {name: part.state_dict() for name, part in self._parts.items()}
-        files = {WEIGHTS: weights, OPTIMIZER: pack(self._learner.optimizers.state_tensors())}
         self._writer.write_checkpoint(iteration, seconds, parts, files, finished=finished)
         self.slowest = max(self.slowest, self._clock.now() - start)
         self.saved_at = self._clock.seconds()
@@ -68,11 +71,19 @@ class Checkpointer:
                 part.load_state_dict(stored.parts[name])
         except (KeyError, TypeError) as error:
             raise RunError(f"{folder / POSITION} is damaged ({error}).") from None
-        for file, take in ((WEIGHTS, self._learner.model.load_exported), (OPTIMIZER, self._learner.optimizers.load_state_tensors)):
-            try:
-                take(unpack(run.read_checkpoint(file, stored), str(folder / file)))
-            except (KeyError, RuntimeError, ValueError) as error:
-                raise RunError(f"{folder / file} does not fit the model that run.toml describes ({error}).") from None
+        state = {file: unpack(run.read_checkpoint(file, stored), str(folder / file)) for file in (WEIGHTS, OPTIMIZER)}
+        try:
+            self._learner.load_state_dict(state)
+        except (KeyError, RuntimeError, ValueError) as error:
+            raise RunError(f"{folder} does not fit the model that run.toml describes ({error}).") from None
+
+    def keep(self, memory: CountedMemory | None) -> None:
+        """Write a counted memory into the run's folder, where it stays as it is."""
+        if memory is None or (self._writer.run.path / MEMORY).is_file():
+            return
+        from paznja.memory.storing import to_bytes
+
+        self._writer.write_file(MEMORY, to_bytes(memory))
 
 
 def newest_usable(run: Run) -> tuple[CheckpointRecord | None, list[str]]:

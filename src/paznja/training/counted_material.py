@@ -14,10 +14,8 @@ from paznja.evaluation.bits_per_character import Piece, places_spread
 from paznja.memory.contexts import Lettering
 from paznja.memory.counted import CountedMemory
 from paznja.memory.remembered import Remembered
-from paznja.memory.storing import to_bytes
 from paznja.model.transformer import Transformer
-from paznja.run import RunWriter
-from paznja.run.layout import MEMORY
+from paznja.run import Run
 from paznja.tokenizers import Tokenizer
 from paznja.training.batches import Batch
 from paznja.training.events import Counting
@@ -32,9 +30,9 @@ class CountedMaterial:
     memory: CountedMemory | None = None
     training_part: list[Piece]
 
-    def __init__(self, writer: RunWriter, settings: Settings, tokenizer: Tokenizer, ids: Path | None) -> None:
-        model, training, run = settings.model, settings.training, writer.run
-        self._writer, self._newline, self._threads = writer, tokenizer.newline, training.threads
+    def __init__(self, run: Run, settings: Settings, tokenizer: Tokenizer, ids: Path | None) -> None:
+        model, training = settings.model, settings.training
+        self._newline, self._threads = tokenizer.newline, training.threads
         self._scored_tokens = training.scored_tokens
         self.held_out = run.held_out_ids(ids)
         self._places = places_spread([len(book) for book in self.held_out], training.scored_tokens)
@@ -47,13 +45,11 @@ class CountedMaterial:
         self._remembered: Remembered | None = None
 
     def begin(self, model: Transformer, *, new: bool) -> Iterator[Counting]:
-        """Count, and write the memory into the run's folder if it is not there; for a new run, fit how far to trust what was counted."""
+        """Count; for a new run, fit how far to trust what was counted."""
         yield Counting()
         self._count()
         assert self.memory is not None
         assert model.weighing is not None
-        if not (self._writer.run.path / MEMORY).is_file():
-            self._writer.write_file(MEMORY, to_bytes(self.memory))
         if new:
             model.weighing.get_buffer("base").copy_(torch.from_numpy(np.log(self.memory.tables.base)))
             fit_trust(model.weighing, self._turns)

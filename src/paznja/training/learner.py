@@ -15,6 +15,7 @@ from paznja.config import ModelConfig, TrainingConfig
 from paznja.machine import PRECISIONS
 from paznja.model.decoder import Decoder
 from paznja.model.transformer import Transformer
+from paznja.run.layout import OPTIMIZER, WEIGHTS
 from paznja.training.batches import Batch
 from paznja.training.optimizers import Optimizers
 from paznja.training.threads import Threads
@@ -68,6 +69,15 @@ class Learner:
         """What the network would write at this moment, with the counted memory if there is one."""
         state = {name: tensor.float().cpu().numpy() for name, tensor in self.model.state_for_export().items()}
         return Decoder(self.config, state, memory)
+
+    def state_dict(self) -> dict[str, dict[str, Tensor]]:
+        """What a checkpoint keeps, by its file: the weights, and the optimizers' state."""
+        return {WEIGHTS: self.model.state_for_export(), OPTIMIZER: self.optimizers.state_tensors()}
+
+    def load_state_dict(self, state: Mapping[str, Mapping[str, Tensor]]) -> None:
+        """Restore what `state_dict` returned; KeyError, RuntimeError or ValueError if it does not fit."""
+        self.model.load_exported(state[WEIGHTS])
+        self.optimizers.load_state_tensors(state[OPTIMIZER])
 
     @contextmanager
     def other_weights(self, state: Mapping[str, Tensor]) -> Iterator[None]:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from paznja.config import Settings
 from paznja.evaluation.bits_per_character import Piece, spread
 from paznja.model.transformer import Transformer
-from paznja.run import Run, RunWriter
+from paznja.run import Run
 from paznja.tokenizers import Tokenizer
 from paznja.training.batches import Batch, Batches
 from paznja.training.events import Counting
@@ -86,13 +86,13 @@ class PlainMaterial:
         self._batches.windows_drawn = state["windows_drawn"]
 
 
-def material_for(writer: RunWriter, settings: Settings, tokenizer: Tokenizer, ids: Path | None = None) -> Material:
+def material_for(run: Run, settings: Settings, tokenizer: Tokenizer, ids: Path | None = None) -> Material:
     """The material for these settings' memory. `ids`: the file with the books' ids, if the run does not keep it.
 
     Raises NoBooks and RunError as `Batches` and `Run.training_ids` do.
     """
     if settings.model.memory != "counted":
-        return PlainMaterial(writer.run, settings, ids)
+        return PlainMaterial(run, settings, ids)
     from paznja.training.counted_material import CountedMaterial  # which needs numba
 
-    return CountedMaterial(writer, settings, tokenizer, ids)
+    return CountedMaterial(run, settings, tokenizer, ids)

@@ -67,7 +67,7 @@ def assemble(
     watched = stretch.seconds is not None and config.device == "cpu" and settings.is_open("threads")
     threads = Threads(config.threads, thread_candidates() if watched else ())
     learner = Learner(settings.model, config, threads=threads, now=clock.now)
-    material = material_for(writer, settings, tokenizer, ids)
+    material = material_for(writer.run, settings, tokenizer, ids)
     meter = Meter(writer, tokenizer, stretch)
     sampler = Sampler(writer, learner, material, tokenizer, settings.sampling, stretch, clock, write=write, share=sampling_share)
     stopping = Stop(stop)
