@@ -54,7 +54,8 @@ class Training:
         from paznja import config
         from paznja.config import Stretch
         from paznja.machine import resolve, set_threads
-        from paznja.run import RunRecord, RunWriter
+        from paznja.run import RunRecord
+        from paznja.run.writing import RunWriter
         from paznja.tokenizers import load_tokenizer
         from paznja.training.batches import Batches
         from paznja.training.learner import blank

@@ -17,8 +17,9 @@ import pytest
 from paznja.config import Settings, Stretch
 from paznja.corpus import stories
 from paznja.preparing import prepare
-from paznja.run import Run, RunRecord, RunWriter
+from paznja.run import Run, RunRecord
 from paznja.run.records import ShelfRecord
+from paznja.run.writing import RunWriter
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -117,7 +118,7 @@ def killed_everywhere(tmp_path: Path) -> Callable[..., list[Path]]:
     script = """
 import json, os, shutil, sys
 from pathlib import Path
-import paznja.disk, paznja.run, paznja.preparing
+import paznja.disk, paznja.run.writing, paznja.preparing
 source, copies, code = Path(sys.argv[1]), Path(sys.argv[2]), compile(sys.argv[3], "code", "exec")
 made = []
 WRITING = {"open", "write", "tofile", "fsync", "replace", "rename", "link", "unlink", "mkdir", "rmdir", "truncate", "ftruncate", "sendfile"}

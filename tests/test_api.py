@@ -14,7 +14,7 @@ import pytest
 import torch
 
 import paznja
-from paznja.api import Planned, Reading, TrainedRun
+from paznja.api import TrainedRun
 from paznja.config import Stretch
 from paznja.corpus.corpus import read_books
 from paznja.corpus.scripts.transliteration import to_latin
@@ -23,6 +23,7 @@ from paznja.run import Run
 from paznja.training.batches import Batch
 from paznja.training.events import Evaluated, Finished, Progress, Sampled
 from paznja.training.learner import Learner
+from paznja.training.plan import Planned, Reading
 
 
 def learn(books: Any, out: Path, **changes: Any) -> TrainedRun:

@@ -172,7 +172,7 @@ def test_what_can_be_fetched_is_listed_and_a_wrong_name_or_address_is_refused(ca
 def test_a_fetched_shelf_answers_to_its_name_unless_a_file_is_called_so(
     books: Path, cache: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    monkeypatch.setattr("paznja.api.fetched_folder", lambda name: books if name == "eltec-srp" else None)
+    monkeypatch.setattr("paznja.corpus.fetching.fetched_folder", lambda name: books if name == "eltec-srp" else None)
     monkeypatch.chdir(tmp_path)
     assert len(paznja.read_shelf("eltec-srp", cache=cache).books) == 5
     with pytest.raises(NoBooks, match="eltec-eng does not exist"):

@@ -14,11 +14,12 @@ from typing import Any
 import pytest
 
 import paznja
-from paznja.api import Planned, TrainedRun
+from paznja.api import TrainedRun
 from paznja.errors import BooksChanged, RunError, WrongUse
 from paznja.preparing import prepare
 from paznja.run import Run, send
 from paznja.training.events import Progress
+from paznja.training.plan import Planned, Reading
 from paznja.training.session import Reading
 
 Start = Callable[..., "subprocess.Popen[str]"]

@@ -26,10 +26,11 @@ from paznja.config import Settings, Stretch
 from paznja.disk import link_or_copy, write_atomically
 from paznja.errors import PaznjaError, RunError, WrongUse
 from paznja.preparing import prepare
-from paznja.run import Run, RunRecord, RunWriter, all_runs, check_name, free_name, remove_run, send
+from paznja.run import Run, RunRecord, all_runs, check_name, free_name, send
 from paznja.run.layout import KINDS_OF_REQUESTS
 from paznja.run.lines import MetricsLine, ProgressLine, SampleLine
 from paznja.run.requests import answer_to, waiting
+from paznja.run.writing import RunWriter, remove_run
 from paznja.training.session import _create
 
 MakeRun = Callable[..., Run]
@@ -67,7 +68,8 @@ def second_trainer(run: Run) -> Iterator[subprocess.Popen[str]]:
     code = """
 import sys
 from pathlib import Path
-from paznja.run import Run, RunWriter
+from paznja.run import Run
+from paznja.run.writing import RunWriter
 with RunWriter.open(Run(Path(sys.argv[1]))):
     print("in", flush=True)
     input()
@@ -151,7 +153,7 @@ def test_trainings_without_a_name_that_begin_at_once_all_get_one(run: Run, books
 
 
 def test_run_that_is_killed_while_it_is_made_is_there_whole_or_not_at_all(run: Run, killed_everywhere: Killed):
-    code = "paznja.run.RunWriter.create(folder.parent, 'new', paznja.run.Run(folder).record(), folder)"
+    code = "paznja.run.writing.RunWriter.create(folder.parent, 'new', paznja.run.Run(folder).record(), folder)"
     copies = killed_everywhere(run.path, code)
     assert len(copies) > 8
     made = [all_runs(copy.parent) for copy in copies]
@@ -485,7 +487,7 @@ def test_killed_at_any_moment_of_saving_a_whole_checkpoint_is_valid_and_training
         save(writer, iteration)
     code = """
 files = {"model.safetensors": b"weights 15", "optimizer.safetensors": b"moments 15"}
-writer = paznja.run.RunWriter.open(paznja.run.Run(folder))
+writer = paznja.run.writing.RunWriter.open(paznja.run.Run(folder))
 writer.append_metrics({"iteration": 15, "training": 3.0, "held_out": 3.5})
 writer.write_checkpoint(15, 1.5, {}, files, finished=False)
 """
@@ -763,7 +765,8 @@ def test_disk_that_fills_up_leaves_whole_lines_and_the_old_files(run: Run):
     script = """
 import resource, sys
 from pathlib import Path
-from paznja.run import Run, RunWriter
+from paznja.run import Run
+from paznja.run.writing import RunWriter
 writer = RunWriter.open(Run(Path(sys.argv[1])))
 resource.setrlimit(resource.RLIMIT_FSIZE, (2_000, resource.RLIM_INFINITY))
 written = 0

@@ -15,13 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from paznja import config
-from paznja.cache import default_cache, store_in, using
 from paznja.config import customise, new_stretch
-from paznja.corpus.corpus import Corpus, read_books, read_corpus
-from paznja.corpus.fetching import fetched_folder
-from paznja.corpus.shelf import OnRead
-from paznja.corpus.texts import write_texts as write_texts
-from paznja.disk import writing_to
 from paznja.errors import WrongUse
 from paznja.generation import Choice, expected, fit_prompt, generate
 from paznja.loading import load_decoder, reading_of
@@ -30,14 +24,15 @@ from paznja.run import Run, all_runs
 from paznja.run.lines import MetricsLine
 from paznja.table import markdown_table
 from paznja.tokenizers import Tokenizer
-from paznja.training import session
-from paznja.training.plan import Planned, Reading
 
 if TYPE_CHECKING:
+    from paznja.corpus.corpus import Corpus
+    from paznja.corpus.shelf import OnRead
     from paznja.evaluation.books import Evaluation
     from paznja.model.decoder import Decoder
     from paznja.model.transformer import Transformer
     from paznja.training.events import Event
+    from paznja.training.plan import Planned, Reading
 
 MAX_COUNT = 1000
 """The most texts that are written at once, because all of them are in memory together."""
@@ -164,6 +159,8 @@ class TrainedRun:
 
         if books is None:
             return evaluate_held_out(self.run, latest=self._latest, on_scored=on_scored)
+        from paznja.corpus.corpus import read_books
+
         found, unreadable = read_books(_paths(books), config=reading_of(self.run))
         return evaluate_books(self.run, found, unreadable, latest=self._latest, on_scored=on_scored)
 
@@ -212,6 +209,8 @@ def train(
     check_numba(settings.model)
     cache = None if cache is None else Path(cache)
     apart = None if held_out is None else _paths(held_out)
+    from paznja.training import session
+
     run = session.begin(
         _paths(books),
         settings,
@@ -243,6 +242,10 @@ def read_shelf(
     `script`, `without`: as in `paznja.config.ReadingConfig`. Raises NoBooks if nothing could be read, WrongUse for an unknown
     script or rule, TrainingFailed if the cache cannot be written to.
     """
+    from paznja.cache import default_cache, store_in, using
+    from paznja.corpus.corpus import read_corpus
+    from paznja.disk import writing_to
+
     reading = customise(config.preset("auto"), script=script, without=(without,) if isinstance(without, str) else tuple(without)).reading
     apart = None if held_out is None else _paths(held_out)
     cache = default_cache() if cache is None else Path(cache)
@@ -271,6 +274,8 @@ def resume(
     check_numba(run.settings().model)
     places = None if books is None else _paths(books)
     cache = None if cache is None else Path(cache)
+    from paznja.training import session
+
     session.go_on(run, minutes, iterations, places, on_event or _ignore, cache=cache, stop=stop)
     return TrainedRun(run)
 
@@ -291,6 +296,8 @@ def runs(out: str | Path = "runs") -> list[TrainedRun]:
 def _paths(places: Places) -> list[Path]:
     """The paths of the places. The name of a fetched shelf stands for its folder, unless there is a file with that name."""
     paths = [Path(places)] if isinstance(places, str | Path) else [Path(place) for place in places]
+    from paznja.corpus.fetching import fetched_folder
+
     return [path if os.path.exists(path) else fetched_folder(str(path)) or path for path in paths]
 
 

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import psutil
-
 _CLOCKS_DIFFER = 10.0
 """Seconds by which a process's creation time, counted from the machine's start, may differ from the disk's clock."""
 
@@ -15,6 +13,8 @@ def is_running(process: int, wrote: Path) -> bool:
 
     A process that began after the file's last change is another one, with the same number.
     """
+    import psutil
+
     try:
         return psutil.Process(process).create_time() <= wrote.stat().st_mtime + _CLOCKS_DIFFER
     except (psutil.NoSuchProcess, FileNotFoundError, ValueError, OverflowError):

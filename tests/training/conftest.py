@@ -12,8 +12,9 @@ import torch
 
 import paznja
 from paznja.config import ModelConfig, SamplingConfig, Settings, TrainingConfig, customise, new_stretch
-from paznja.run import BookRecord, Run, RunRecord, RunWriter
+from paznja.run import BookRecord, Run, RunRecord
 from paznja.run.records import BooksRecord
+from paznja.run.writing import RunWriter
 from paznja.tokenizers import load_tokenizer
 from paznja.tokenizers.characters import CharacterTokenizer
 from paznja.training.events import Event

@@ -16,9 +16,10 @@ from paznja.generation import Choice, continuation
 from paznja.loading import load_model
 from paznja.model.decoder import Decoder
 from paznja.model.weights import header, unpack
-from paznja.run import Run, RunWriter, send
+from paznja.run import Run, send
 from paznja.run.layout import WEIGHTS
 from paznja.run.requests import answer_to
+from paznja.run.writing import RunWriter
 from paznja.tokenizers import load_tokenizer
 from paznja.training import schedule
 from paznja.training.batches import Batch

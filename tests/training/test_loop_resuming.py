@@ -7,8 +7,9 @@ from typing import Any
 import pytest
 
 from paznja.config import new_stretch
-from paznja.run import Run, RunWriter, send
+from paznja.run import Run, send
 from paznja.run.layout import OPTIMIZER, WEIGHTS
+from paznja.run.writing import RunWriter
 from paznja.tokenizers import load_tokenizer
 from paznja.training.events import Evaluated, Event, Finished, Paused, Progress, Sampled, Saved, Scoring
 from paznja.training.parts import Parts, assemble, begin_from

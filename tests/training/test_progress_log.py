@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import itertools
 
-from paznja.run import Run, RunWriter
+from paznja.run import Run
+from paznja.run.writing import RunWriter
 from paznja.training.events import Progress
 from paznja.training.progress_log import MAX_LINES, SECONDS, ProgressLog
 

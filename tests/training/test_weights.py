@@ -11,8 +11,8 @@ from hypothesis.extra import numpy as arrays
 from paznja.errors import RunError
 from paznja.loading import load_model
 from paznja.model.weights import header, pack, unpack
-from paznja.run import RunWriter
 from paznja.run.layout import WEIGHTS
+from paznja.run.writing import RunWriter
 from paznja.training.learner import blank
 
 tensors = st.dictionaries(

@@ -26,7 +26,8 @@ from paznja.table import counted, file_size, some_of
 def runs(remove: str | None, yes: bool, out: Path) -> None:
     """List what has been trained: name, state, books, iterations, time, bits per character, last sample."""
     from paznja.corpus.printable import printable
-    from paznja.run import Run, all_runs, remove_run
+    from paznja.run import Run, all_runs
+    from paznja.run.writing import remove_run
     from paznja.terminal.runs import print_runs
 
     if remove is None:

@@ -65,6 +65,7 @@ def books(books: tuple[Path, ...], out: Path | None, show: str | None, as_json: 
     from paznja import api
     from paznja.cache import using
     from paznja.corpus.finding import passed_over
+    from paznja.corpus.texts import write_texts
     from paznja.prepared import remarks_on
     from paznja.terminal.bars import reading_bar
     from paznja.terminal.books import print_book, print_books
@@ -80,7 +81,7 @@ def books(books: tuple[Path, ...], out: Path | None, show: str | None, as_json: 
         else:
             print_books(corpus, [*passed_over(books), *remarks_on(corpus)], as_json=as_json)
         if out is not None:
-            written = api.write_texts(corpus, out)
+            written = write_texts(corpus, out)
             click.echo(f"{counted(written, 'file')} written to {out}.", err=as_json)
     return SOME_UNREADABLE if corpus.unreadable else 0
 

@@ -15,8 +15,6 @@ from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
-import tomli_w
-
 from paznja.config import Settings, Stretch
 from paznja.config.setting import of_kind
 from paznja.errors import RunError
@@ -70,6 +68,8 @@ class RunRecord:
 
     def to_toml(self) -> bytes:
         """The content of `run.toml`."""
+        import tomli_w
+
         corpus = {name: _plain(value) for name, value in vars(self.corpus).items() if value is not None}
         whole = {"format": RUN_FORMAT, "created": self.created, "versions": dict(self.versions), "machine": dict(self.machine)}
         stretches = [{name: value for name, value in vars(stretch).items() if value is not None} for stretch in self.stretches]

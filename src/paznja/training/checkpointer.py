@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from paznja.errors import RunError
 from paznja.model.weights import pack, unpack
-from paznja.run import CheckpointRecord, Run, RunWriter
+from paznja.run import CheckpointRecord, Run
 from paznja.run.layout import MEMORY, OPTIMIZER, POSITION, WEIGHTS
+from paznja.run.writing import RunWriter
 from paznja.training.events import Saved
 from paznja.training.learner import Learner
 from paznja.training.schedule import Clock, Place

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
 from paznja.config import Settings, Stretch
-from paznja.run import RunWriter
+from paznja.run.writing import RunWriter
 from paznja.training.checkpointer import Checkpointer
 from paznja.training.evaluator import Evaluator
 from paznja.training.schedule import Clock, Place, Stop, is_row, is_scored, learning_rate_factor

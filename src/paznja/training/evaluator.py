@@ -12,8 +12,8 @@ from paznja.config import Stretch, TrainingConfig
 from paznja.evaluation.bits_per_character import Piece, score
 from paznja.machine import peak_memory
 from paznja.model.weights import pack, unpack
-from paznja.run import RunWriter
 from paznja.run.layout import WEIGHTS
+from paznja.run.writing import RunWriter
 from paznja.tokenizers import Tokenizer
 from paznja.training.events import Evaluated, Event, Scoring
 from paznja.training.learner import Learner

@@ -10,7 +10,7 @@ from typing import Any
 from torch import Tensor
 
 from paznja.config import Stretch
-from paznja.run import RunWriter
+from paznja.run.writing import RunWriter
 from paznja.tokenizers import Tokenizer
 from paznja.training.events import Progress
 from paznja.training.progress_log import ProgressLog

@@ -11,8 +11,9 @@ from paznja.evaluation.bits_per_character import score
 from paznja.generation import continuation
 from paznja.machine import thread_candidates
 from paznja.model.weights import header, unpack
-from paznja.run import CheckpointRecord, RunWriter
+from paznja.run import CheckpointRecord
 from paznja.run.layout import WEIGHTS
+from paznja.run.writing import RunWriter
 from paznja.tokenizers import Tokenizer
 from paznja.training.checkpointer import Checkpointer, newest_usable
 from paznja.training.director import Director

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from paznja.run import RunWriter
+from paznja.run.writing import RunWriter
 from paznja.training.events import Counting, Event, Paused, Progress, Scoring
 
 

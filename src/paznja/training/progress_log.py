@@ -5,7 +5,7 @@ The clock decides, not the iterations: the file of a fast machine is as long as 
 
 from __future__ import annotations
 
-from paznja.run import RunWriter
+from paznja.run.writing import RunWriter
 from paznja.training.events import Progress
 
 SECONDS = 2.0

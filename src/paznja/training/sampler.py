@@ -8,7 +8,7 @@ from typing import Any
 from paznja.config import SamplingConfig, Stretch
 from paznja.generation import Choice, continuation
 from paznja.model.decoder import Decoder
-from paznja.run import RunWriter
+from paznja.run.writing import RunWriter
 from paznja.tokenizers import Tokenizer
 from paznja.training.events import Sampled
 from paznja.training.learner import Learner

@@ -23,9 +23,10 @@ from paznja.model.names import qwen3_config
 from paznja.openmp import wait_briefly
 from paznja.prepared import Prepared
 from paznja.preparing import prepare
-from paznja.run import Run, RunRecord, RunWriter, check_free, free_name
+from paznja.run import Run, RunRecord, check_free, free_name
 from paznja.run.layout import IDS, QWEN3_CONFIG, TOKENIZER
 from paznja.run.records import ShelfRecord
+from paznja.run.writing import RunWriter
 from paznja.tokenizers import load_tokenizer
 from paznja.training.events import Finished, Saved
 from paznja.training.plan import Reading
