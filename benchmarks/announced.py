@@ -20,7 +20,7 @@ from common import in_fresh_process, machine, megabytes, table
 def train_once(books: str, memory: str, minutes: float, folder: str, cache: str | None) -> dict[str, Any]:
     """One run, in a process of its own, and what was announced for it."""
     import paznja
-    from paznja.api import Planned
+    from paznja.training.plan import Planned
 
     plans: list[Planned] = []
 

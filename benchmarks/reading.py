@@ -40,18 +40,20 @@ def get_ready(started: float, books: Path, cache: Path, out: Path) -> dict[str, 
     """In a fresh process, begun at `started`: `paznja.train`, stopped after its first iteration; returns seconds and bytes."""
     import torch  # noqa: F401  the command imports both before it can train
 
-    import paznja.training.parts  # noqa: F401
+    import paznja.training.parts
+    import paznja.training.session  # noqa: F401
     from paznja import api
     from paznja.machine import peak_memory
     from paznja.training.events import Progress
+    from paznja.training.plan import Planned, Reading
 
     called = time.time()
     measured: dict[str, Any] = {"importing": called - started, "reading": None}
 
     def on_event(event: object) -> None:
-        if isinstance(event, api.Reading):
+        if isinstance(event, Reading):
             measured["reading"] = time.time() - called
-        elif isinstance(event, api.Planned):
+        elif isinstance(event, Planned):
             measured["preparing"] = time.time() - called
             measured["characters"] = sum(book.characters for book in event.books)
             measured["files"] = len({book.sha256 for book in event.books})

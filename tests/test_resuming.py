@@ -20,7 +20,6 @@ from paznja.preparing import prepare
 from paznja.run import Run, send
 from paznja.training.events import Progress
 from paznja.training.plan import Planned, Reading
-from paznja.training.session import Reading
 
 Start = Callable[..., "subprocess.Popen[str]"]
 Wait = Callable[[Callable[[], bool], "subprocess.Popen[str]"], None]
