@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import hypothesis
 import pytest
 
 from paznja.config import Settings, Stretch
@@ -25,6 +26,10 @@ from paznja.run.writing import RunWriter
 def pytest_addoption(parser: pytest.Parser) -> None:
     """`--start-method spawn` starts processes on Linux too as they start on Windows and macOS."""
     parser.addoption("--start-method", choices=("fork", "spawn"), help="how the tests start processes; the default is the program's own")
+
+
+hypothesis.settings.register_profile("without deadlines", deadline=None)  # how long an example takes depends on what else runs
+hypothesis.settings.load_profile("without deadlines")
 
 
 def pytest_configure(config: pytest.Config) -> None:
