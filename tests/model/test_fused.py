@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from paznja.model.fused import normalise, normalise_and_rotate, swiglu
+from paznja.model.fused import attend, normalise, normalise_and_rotate, swiglu
 from paznja.model.transformer import rotary_tables
 
 EPSILON = 1e-3  # large enough to show if it is forgotten somewhere
@@ -92,3 +92,35 @@ def test_a_row_of_zeros_stays_zeros_and_its_gradient_finite():
 def test_the_same_in_float32_to_its_precision():
     x, weight = random(3, 7, 2, 16), random(16, seed=3)
     torch.testing.assert_close(rotate(x.float(), weight.float()), plain_rotate(x, weight).float(), rtol=1e-4, atol=1e-5)
+
+
+def plain_attend(q_BHTD: Tensor, k_BHTD: Tensor, v_BHTD: Tensor) -> Tensor:
+    T, D = q_BHTD.shape[2:]
+    scores_BHTT = (q_BHTD @ k_BHTD.transpose(2, 3) / D**0.5).masked_fill(torch.ones(T, T, dtype=torch.bool).triu(1), -torch.inf)
+    return scores_BHTT.softmax(-1) @ v_BHTD
+
+
+@pytest.mark.parametrize("precision", [torch.bfloat16, torch.float32])
+def test_attention_equals_the_plain_formula_within_its_precision(precision):
+    inputs = [random(2, 3, 7, 16, seed=i) for i in range(3)]
+    weights = random(2, 3, 7, 16, seed=9).detach()
+    wanted = plain_attend(*inputs)
+    wanted_gradients = torch.autograd.grad((wanted * weights).sum(), inputs)
+    rounded = [one.detach().float().requires_grad_() for one in inputs]
+    with torch.autocast("cpu", torch.bfloat16, enabled=precision == torch.bfloat16):
+        given = attend(*rounded)
+    assert given.dtype == precision
+    gradients = torch.autograd.grad((given.float() * weights.float()).sum(), rounded)
+    error = 0.03 if precision == torch.bfloat16 else 1e-5
+    for one, other in zip((given, *gradients), (wanted, *wanted_gradients), strict=True):
+        torch.testing.assert_close(one.double(), other, rtol=error, atol=error)
+
+
+def test_attention_in_bfloat16_sees_nothing_that_comes_later():
+    q_BHTD, k_BHTD, v_BHTD = (random(1, 1, 6, 16, seed=i).detach().float() for i in range(3))
+    later = v_BHTD.clone()
+    later[..., 4:, :] = 100.0
+    with torch.autocast("cpu", torch.bfloat16):
+        before, after = attend(q_BHTD, k_BHTD, v_BHTD), attend(q_BHTD, k_BHTD, later)
+    assert torch.equal(before[..., :4, :], after[..., :4, :])
+    assert not torch.equal(before[..., 4:, :], after[..., 4:, :])

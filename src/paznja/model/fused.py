@@ -29,6 +29,43 @@ def swiglu(gate_up_BTF: Tensor) -> Tensor:
     return _SwiGLU.apply(gate_up_BTF)
 
 
+def attend(q_BHTD: Tensor, k_BHTD: Tensor, v_BHTD: Tensor) -> Tensor:
+    """Causal attention, scaled by 1 / sqrt(D), (B, H, T, D).
+
+    In bfloat16 on a CPU, `scaled_dot_product_attention` takes two to four times as long as these products (torch 2.13).
+    """
+    if q_BHTD.device.type != "cpu" or not torch.is_autocast_enabled("cpu"):
+        return torch.nn.functional.scaled_dot_product_attention(q_BHTD, k_BHTD, v_BHTD, is_causal=True)
+    precision = torch.get_autocast_dtype("cpu")
+    return _Attend.apply(q_BHTD.to(precision), k_BHTD.to(precision), v_BHTD.to(precision))
+
+
+class _Attend(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, q_BHTD: Tensor, k_BHTD: Tensor, v_BHTD: Tensor) -> Tensor:
+        q_NTD, k_NTD, v_NTD = (x_BHTD.flatten(0, 1) for x_BHTD in (q_BHTD, k_BHTD, v_BHTD))
+        T, D = q_NTD.shape[1:]
+        mask_TT = torch.full((T, T), -torch.inf, dtype=q_NTD.dtype).triu_(1)
+        scores_NTT = torch.baddbmm(mask_TT, q_NTD, k_NTD.transpose(1, 2), alpha=D**-0.5)
+        weights_NTT = torch.softmax(scores_NTT, -1)
+        ctx.save_for_backward(q_NTD, k_NTD, v_NTD, weights_NTT)
+        return torch.bmm(weights_NTT, v_NTD).view(q_BHTD.shape)
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        q_NTD, k_NTD, v_NTD, weights_NTT = ctx.saved_tensors
+        (gradient_BHTD,) = gradients
+        gradient_NTD = gradient_BHTD.flatten(0, 1)
+        v_gradient = torch.bmm(weights_NTT.transpose(1, 2), gradient_NTD)
+        weights_gradient = torch.bmm(gradient_NTD, v_NTD.transpose(1, 2))
+        scores_gradient = torch.ops.aten._softmax_backward_data(weights_gradient, weights_NTT, -1, weights_NTT.dtype)
+        scores_gradient.mul_(q_NTD.shape[2] ** -0.5)
+        q_gradient = torch.bmm(scores_gradient, k_NTD)
+        k_gradient = torch.bmm(scores_gradient.transpose(1, 2), q_NTD)
+        shape = gradient_BHTD.shape
+        return q_gradient.view(shape), k_gradient.view(shape), v_gradient.view(shape)
+
+
 class _Normalise(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, x: Tensor, epsilon: float) -> Tensor:

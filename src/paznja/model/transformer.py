@@ -19,7 +19,7 @@ from torch import Tensor, nn
 
 from paznja.config import ModelConfig
 from paznja.model import names
-from paznja.model.fused import normalise, normalise_and_rotate, swiglu
+from paznja.model.fused import attend, normalise, normalise_and_rotate, swiglu
 from paznja.model.names import LayerNames
 from paznja.model.ngram_memory import NgramMemory
 
@@ -169,7 +169,7 @@ class Block(nn.Module):
         q_BTHD, k_BTHD, v_BTHD = qkv_BTC.view(B, T, 3, H, C // H).unbind(2)
         q_BTHD = normalise_and_rotate(q_BTHD, self.query_norm, cos_TD, sin_TD, epsilon)
         k_BTHD = normalise_and_rotate(k_BTHD, self.key_norm, cos_TD, sin_TD, epsilon)
-        mixed_BHTD = F.scaled_dot_product_attention(q_BTHD.transpose(1, 2), k_BTHD.transpose(1, 2), v_BTHD.transpose(1, 2), is_causal=True)
+        mixed_BHTD = attend(q_BTHD.transpose(1, 2), k_BTHD.transpose(1, 2), v_BTHD.transpose(1, 2))
         x_BTC = x_BTC + F.linear(mixed_BHTD.transpose(1, 2).reshape(B, T, C), self.out)
         gate_up_BTF = F.linear(normalise(x_BTC, epsilon), self.gate_up * self.feed_forward_norm)
         return x_BTC + F.linear(swiglu(gate_up_BTF), self.down)
