@@ -15,6 +15,7 @@ from paznja.corpus.pieces import pieces
 from paznja.disk import write_atomically
 from paznja.errors import RunError
 from paznja.run import BookRecord
+from paznja.run.layout import BOOKS, IDS, TOKENIZER
 from paznja.run.records import BooksRecord, read_books
 from paznja.table import counted
 from paznja.tokenizers import learn_tokenizer
@@ -62,7 +63,7 @@ def is_prepared(folder: Path) -> bool:
     try:
         about = json.loads((folder / "prepared.json").read_text(encoding="utf-8"))
     except (FileNotFoundError, ValueError):  # damaged, but all its files have names that this module writes
-        return "corpus.bin" in names
+        return IDS in names
     except OSError:  # a folder has this name
         return False
     return isinstance(about, dict) and about.get("fingerprint") == folder.name
@@ -75,7 +76,7 @@ def find_prepared(folder: Path) -> Prepared | None:
             return None
         prepared = read_prepared(folder, cached=True)
         tokens = sum(book.tokens for book in prepared.books)
-        if (folder / "corpus.bin").stat().st_size != 2 * tokens or not (folder / "tokenizer.json").is_file():
+        if (folder / IDS).stat().st_size != 2 * tokens or not (folder / TOKENIZER).is_file():
             return None
         os.utime(folder)
     except (OSError, ValueError, KeyError, TypeError, RunError):
@@ -88,7 +89,7 @@ def read_prepared(folder: Path, *, cached: bool) -> Prepared:
     about = json.loads((folder / "prepared.json").read_text(encoding="utf-8"))
     return Prepared(
         folder=folder,
-        books=read_books(folder / "corpus.json").books,
+        books=read_books(folder / BOOKS).books,
         unreadable=tuple(Unreadable(Path(path), reason) for path, reason in about["unreadable"]),
         fingerprint=about["fingerprint"],
         script=about["script"],
@@ -101,7 +102,7 @@ def write_prepared(folder: Path, corpus: Corpus, kind: str, fingerprint: str, fi
     """Learn a tokenizer of this kind, and write it, the books' ids and what is known about them into the folder."""
     tokenizer = learn_tokenizer(kind, (book.text for book in corpus.training))
     records: list[BookRecord] = []
-    with open(folder / "corpus.bin", "wb") as file:
+    with open(folder / IDS, "wb") as file:
         for books, held_out in ((corpus.training, False), (corpus.held_out, True)):
             for book in books:
                 tokens = 0
@@ -112,8 +113,8 @@ def write_prepared(folder: Path, corpus: Corpus, kind: str, fingerprint: str, fi
                 records.append(_record(book, tokens, held_out))
         file.flush()
         os.fsync(file.fileno())
-    write_atomically(folder / "tokenizer.json", tokenizer.to_json().encode())
-    write_atomically(folder / "corpus.json", BooksRecord(tuple(records), fingerprint, files).to_json())
+    write_atomically(folder / TOKENIZER, tokenizer.to_json().encode())
+    write_atomically(folder / BOOKS, BooksRecord(tuple(records), fingerprint, files).to_json())
     about: dict[str, Any] = {
         "fingerprint": fingerprint,
         "script": _script(corpus),

@@ -7,7 +7,7 @@ import typing
 from dataclasses import dataclass, field
 from typing import Any
 
-from paznja.config.setting import of_kind, setting, settings_of
+from paznja.config.setting import of_kind, plain, setting, settings_of
 from paznja.errors import RunError
 from paznja.memory.kinds import BUCKETS, FEATURES, NUM_KINDS
 
@@ -222,18 +222,12 @@ class Settings:
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values for TOML; fields that are None are left out."""
-        return _plain(dataclasses.asdict(self))
+        return plain(dataclasses.asdict(self))
 
     @classmethod
     def from_dict(cls, plain: dict[str, Any]) -> Settings:
         """Read what `to_dict` returned; RunError if this version does not know a setting, or if its value is of the wrong type."""
         return _read_section(cls, "settings", plain)
-
-
-def _plain(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {name: _plain(inner) for name, inner in value.items() if inner is not None}
-    return list(value) if isinstance(value, tuple) else value
 
 
 def _read_section(kind: type, section: str, plain: Any) -> Any:

@@ -123,5 +123,13 @@ def of_kind(value: Any, kind: Any) -> Any:
     return value
 
 
+def plain(value: Any) -> Any:
+    """The value as TOML holds it: tuples as lists, and no fields that are None. The way back from `of_kind`."""
+    if isinstance(value, dict):
+        fields = typing.cast("dict[str, Any]", value)
+        return {name: plain(inner) for name, inner in fields.items() if inner is not None}
+    return [plain(item) for item in typing.cast("tuple[Any, ...]", value)] if isinstance(value, tuple) else value
+
+
 def _number(value: float) -> str:
     return f"{value:,}" if isinstance(value, int) else f"{value:g}"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from paznja.corpus.book import Book, Unreadable
 from paznja.evaluation.bits_per_character import Piece, bits_of_texts
@@ -43,7 +43,7 @@ def evaluate_held_out(run: Run, *, latest: bool = False, on_scored: OnScored | N
     """The run's own held-out books, scored. RunError if the run is without their text."""
     books = [book for book in run.books() if book.held_out]
     scored = [BookScore(book.title, book.author, book.file, book.characters, 0.0) for book in books]
-    return _evaluated(run, scored, run.held_out_ids(), (), latest, on_scored)
+    return _evaluated(run, scored, run.held_out_ids(), load_run_tokenizer(run).newline, (), latest, on_scored)
 
 
 def evaluate_books(
@@ -53,19 +53,20 @@ def evaluate_books(
     tokenizer = load_run_tokenizer(run)
     learnt = {book.sha256 for book in run.books() if not book.held_out}
     scored = [BookScore(book.title, book.author, book.file, book.characters, 0.0, book.sha256 in learnt) for book in books]
-    return _evaluated(run, scored, [tokenizer.encode(book.text) for book in books], unreadable, latest, on_scored)
+    texts = [tokenizer.encode(book.text) for book in books]
+    return _evaluated(run, scored, texts, tokenizer.newline, unreadable, latest, on_scored)
 
 
 def _evaluated(
     run: Run,
     books: Sequence[BookScore],
     texts: Sequence[Piece],
+    newline: int,
     unreadable: tuple[Unreadable, ...],
     latest: bool,
     on_scored: OnScored | None,
 ) -> Evaluation:
     set_threads(num_cores())
-    newline = load_run_tokenizer(run).newline
     memory = load_memory(run)
     remembered = None
     if memory is not None:
@@ -73,9 +74,6 @@ def _evaluated(
 
         remembered = Remembered(memory, newline, texts, threads=num_cores())
     bits = bits_of_texts(load_model(run, latest=latest), texts, newline, remembered=remembered, on_scored=on_scored)
-    scores = [
-        BookScore(book.title, book.author, book.file, book.characters, its_bits / book.characters, book.learnt)
-        for book, its_bits in zip(books, bits, strict=True)
-    ]
+    scores = [replace(book, bits_per_character=its_bits / book.characters) for book, its_bits in zip(books, bits, strict=True)]
     characters = sum(book.characters for book in scores)
     return Evaluation(sum(bits) / characters, characters, tuple(scores), unreadable)

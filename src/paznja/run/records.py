@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from paznja.config import Settings, Stretch
-from paznja.config.setting import of_kind
+from paznja.config.setting import of_kind, plain
 from paznja.errors import RunError
 from paznja.run.layout import CHECKPOINT_FOLDER, LOGS
 
@@ -70,10 +70,9 @@ class RunRecord:
         """The content of `run.toml`."""
         import tomli_w
 
-        corpus = {name: _plain(value) for name, value in vars(self.corpus).items() if value is not None}
-        whole = {"format": RUN_FORMAT, "created": self.created, "versions": dict(self.versions), "machine": dict(self.machine)}
-        stretches = [{name: value for name, value in vars(stretch).items() if value is not None} for stretch in self.stretches]
-        return tomli_w.dumps({**whole, "corpus": corpus, "settings": self.settings.to_dict(), "stretches": stretches}).encode()
+        about = {"format": RUN_FORMAT, "created": self.created, "versions": dict(self.versions), "machine": dict(self.machine)}
+        corpus, stretches = plain(asdict(self.corpus)), [plain(asdict(stretch)) for stretch in self.stretches]
+        return tomli_w.dumps({**about, "corpus": corpus, "settings": self.settings.to_dict(), "stretches": stretches}).encode()
 
 
 def read_run(path: Path) -> RunRecord:
@@ -299,10 +298,6 @@ def read_now(path: Path) -> NowRecord | None:
 def to_json(value: Mapping[str, Any]) -> bytes:
     """The record as JSON for a file."""
     return json.dumps(value, ensure_ascii=False, indent=1).encode()
-
-
-def _plain(value: Any) -> Any:
-    return list(value) if isinstance(value, tuple) else value
 
 
 def _mapping(value: Any) -> Mapping[str, Any]:
