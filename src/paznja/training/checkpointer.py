@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Protocol
 
+from torch import Tensor
+
 from paznja.errors import RunError
 from paznja.model.weights import pack, unpack
 from paznja.run import CheckpointRecord, Run
@@ -62,17 +64,15 @@ class Checkpointer:
         if self._learner.sound and self._place.iteration:
             self.save()
 
-    def restore(self, stored: CheckpointRecord) -> None:
-        """Put every part where this checkpoint was; RunError if it does not fit. Changes nothing on disk."""
-        run = self._writer.run
-        folder = run.path / stored.folder
+    def restore(self, stored: CheckpointRecord, state: Mapping[str, Mapping[str, Tensor]]) -> None:
+        """Put every part where this checkpoint, with this state of the learner, was; RunError if it does not fit."""
+        folder = self._writer.run.path / stored.folder
         self._place.iteration, self._place.seconds = stored.iteration, stored.seconds
         try:
             for name, part in self._parts.items():
                 part.load_state_dict(stored.parts[name])
         except (KeyError, TypeError) as error:
             raise RunError(f"{folder / POSITION} is damaged ({error}).") from None
-        state = {file: unpack(run.read_checkpoint(file, stored), str(folder / file)) for file in (WEIGHTS, OPTIMIZER)}
         try:
             self._learner.load_state_dict(state)
         except (KeyError, RuntimeError, ValueError) as error:
@@ -87,23 +87,23 @@ class Checkpointer:
         self._writer.write_file(MEMORY, to_bytes(memory))
 
 
-def newest_usable(run: Run) -> tuple[CheckpointRecord | None, list[str]]:
-    """The newest readable checkpoint, and a remark on each newer one; None for a run without checkpoints.
+def newest_usable(run: Run) -> tuple[CheckpointRecord | None, dict[str, dict[str, Tensor]], list[str]]:
+    """The newest readable checkpoint, its tensors by their file, and a remark on each newer one; None for a run without checkpoints.
 
     RunError, with the reasons, if there are checkpoints and none can be used.
     """
     remarks: list[str] = []
     for checkpoint in run.checkpoints():
         try:
-            for file in (WEIGHTS, OPTIMIZER):
-                unpack(run.read_checkpoint(file, checkpoint), str(run.path / checkpoint.folder / file))
+            files = {file: str(run.path / checkpoint.folder / file) for file in (WEIGHTS, OPTIMIZER)}
+            state = {file: unpack(run.read_checkpoint(file, checkpoint), name) for file, name in files.items()}
         except RunError as error:
             remarks.append(str(error))
             continue
-        return checkpoint, [f"{remark} It goes on from iteration {checkpoint.iteration:,}." for remark in remarks]
+        return checkpoint, state, [f"{remark} It goes on from iteration {checkpoint.iteration:,}." for remark in remarks]
     if not remarks:
         remarks = [f"{folder / POSITION} is missing or damaged." for folder in run.checkpoint_folders()]
     if remarks:
         raise RunError(f"No checkpoint of the run {run.name!r} can be used: {' '.join(remarks)}")
     run.checkpoint()  # an error if the file names a checkpoint that does not exist
-    return None, []
+    return None, {}, []

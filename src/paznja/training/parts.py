@@ -97,10 +97,10 @@ def begin_from(parts: Parts, writer: RunWriter) -> tuple[CheckpointRecord | None
     Returns the checkpoint, and what the user should know about it. RunError if there are checkpoints and none can be used.
     """
     run = writer.run
-    stored, remarks = newest_usable(run)
+    stored, state, remarks = newest_usable(run)
     if stored is None:
         return None, remarks
-    parts.checkpointer.restore(stored)
+    parts.checkpointer.restore(stored, state)
     if parts.place.iteration == parts.stretch.from_iteration:
         parts.sampler.begin_stretch()
         parts.evaluator.begin_stretch()
