@@ -122,7 +122,8 @@ def test_the_loss_is_the_mean_of_the_losses_which_are_minus_log_p(config, random
 def test_every_weight_gets_a_gradient(config, random_model):
     model, ids_BT = random_model(config), ids_for(config)
     model(ids_BT, ids_BT.roll(-1, dims=1)).backward()
-    assert all(parameter.grad is not None and parameter.grad.to_dense().abs().max() > 0 for parameter in model.parameters())
+    learnt = [parameter for parameter in model.parameters() if model.memory is None or parameter is not model.memory.table]
+    assert all(parameter.grad is not None and parameter.grad.abs().max() > 0 for parameter in learnt)
 
 
 def test_at_the_start_every_next_id_is_equally_likely():

@@ -1,5 +1,6 @@
 """Muon orthogonalises, the rest is torch's AdamW, and their state survives a restart bit for bit."""
 
+import itertools
 import math
 from dataclasses import replace
 
@@ -10,9 +11,10 @@ from hypothesis import strategies as st
 from torch import Tensor, nn
 
 from paznja.config import ModelConfig, TrainingConfig
+from paznja.model.ngram_memory import LookedUp, NgramMemory
 from paznja.model.transformer import Transformer
 from paznja.model.weights import pack, unpack
-from paznja.training.optimizers import AdamW, Muon, Optimizers, RowAdagrad, orthogonalise
+from paznja.training.optimizers import AdamW, Layout, Matrix, Muon, Optimizers, RowAdagrad, orthogonalise
 
 MODEL = ModelConfig(layers=2, width=8, heads=2, hidden=12, context=6, vocabulary=9)
 MEMORY = replace(MODEL, memory="learned", memory_order=3, memory_rows=90, memory_width=4)
@@ -90,26 +92,27 @@ def test_orthogonalising_in_bfloat16_comes_near():
 # --- Muon -----------------------------------------------------------------------------------------------------------------------------
 
 
+def muon_for(weights: list[Tensor], parts: int = 1, decay: float = 0.95) -> Muon:
+    starts = itertools.accumulate((one.numel() for one in weights), initial=0)
+    matrices = [Matrix(one, start, parts) for one, start in zip(weights, starts, strict=False)]
+    return Muon(matrices, torch.zeros(sum(one.numel() for one in weights)), decay=decay)
+
+
 @pytest.mark.parametrize(("rows", "columns"), [(4, 4), (6, 3), (3, 6)])
 @pytest.mark.parametrize("parts", [2, 3])
 def test_a_fused_matrix_moves_as_its_parts_would_alone(rows, columns, parts):
-    pieces = [nn.Parameter(random(rows, columns, seed=i)) for i in range(parts)]
-    fused = nn.Parameter(torch.cat([piece.data for piece in pieces]))
-    apart, together = Muon([(piece, 1) for piece in pieces]), Muon([(fused, parts)])
+    pieces = [random(rows, columns, seed=i) for i in range(parts)]
+    fused = torch.cat(pieces)
+    apart, together = muon_for(pieces), muon_for([fused], parts)
+    gradient = torch.zeros(parts * rows, columns)
     for seed in range(3):
         gradient = random(parts * rows, columns, seed=50 + seed)
-        fused.grad = gradient
-        for piece, part in zip(pieces, gradient.chunk(parts), strict=True):
-            piece.grad = part
-        apart.step(0.1)
-        together.step(0.1)
-        torch.testing.assert_close(fused.data, torch.cat([piece.data for piece in pieces]))
-    whole = nn.Parameter(torch.zeros_like(fused))
-    whole.grad = fused.grad
-    Muon([(whole, 1)]).step(0.1)
-    split = nn.Parameter(torch.zeros_like(fused))
-    split.grad = fused.grad
-    Muon([(split, parts)]).step(0.1)
+        apart.step(gradient.flatten().clone(), 0.1)
+        together.step(gradient.flatten().clone(), 0.1)
+        torch.testing.assert_close(fused, torch.cat(pieces))
+    whole, split = torch.zeros_like(fused), torch.zeros_like(fused)
+    muon_for([whole]).step(gradient.flatten().clone(), 0.1)
+    muon_for([split], parts).step(gradient.flatten().clone(), 0.1)
     assert not torch.allclose(whole, split, atol=1e-3)
 
 
@@ -118,27 +121,24 @@ def test_a_step_goes_against_the_gradient_by_the_learning_rate_in_every_directio
     gradient = with_singular_values([1.0, 0.5, 0.2], max(rows, columns), seed=1) if rows != columns else random(4, 4, seed=3)
     if rows > columns:
         gradient = gradient.T
-    parameter = nn.Parameter(torch.zeros(rows, columns))
-    parameter.grad = gradient.contiguous()
-    Muon([(parameter, 1)]).step(0.1)
-    values = torch.linalg.svdvals(parameter.data) / (0.1 * scale)
+    weights = torch.zeros(rows, columns)
+    muon_for([weights]).step(gradient.flatten().clone(), 0.1)
+    values = torch.linalg.svdvals(weights) / (0.1 * scale)
     assert values.min() > 0.5
     assert values.max() < 1.3
-    assert (parameter.data * gradient).sum() < 0
+    assert (weights * gradient).sum() < 0
 
 
 def test_momentum_is_nesterovs():
-    parameter, momentum = nn.Parameter(torch.zeros(3, 5)), 0.9
-    muon = Muon([(parameter, 1)], momentum=momentum)
+    weights, decay = torch.zeros(3, 5), 0.9
+    muon = muon_for([weights], decay=decay)
     buffer, wanted = torch.zeros(3, 5), torch.zeros(3, 5)
     for seed in range(4):
         gradient = random(3, 5, seed=seed)
-        parameter.grad = gradient.clone()
-        muon.step(0.1)
-        buffer = momentum * buffer + (1 - momentum) * gradient
-        wanted = wanted - 0.1 * orthogonalise(((1 - momentum) * gradient + momentum * buffer)[None])[0]
-        torch.testing.assert_close(parameter.data, wanted, rtol=1e-4, atol=1e-5)
-        assert torch.equal(parameter.grad, gradient)
+        muon.step(gradient.flatten().clone(), 0.1)
+        buffer = decay * buffer + (1 - decay) * gradient
+        wanted = wanted - 0.1 * orthogonalise(((1 - decay) * gradient + decay * buffer)[None])[0]
+        torch.testing.assert_close(weights, wanted, rtol=1e-4, atol=1e-5)
 
 
 def test_each_matrix_of_a_network_moves_as_if_muon_had_it_alone():
@@ -155,10 +155,9 @@ def test_each_matrix_of_a_network_moves_as_if_muon_had_it_alone():
     for name, parts in (("qkv", 3), ("out", 1), ("gate_up", 2), ("down", 1)):
         for layer in range(MODEL.layers):
             full_name = f"blocks.{layer}.{name}"
-            alone = nn.Parameter(before[full_name].clone())
-            alone.grad = gradients[full_name]
-            Muon([(alone, parts)]).step(0.5 * TrainingConfig().matrix_learning_rate)
-            torch.testing.assert_close(dict(model.named_parameters())[full_name].data, alone.data, rtol=1e-4, atol=1e-6)
+            alone = before[full_name].clone()
+            muon_for([alone], parts).step(gradients[full_name].flatten(), 0.5 * TrainingConfig().matrix_learning_rate)
+            torch.testing.assert_close(dict(model.named_parameters())[full_name].data, alone, rtol=1e-4, atol=1e-6)
 
 
 # --- AdamW ----------------------------------------------------------------------------------------------------------------------------
@@ -166,57 +165,125 @@ def test_each_matrix_of_a_network_moves_as_if_muon_had_it_alone():
 
 def test_adamw_takes_the_steps_of_the_formula():
     start, betas, decay = random(3, 4, seed=1), (0.9, 0.95), 0.1
-    parameter = nn.Parameter(start.clone())
-    optimizer = AdamW([([parameter], decay)], betas=betas)
+    weights = start.clone()
+    optimizer = AdamW([weights], [decay], [torch.zeros(3, 4)], [torch.zeros(3, 4)], betas=betas)
     wanted, mean, square = start.double(), torch.zeros(3, 4).double(), torch.zeros(3, 4).double()
     for step in range(1, 6):
         gradient, rate = random(3, 4, seed=step + 10), 0.01 * step
-        parameter.grad = gradient.clone()
-        optimizer.step(rate)
+        optimizer.step([gradient.clone()], rate)
         mean = betas[0] * mean + (1 - betas[0]) * gradient
         square = betas[1] * square + (1 - betas[1]) * gradient**2
         moved = mean / (1 - betas[0] ** step) / ((square / (1 - betas[1] ** step)).sqrt() + 1e-10)
         wanted = wanted * (1 - rate * decay) - rate * moved
-        torch.testing.assert_close(parameter.data.double(), wanted, rtol=1e-5, atol=1e-6)
+        torch.testing.assert_close(weights.double(), wanted, rtol=1e-5, atol=1e-6)
 
 
 # --- the table of the memory ----------------------------------------------------------------------------------------------------------
 
 
-def with_gradient(table: nn.Parameter, rows: list[int], values_UW: Tensor) -> None:
-    """As an embedding leaves it: a row that was looked up twice occurs twice."""
-    table.grad = torch.sparse_coo_tensor(torch.tensor([rows]), values_UW, table.shape, check_invariants=True)
+TABLE = replace(MODEL, width=4, heads=1, memory="learned", memory_order=2, memory_rows=6, memory_width=4)
+"""A position has one look-up, of a row as wide as the network."""
+
+with_and_without_numba = pytest.mark.parametrize("numba", [True, False], ids=["compiled", "plain"])
 
 
-def test_adagrad_takes_the_steps_of_the_formula_with_one_mean_square_a_row():
-    start, rate = random(6, 4, seed=1), 0.1
-    table = nn.Parameter(start.clone())
-    optimizer = RowAdagrad(table)
-    wanted, squares = start.double(), torch.zeros(6).double()
+@pytest.fixture
+def table(numba, monkeypatch) -> NgramMemory:
+    if not numba:
+        monkeypatch.setattr("paznja.training.optimizers.table_loops", lambda: None)
+    memory = NgramMemory(TABLE)
+    memory.table.data.copy_(random(6, 4, seed=1))
+    return memory
+
+
+def looked_up(rows: list[int], values_NC: Tensor) -> LookedUp:
+    return LookedUp(torch.tensor(rows, dtype=torch.int32)[:, None], values_NC)
+
+
+@with_and_without_numba
+def test_adagrad_takes_the_steps_of_the_formula_with_one_mean_square_a_row(table):
+    rate = 0.1
+    optimizer = RowAdagrad(table, torch.zeros(6), (0, 6))
+    wanted, squares = table.table.data.double(), torch.zeros(6).double()
     for step in range(4):
         rows, values = [5, 1, 5, step], random(4, 4, seed=step + 10)
-        with_gradient(table, rows, values)
-        optimizer.step(rate)
+        optimizer.step([looked_up(rows[:2], values[:2]), looked_up(rows[2:], values[2:])], rate)
         dense = torch.zeros(6, 4).double().index_add_(0, torch.tensor(rows), values.double())
         squares += dense.square().mean(1)
         wanted -= rate * dense / (squares.sqrt() + 1e-12)[:, None]
-        torch.testing.assert_close(table.data.double(), wanted, rtol=1e-5, atol=1e-6)
+        torch.testing.assert_close(table.table.data.double(), wanted, rtol=1e-5, atol=1e-6)
 
 
-def test_adagrad_leaves_rows_that_were_not_looked_up_as_they_are():
-    table = nn.Parameter(random(6, 4, seed=1))
-    before = table.detach().clone()
-    with_gradient(table, [2, 4, 2], random(3, 4, seed=2))
-    RowAdagrad(table).step(0.1)
-    moved = (table.data != before).any(dim=1)
+@with_and_without_numba
+def test_adagrad_leaves_rows_that_were_not_looked_up_as_they_are(table):
+    before = table.table.detach().clone()
+    RowAdagrad(table, torch.zeros(6), (0, 6)).step([looked_up([2, 4, 2], random(3, 4, seed=2))], 0.1)
+    moved = (table.table.data != before).any(dim=1)
     assert moved.tolist() == [False, False, True, False, True, False]
 
 
-def test_a_row_whose_gradient_is_nothing_stays_a_number():
-    table = nn.Parameter(torch.zeros(3, 4))
-    with_gradient(table, [1], torch.zeros(1, 4))
-    RowAdagrad(table).step(0.1)
-    assert torch.equal(table.data, torch.zeros(3, 4))
+@with_and_without_numba
+def test_processes_that_each_move_their_own_rows_do_what_one_does(table):
+    whole, squares = NgramMemory(TABLE), torch.zeros(6)
+    whole.table.data.copy_(table.table.data)
+    alone, shared = RowAdagrad(whole, torch.zeros(6), (0, 6)), [RowAdagrad(table, squares, rows) for rows in ((0, 2), (2, 3), (3, 6))]
+    for step in range(3):
+        seen = [looked_up([0, 2, 5, 2, 3, step], random(6, 4, seed=step))]
+        alone.step(seen, 0.1)
+        for one in shared:
+            one.step(seen, 0.1)
+    assert torch.equal(whole.table.data, table.table.data)
+
+
+@with_and_without_numba
+def test_a_row_whose_gradient_is_nothing_stays_a_number(table):
+    table.table.data.zero_()
+    RowAdagrad(table, torch.zeros(6), (0, 6)).step([looked_up([1], torch.zeros(1, 4))], 0.1)
+    assert torch.equal(table.table.data, torch.zeros(6, 4))
+
+
+@pytest.mark.parametrize("width", [4, 12])
+def test_the_compiled_loops_move_rows_as_plain_pytorch_does(width, monkeypatch):
+    config = replace(MEMORY, width=width, memory_rows=40)
+    tables: list[Tensor] = []
+    for loops in (True, False):
+        if not loops:
+            monkeypatch.setattr("paznja.training.optimizers.table_loops", lambda: None)
+        memory = NgramMemory(config)
+        optimizer = RowAdagrad(memory, torch.zeros(40), (0, 40))
+        for step in range(5):
+            found_BTC = memory(batch(step))
+            (found_BTC * random(*found_BTC.shape, seed=step)).sum().backward()
+            (seen,) = memory.looked_up
+            assert seen.found.grad is not None
+            optimizer.step([(seen.rows, seen.found.grad)], 0.1)
+            memory.looked_up.clear()
+        tables.append(memory.table.data)
+    assert tables[0].abs().max() > 0.1
+    torch.testing.assert_close(tables[0], tables[1], rtol=1e-5, atol=1e-6)
+
+
+# --- who answers for what -------------------------------------------------------------------------------------------------------------
+
+
+@kinds
+@pytest.mark.parametrize("size", [1, 2, 3, 4, 40])
+def test_every_weight_has_one_process_that_answers_for_it(kind, size):
+    model = Transformer(MODEL)
+    matrices = {id(p): 1 for p in model.parameters() if p.ndim == 2} if kind == "muon" else {}
+    layout = Layout(list(model.parameters()), matrices, size)
+    assert sorted(map(id, layout.parameters)) == sorted(map(id, model.parameters()))
+    assert len(layout.bounds) == size + 1
+    assert layout.bounds[-1] == sum(p.numel() for p in model.parameters())
+    ends = {start + p.numel() for p, start in zip(layout.parameters, layout.starts, strict=True)}
+    assert set(layout.bounds[1:-1]) <= ends | {0}
+    assert [sum(numbers) for numbers in layout.kinds] == [b - a for a, b in itertools.pairwise(layout.bounds)]
+
+
+def test_the_work_is_dealt_evenly():
+    layout = Layout(list(Transformer(replace(MODEL, layers=6)).parameters()), {}, 3)
+    shares = [b - a for a, b in itertools.pairwise(layout.bounds)]
+    assert max(shares) < 1.2 * min(shares)
 
 
 # --- all together ---------------------------------------------------------------------------------------------------------------------
@@ -276,7 +343,7 @@ def test_a_step_gives_the_norm_before_clipping_and_clears_the_gradients(kind):
     (100 * model(ids[:, :-1], ids[:, 1:])).backward()
     wanted = math.sqrt(sum(float(p.grad.double().square().sum()) for p in model.parameters() if p.grad is not None))
     assert wanted > 1.0
-    assert Optimizers(model, TrainingConfig(optimizer=kind)).step(1.0) == pytest.approx(wanted, rel=1e-5)
+    assert Optimizers(model, TrainingConfig(optimizer=kind)).step(1.0, 2.5) == pytest.approx((2.5, wanted), rel=1e-5)
     assert all(parameter.grad is None for parameter in model.parameters())
 
 

@@ -9,11 +9,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-_PRIME = 2**31 - 1
+PRIME = 2**31 - 1
 """All keys stay below it, so every product fits into 64 bits."""
 
-_FACTOR = 1_000_003
-_STEP = 742_938_285
+FACTOR = 1_000_003
+STEP = 742_938_285
 """Each hash function multiplies by the next power of it, modulo the prime."""
 
 
@@ -26,10 +26,10 @@ def rows_of_ngrams(back: Sequence[Any], pieces: int, num_rows: int) -> list[Any]
     rows: list[Any] = []
     key = back[0]
     for code in back[1:]:
-        key = (key * _FACTOR + code) % _PRIME
+        key = (key * FACTOR + code) % PRIME
         hashed = key
         for _ in range(pieces):
             # N-grams that share a row by one of these functions hardly ever share one by the next.
-            hashed = hashed * _STEP % _PRIME
+            hashed = hashed * STEP % PRIME
             rows.append(hashed % num_rows)
     return rows

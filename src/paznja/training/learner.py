@@ -46,7 +46,7 @@ class Learner:
         """Whether the network has the weights that were learnt last."""
         self.rethreaded: int | None = None
         """The new number of threads, if the last iteration changed it."""
-        self._network = torch.compile(self.model) if training.compiled else self.model
+        self._network = compiled(self.model) if training.compiled else self.model
         self._threads = threads or Threads(training.threads, ())
         self._now = now
 
@@ -59,8 +59,7 @@ class Learner:
         with torch.autocast(self.device.type, self.precision, enabled=self.precision != torch.float32):
             loss = self._network(batch.ids.to(self.device), batch.next_ids.to(self.device), batch.evidence)
         loss.backward()
-        norm = self.optimizers.step(factor)
-        nats = float(loss.detach())
+        nats, norm = self.optimizers.step(factor, float(loss.detach()))
         self.rethreaded = self._threads.took(self._now() - start)
         torch.set_num_threads(self._threads.number)
         return nats if math.isfinite(nats) and math.isfinite(norm) else math.nan
@@ -95,3 +94,9 @@ class Learner:
 def blank(config: ModelConfig, seed: int) -> Transformer:
     """A network with the initial weights that this seed gives."""
     return Transformer(config, torch.Generator().manual_seed(seed))
+
+
+def compiled(model: Transformer) -> Callable[..., Tensor]:
+    if model.memory is not None:  # it notes what was looked up, which cannot be compiled
+        model.memory.forward = torch.compiler.disable(model.memory.forward)  # pyright: ignore[reportAttributeAccessIssue]
+    return torch.compile(model)

@@ -17,7 +17,8 @@ _LEARNING_RATE = 0.15
 
 def fit_trust(weighing: Weighing, turns: Turns) -> None:
     """Fit `weighing.trust`, which has a weight for every kind of context and degree of certainty, and nothing else."""
-    optimizer = AdamW([([weighing.trust], 0.0)])
+    trust = weighing.trust.data
+    optimizer = AdamW([trust], [0.0], [torch.zeros_like(trust)], [torch.zeros_like(trust)])
     width = weighing.gates.shape[1]
     for i in range(ITERATIONS):
         batch = turns.at_random(i)
@@ -26,6 +27,7 @@ def fit_trust(weighing: Weighing, turns: Turns) -> None:
         assert batch.evidence is not None
         logits_NV = weighing.weigh(blank_NV, torch.zeros(len(next_ids_N), width), batch.evidence)
         F.cross_entropy(logits_NV, next_ids_N).backward()
-        optimizer.step(_LEARNING_RATE * (1 - i / ITERATIONS))
+        assert weighing.trust.grad is not None
+        optimizer.step([weighing.trust.grad], _LEARNING_RATE * (1 - i / ITERATIONS))
         for parameter in weighing.parameters():
             parameter.grad = None

@@ -1,0 +1,74 @@
+"""Several processes that train one network together: `World` is all that the rest of the program knows of it.
+
+Process 0 decides and tells the others (`tell`, `told`); nobody else writes or shows anything. Alone, everything here does nothing:
+`alone.py`. On one machine the processes share memory: `shared.py`. Under torchrun they send messages: `distributed.py`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Protocol
+
+if TYPE_CHECKING:
+    import torch
+    from torch import Tensor
+
+Message = dict[str, Any]
+"""Plain values, as JSON has them. `do` says what is to be done."""
+
+
+class World(Protocol):
+    """The processes of one training, seen from one of them. All of them call the same methods in the same order."""
+
+    rank: int
+    """The number of this process; 0 decides."""
+    size: int
+    """How many there are."""
+
+    def tell(self, message: Message) -> None:
+        """Send a message to all others; only for process 0."""
+        ...
+
+    def told(self) -> Message:
+        """Wait for the next message; only for the others."""
+        ...
+
+    def buffer(self, length: int, dtype: torch.dtype) -> Tensor:
+        """Zeros for something that all processes have alike. Processes that share memory get the same one, once."""
+        ...
+
+    def adopt(self, buffer: Tensor) -> None:
+        """Give all processes what process 0 has in this buffer."""
+        ...
+
+    def reduce(self, pieces: Sequence[Tensor] | None, bounds: Sequence[int], dtype: torch.dtype) -> Tensor:
+        """Sum over all processes, in the order of their ranks, what they have in these pieces, which are laid end to end.
+
+        None stands for zeros. Returns the part that this process answers for, from bounds[rank] to bounds[rank + 1]; it is valid until the
+        next `reduce`.
+        """
+        ...
+
+    def spread(self, buffer: Tensor, bounds: Sequence[int]) -> None:
+        """Give all processes the parts of the buffer that each has changed: rank r from bounds[r] to bounds[r + 1]."""
+        ...
+
+    def gather(self, tensors: Mapping[str, Tensor], lengths: Sequence[int]) -> dict[str, list[Tensor]]:
+        """Every process's tensors by their names, in the order of the ranks; rank r's have the length `lengths[r]`.
+
+        Valid until the next `gather`. The lengths together are never more than at the first call.
+        """
+        ...
+
+    def sum(self, numbers: Sequence[float]) -> list[float]:
+        """Each number summed over all processes, in the order of their ranks."""
+        ...
+
+    def own_rows(self, number: int) -> tuple[int, int]:
+        """Which rows (first, last + 1) of a table that is in a `buffer` this process moves."""
+        ...
+
+
+def edges(number: int, parts: int) -> list[int]:
+    """Where `parts` contiguous parts of `number` things begin and, at last, end; they differ by one thing at most."""
+    return [number * part // parts for part in range(parts + 1)]

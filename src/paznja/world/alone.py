@@ -1,0 +1,47 @@
+"""One process alone, which has nobody to tell anything."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import torch
+from torch import Tensor
+
+from paznja.world import Message
+
+
+class Alone:
+    """See `paznja.world.World`."""
+
+    rank, size = 0, 1
+
+    def __init__(self, device: torch.device | str = "cpu") -> None:
+        self._device = device
+
+    def tell(self, message: Message) -> None:
+        """Nobody is there."""
+
+    def told(self) -> Message:
+        raise AssertionError("process 0 decides for itself")
+
+    def buffer(self, length: int, dtype: torch.dtype) -> Tensor:
+        return torch.zeros(length, dtype=dtype, device=self._device)
+
+    def adopt(self, buffer: Tensor) -> None:
+        """It has it already."""
+
+    def reduce(self, pieces: Sequence[Tensor] | None, bounds: Sequence[int], dtype: torch.dtype) -> Tensor:
+        assert pieces is not None, "alone, a process has the whole batch"
+        return torch.cat([piece.reshape(-1) for piece in pieces])
+
+    def spread(self, buffer: Tensor, bounds: Sequence[int]) -> None:
+        """It has all of it."""
+
+    def gather(self, tensors: Mapping[str, Tensor], lengths: Sequence[int]) -> dict[str, list[Tensor]]:
+        return {name: [tensor] for name, tensor in tensors.items()}
+
+    def sum(self, numbers: Sequence[float]) -> list[float]:
+        return list(numbers)
+
+    def own_rows(self, number: int) -> tuple[int, int]:
+        return 0, number
