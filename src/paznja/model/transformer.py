@@ -19,7 +19,7 @@ from torch import Tensor, nn
 
 from paznja.config import ModelConfig
 from paznja.model import names
-from paznja.model.fused import attend, normalise, normalise_and_rotate, swiglu
+from paznja.model.fused import attention, cross_entropy, normalise, swiglu
 from paznja.model.names import LayerNames
 from paznja.model.ngram_memory import NgramMemory
 
@@ -71,7 +71,7 @@ class Transformer(nn.Module):
             logits_BTV = self.weighing.weigh(logits_BTV.flatten(0, 1), normed_BTC.flatten(0, 1), evidence).view(logits_BTV.shape)
         if next_ids_BT is None:
             return logits_BTV
-        return F.cross_entropy(logits_BTV.float().flatten(0, 1), next_ids_BT.flatten().to(logits_BTV.device))
+        return cross_entropy(logits_BTV.flatten(0, 1), next_ids_BT.flatten().to(logits_BTV.device))
 
     def losses(self, ids_BT: Tensor, next_ids_BT: Tensor, evidence: Evidence | None = None) -> Tensor:
         """-log p (nats) of each next id, (B, T), float32."""
@@ -166,11 +166,8 @@ class Block(nn.Module):
         H, epsilon = self.config.heads, self.config.norm_epsilon
         # The norms' weights are folded into the matrices after them, because these are small and the activations are not.
         qkv_BTC = F.linear(normalise(x_BTC, epsilon), self.qkv * self.attention_norm)
-        q_BTHD, k_BTHD, v_BTHD = qkv_BTC.view(B, T, 3, H, C // H).unbind(2)
-        q_BTHD = normalise_and_rotate(q_BTHD, self.query_norm, cos_TD, sin_TD, epsilon)
-        k_BTHD = normalise_and_rotate(k_BTHD, self.key_norm, cos_TD, sin_TD, epsilon)
-        mixed_BHTD = attend(q_BTHD.transpose(1, 2), k_BTHD.transpose(1, 2), v_BTHD.transpose(1, 2))
-        x_BTC = x_BTC + F.linear(mixed_BHTD.transpose(1, 2).reshape(B, T, C), self.out)
+        mixed_BTC = attention(qkv_BTC.view(B, T, 3, H, C // H), self.query_norm, self.key_norm, cos_TD, sin_TD, epsilon)
+        x_BTC = x_BTC + F.linear(mixed_BTC, self.out)
         gate_up_BTF = F.linear(normalise(x_BTC, epsilon), self.gate_up * self.feed_forward_norm)
         return x_BTC + F.linear(swiglu(gate_up_BTF), self.down)
 
