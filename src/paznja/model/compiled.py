@@ -37,6 +37,46 @@ class Normalise(torch.autograd.Function):
         return result, None, None
 
 
+class AddAndNormalise(torch.autograd.Function):
+    """See `fused.add_and_normalise`."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, more: Tensor, epsilon: float, precision: torch.dtype) -> tuple[Tensor, Tensor]:
+        sums, normed, scale_M = torch.empty_like(x), torch.empty_like(x, dtype=precision), x.new_empty(x.shape[:-1].numel())
+        kernels.add_and_normalise(_rows(x), _rows(more), epsilon, _rows(sums), _rows(normed), _array(scale_M))
+        ctx.precision = more.dtype
+        ctx.save_for_backward(sums, scale_M)
+        return sums, normed
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, Tensor, None, None]:
+        sums, scale_M = ctx.saved_tensors
+        result = torch.empty_like(sums)
+        more_result = result if ctx.precision == result.dtype else torch.empty_like(sums, dtype=ctx.precision)
+        kernels.add_and_normalise_backward(
+            _rows(gradients[0]), _rows(gradients[1]), _rows(sums), _array(scale_M), _rows(result), _rows(more_result)
+        )
+        return result, more_result, None, None
+
+
+class Fold(torch.autograd.Function):
+    """See `fused.fold`."""
+
+    @staticmethod
+    def forward(ctx: Any, matrix_OC: Tensor, weight_C: Tensor, precision: torch.dtype) -> Tensor:
+        result_OC = torch.empty_like(matrix_OC, dtype=precision)
+        kernels.fold(_array(matrix_OC), _array(weight_C), _array(result_OC))
+        ctx.save_for_backward(matrix_OC, weight_C)
+        return result_OC
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, Tensor, None]:
+        matrix_OC, weight_C = ctx.saved_tensors
+        result_OC, weight_result_C = torch.empty_like(matrix_OC), torch.zeros_like(weight_C)
+        kernels.fold_backward(_array(gradients[0]), _array(matrix_OC), _array(weight_C), _array(result_OC), _array(weight_result_C))
+        return result_OC, weight_result_C, None
+
+
 class Attention(torch.autograd.Function):
     """See `fused.attention`."""
 

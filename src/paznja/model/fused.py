@@ -34,10 +34,25 @@ def normalise(x: Tensor, epsilon: float) -> Tensor:
     return _Normalise.apply(x, epsilon)
 
 
-def attention(
-    qkv_BT3HD: Tensor, query_norm_D: Tensor, key_norm_D: Tensor, cos_TD: Tensor, sin_TD: Tensor, epsilon: float
-) -> Tensor:
-    """What every position gathers from the values of those before it and its own, (B, T, C); its queries and keys are normalised and rotated."""
+def add_and_normalise(x: Tensor, more: Tensor, epsilon: float) -> tuple[Tensor, Tensor]:
+    """x + more, in the precision of x, and the same normalised."""
+    loops = _loops(x)
+    if loops is not None and x.dtype == torch.float32:
+        return loops.AddAndNormalise.apply(x, more, epsilon, _precision(x))
+    x = x + more
+    return x, _Normalise.apply(x, epsilon)
+
+
+def linear(normed: Tensor, matrix_OC: Tensor, norm_C: Tensor) -> Tensor:
+    """(normed * norm_C) times the transposed matrix. The norm's weights are folded into the matrix, because it is smaller."""
+    loops = _loops(normed)
+    if loops is not None and matrix_OC.dtype == norm_C.dtype == torch.float32:
+        return torch.nn.functional.linear(normed, loops.Fold.apply(matrix_OC, norm_C, _precision(normed)))
+    return torch.nn.functional.linear(normed, matrix_OC * norm_C)
+
+
+def attention(qkv_BT3HD: Tensor, query_norm_D: Tensor, key_norm_D: Tensor, cos_TD: Tensor, sin_TD: Tensor, epsilon: float) -> Tensor:
+    """What each position gathers from itself and those before it, (B, T, C); queries and keys are normalised and rotated first."""
     loops = _loops(qkv_BT3HD)
     if loops is not None:
         return loops.Attention.apply(qkv_BT3HD, query_norm_D, key_norm_D, cos_TD, sin_TD, epsilon)

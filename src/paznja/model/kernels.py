@@ -104,11 +104,11 @@ def normalise(x_MC, epsilon, normed_MC, scale_M):
         x, normed = x_MC[m], normed_MC[m]
         squares = np.float32(0)
         for c in range(C):
-            squares += _wide(x[c]) * _wide(x[c])
+            squares += x[c] * x[c]
         scale = _ONE / np.sqrt(squares / np.float32(C) + np.float32(epsilon))
         scale_M[m] = scale
         for c in range(C):
-            _put(normed, c, _wide(x[c]) * scale)
+            _put(normed, c, x[c] * scale)
 
 
 @_compiled
@@ -123,6 +123,60 @@ def normalise_backward(gradient_MC, x_MC, scale_M, result_MC):
         along = products * scale * scale / np.float32(C)
         for c in range(C):
             result[c] = (_wide(gradient[c]) - x[c] * along) * scale
+
+
+@_compiled
+def add_and_normalise(x_MC, more_MC, epsilon, sum_MC, normed_MC, scale_M):
+    """sum = x + more; and `normalise` of the sum."""
+    C = x_MC.shape[1]
+    for m in range(x_MC.shape[0]):
+        x, more, total, normed = x_MC[m], more_MC[m], sum_MC[m], normed_MC[m]
+        squares = np.float32(0)
+        for c in range(C):
+            number = x[c] + _wide(more[c])
+            total[c] = number
+            squares += number * number
+        scale = _ONE / np.sqrt(squares / np.float32(C) + np.float32(epsilon))
+        scale_M[m] = scale
+        for c in range(C):
+            _put(normed, c, total[c] * scale)
+
+
+@_compiled
+def add_and_normalise_backward(sum_gradient_MC, gradient_MC, sum_MC, scale_M, result_MC, more_result_MC):
+    """The gradient of `add_and_normalise`, the same for both terms, each in its own precision."""
+    C = sum_MC.shape[1]
+    for m in range(sum_MC.shape[0]):
+        sum_gradient, gradient, total, scale = sum_gradient_MC[m], gradient_MC[m], sum_MC[m], scale_M[m]
+        result, more_result = result_MC[m], more_result_MC[m]
+        products = np.float32(0)
+        for c in range(C):
+            products += _wide(gradient[c]) * total[c]
+        along = products * scale * scale / np.float32(C)
+        for c in range(C):
+            number = sum_gradient[c] + (_wide(gradient[c]) - total[c] * along) * scale
+            result[c] = number
+            _put(more_result, c, number)
+
+
+@_compiled
+def fold(matrix_OC, weight_C, result_OC):
+    """Every row of the matrix times the weight."""
+    for o in range(matrix_OC.shape[0]):
+        row, result = matrix_OC[o], result_OC[o]
+        for c in range(matrix_OC.shape[1]):
+            _put(result, c, row[c] * weight_C[c])
+
+
+@_compiled
+def fold_backward(gradient_OC, matrix_OC, weight_C, result_OC, weight_result_C):
+    """The gradient of `fold`. That of the weight is added to weight_result_C."""
+    for o in range(matrix_OC.shape[0]):
+        gradient, row, result = gradient_OC[o], matrix_OC[o], result_OC[o]
+        for c in range(matrix_OC.shape[1]):
+            number = _wide(gradient[c])
+            result[c] = number * weight_C[c]
+            weight_result_C[c] += number * row[c]
 
 
 @_compiled

@@ -19,7 +19,7 @@ from torch import Tensor, nn
 
 from paznja.config import ModelConfig
 from paznja.model import names
-from paznja.model.fused import attention, cross_entropy, normalise, swiglu
+from paznja.model.fused import add_and_normalise, attention, cross_entropy, linear, normalise, swiglu
 from paznja.model.names import LayerNames
 from paznja.model.ngram_memory import NgramMemory
 
@@ -61,11 +61,10 @@ class Transformer(nn.Module):
         if self.weighing is not None:
             assert evidence is not None, "a network with a counted memory needs its evidence"
             x_BTC = x_BTC + self.weighing.read(evidence).view_as(x_BTC)
-        for block in self.blocks:
-            x_BTC = block(x_BTC, cos_TD, sin_TD)
-        head_VC = self.embedding if self.head is None else self.head
         normed_BTC = normalise(x_BTC, self.config.norm_epsilon)
-        logits_BTV = F.linear(normed_BTC, head_VC * self.norm)
+        for block in self.blocks:
+            x_BTC, normed_BTC = block(x_BTC, normed_BTC, cos_TD, sin_TD)
+        logits_BTV = linear(normed_BTC, self.embedding if self.head is None else self.head, self.norm)
         if self.weighing is not None:
             assert evidence is not None
             logits_BTV = self.weighing.weigh(logits_BTV.flatten(0, 1), normed_BTC.flatten(0, 1), evidence).view(logits_BTV.shape)
@@ -146,7 +145,7 @@ def _weighing(config: ModelConfig) -> Weighing:
 
 
 class Block(nn.Module):
-    """One layer: attention, then a gated feed-forward, each added to the residual stream x_BTC."""
+    """One layer: attention, then a gated feed-forward, each added to the residual stream x_BTC and given what is normalised of it."""
 
     def __init__(self, config: ModelConfig) -> None:
         super().__init__()
@@ -161,15 +160,15 @@ class Block(nn.Module):
         self.gate_up = nn.Parameter(torch.empty(2 * F_, C))
         self.down = nn.Parameter(torch.empty(C, F_))
 
-    def forward(self, x_BTC: Tensor, cos_TD: Tensor, sin_TD: Tensor) -> Tensor:
+    def forward(self, x_BTC: Tensor, normed_BTC: Tensor, cos_TD: Tensor, sin_TD: Tensor) -> tuple[Tensor, Tensor]:
+        """The residual stream after this layer, and the same normalised, as the next layer or the head reads it."""
         B, T, C = x_BTC.shape
         H, epsilon = self.config.heads, self.config.norm_epsilon
-        # The norms' weights are folded into the matrices after them, because these are small and the activations are not.
-        qkv_BTC = F.linear(normalise(x_BTC, epsilon), self.qkv * self.attention_norm)
+        qkv_BTC = linear(normed_BTC, self.qkv, self.attention_norm)
         mixed_BTC = attention(qkv_BTC.view(B, T, 3, H, C // H), self.query_norm, self.key_norm, cos_TD, sin_TD, epsilon)
-        x_BTC = x_BTC + F.linear(mixed_BTC, self.out)
-        gate_up_BTF = F.linear(normalise(x_BTC, epsilon), self.gate_up * self.feed_forward_norm)
-        return x_BTC + F.linear(swiglu(gate_up_BTF), self.down)
+        x_BTC, normed_BTC = add_and_normalise(x_BTC, F.linear(mixed_BTC, self.out), epsilon)
+        gate_up_BTF = linear(normed_BTC, self.gate_up, self.feed_forward_norm)
+        return add_and_normalise(x_BTC, F.linear(swiglu(gate_up_BTF), self.down), epsilon)
 
     def named_for_export(self, names: LayerNames) -> dict[str, Tensor]:
         """This layer's weights by these names, as views of the fused matrices."""
