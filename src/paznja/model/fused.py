@@ -1,7 +1,7 @@
 """The network's memory-bound steps, each with a backward pass that touches every number as few times as possible.
 
 The backward pass that autograd derives from the plain formulas allocates a tensor for every slice and product; on a
-CPU, these passes over memory take much of an iteration. On a CPU and where numba can be imported, compiled loops (`compiled`) do
+CPU, these passes over memory take much of an iteration. On a CPU and where numba can be imported, compiled loops (`loops`) do
 a step at once; elsewhere, and under `torch.compile`, it is done by eager PyTorch. The gradients are tested against the plain formulas.
 
 Shapes: B batch, T positions, C width, H heads, D width of a head, F hidden width of the feed-forward, V vocabulary, M = B * T, N = B * H.
@@ -93,7 +93,7 @@ def attend(q_BHTD: Tensor, k_BHTD: Tensor, v_BHTD: Tensor) -> Tensor:
 
 
 def _loops(x: Tensor) -> Any:
-    """The module `compiled` if its loops suit this tensor and can be had, else None."""
+    """The module `loops` if its loops suit this tensor and can be had, else None."""
     if torch.compiler.is_compiling() or x.device.type != "cpu" or x.numel() < LEAST_FOR_LOOPS:
         return None
     if x.dtype not in (torch.float32, torch.bfloat16) or torch.get_num_threads() > _MOST_THREADS_FOR_LOOPS:
@@ -104,7 +104,7 @@ def _loops(x: Tensor) -> Any:
 @functools.cache
 def _import_loops() -> Any:
     try:
-        return importlib.import_module("paznja.model.compiled")
+        return importlib.import_module("paznja.model.loops")
     except (ImportError, OSError):  # OSError: numba's compiler does not load
         return None
 

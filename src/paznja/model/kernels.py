@@ -90,12 +90,6 @@ def _sigmoid(x):
     return _ONE / (_ONE + _exp(-x))
 
 
-@njit(cache=True, fastmath=_LOOSE | {"nnan"})
-def _larger(one, other):
-    """Without regard to not-a-numbers; otherwise a loop over it would not be vectorised."""
-    return one if one > other else other
-
-
 @_compiled
 def normalise(x_MC, epsilon, normed_MC, scale_M):
     """normed = x * scale, where scale is 1 / sqrt(mean(x^2) + epsilon) of the row."""
@@ -256,7 +250,7 @@ def causal_softmax(scores_NTT, factor):
             largest = np.float32(-np.inf)
             for s in range(t + 1):
                 powers[s] = _wide(row[s]) * np.float32(factor)
-                largest = _larger(largest, powers[s])
+                largest = max(largest, powers[s])
             total = np.float32(0)
             for s in range(t + 1):
                 power = _exp(powers[s] - largest)
@@ -321,7 +315,7 @@ def cross_entropy(logits_MV, targets_M, losses_M, gradient_MV):
         largest = np.float32(-np.inf)
         for v in range(V):
             numbers[v] = _wide(logits[v])
-            largest = _larger(largest, numbers[v])
+            largest = max(largest, numbers[v])
         wanted = numbers[target]
         total = np.float32(0)
         for v in range(V):

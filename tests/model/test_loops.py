@@ -10,7 +10,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from paznja.config import ModelConfig
-from paznja.model import compiled
+from paznja.model import loops
 from paznja.model.transformer import Transformer, rotary_tables
 
 EPSILON = 1e-3  # large enough to show if it is forgotten somewhere
@@ -51,21 +51,21 @@ TARGETS = torch.arange(11) % 7
 Case = tuple[Callable[..., object], Callable[..., object], list[tuple[tuple[int, ...], bool]]]
 """By loops, by the plain formula, and the shapes of the inputs; with each, whether it is what a matrix product gave."""
 CASES: dict[str, Callable[[torch.dtype], Case]] = {
-    "normalise": lambda p: (lambda x: compiled.Normalise.apply(x, EPSILON, p), plain_normalise, [((2, 3, 37), False)]),
+    "normalise": lambda p: (lambda x: loops.Normalise.apply(x, EPSILON, p), plain_normalise, [((2, 3, 37), False)]),
     "add and normalise": lambda p: (
-        lambda x, more: compiled.AddAndNormalise.apply(x, more, EPSILON, p),
+        lambda x, more: loops.AddAndNormalise.apply(x, more, EPSILON, p),
         plain_add_and_normalise,
         [((2, 3, 37), False), ((2, 3, 37), True)],
     ),
-    "fold": lambda p: (lambda m, w: compiled.Fold.apply(m, w, p), lambda m, w: m * w, [((5, 19), False), ((19,), False)]),
+    "fold": lambda p: (lambda m, w: loops.Fold.apply(m, w, p), lambda m, w: m * w, [((5, 19), False), ((19,), False)]),
     "attention": lambda p: (
-        lambda qkv, q_norm, k_norm: compiled.Attention.apply(qkv, q_norm, k_norm, COS_TD, SIN_TD, EPSILON),
+        lambda qkv, q_norm, k_norm: loops.Attention.apply(qkv, q_norm, k_norm, COS_TD, SIN_TD, EPSILON),
         plain_attention,
         [((B, T, 3, H, D), True), ((D,), False), ((D,), False)],
     ),
-    "swiglu": lambda p: (compiled.SwiGLU.apply, plain_swiglu, [((2, 5, 42), True)]),
+    "swiglu": lambda p: (loops.SwiGLU.apply, plain_swiglu, [((2, 5, 42), True)]),
     "cross-entropy": lambda p: (
-        lambda logits: compiled.CrossEntropy.apply(logits, TARGETS) * 11,
+        lambda logits: loops.CrossEntropy.apply(logits, TARGETS) * 11,
         lambda logits: F.cross_entropy(logits, TARGETS) * 11,
         [((11, 35), True)],
     ),
@@ -93,14 +93,14 @@ def test_values_and_gradients_equal_those_of_the_plain_formula(case, precision):
 def test_bfloat16_is_rounded_as_pytorch_rounds_it():
     x = torch.randn(50, 100, generator=torch.Generator().manual_seed(1)) * torch.logspace(-30, 30, 100)
     x[0, :4] = torch.tensor([1 + 2**-8, 1 + 3 * 2**-8, torch.inf, -torch.inf])  # two ties, and what has no neighbours
-    assert torch.equal(compiled.Fold.apply(x, torch.ones(100), BFLOAT), x.bfloat16())
+    assert torch.equal(loops.Fold.apply(x, torch.ones(100), BFLOAT), x.bfloat16())
 
 
 def test_large_and_far_apart_logits_give_the_loss_and_gradient_of_pytorch():
     logits = torch.tensor([[1000.0, 0.0, -1000.0], [-500.0, -500.0, -500.0], [0.0, 90.0, 0.0]])
     given, wanted = logits.clone().requires_grad_(), logits.clone().requires_grad_()
     targets = torch.tensor([1, 2, 1])
-    one, other = compiled.CrossEntropy.apply(given, targets), F.cross_entropy(wanted, targets)
+    one, other = loops.CrossEntropy.apply(given, targets), F.cross_entropy(wanted, targets)
     torch.testing.assert_close(one, other)
     torch.testing.assert_close(*(torch.autograd.grad(loss, x)[0] for loss, x in ((one, given), (other, wanted))))
 
@@ -109,13 +109,13 @@ def test_large_and_far_apart_logits_give_the_loss_and_gradient_of_pytorch():
 def test_one_number_that_is_none_makes_the_loss_none(precision):
     gate_up = torch.randn(2, 3, 64).to(precision)
     gate_up[0, 0, 3] = torch.nan
-    normed = compiled.Normalise.apply(compiled.SwiGLU.apply(gate_up).float(), EPSILON, precision)
+    normed = loops.Normalise.apply(loops.SwiGLU.apply(gate_up).float(), EPSILON, precision)
     assert normed[0, 0].isnan().all()
     qkv_BT3HD = torch.randn(B, T, 3, H, D).to(precision)
     qkv_BT3HD[0, 4, 0, 0, 0] = torch.nan
-    mixed_BTC = compiled.Attention.apply(qkv_BT3HD, torch.ones(D), torch.ones(D), COS_TD, SIN_TD, EPSILON)
+    mixed_BTC = loops.Attention.apply(qkv_BT3HD, torch.ones(D), torch.ones(D), COS_TD, SIN_TD, EPSILON)
     assert mixed_BTC[0, 4, :D].isnan().all()
-    assert compiled.CrossEntropy.apply(normed.flatten(0, 1), torch.zeros(6, dtype=torch.int64)).isnan()
+    assert loops.CrossEntropy.apply(normed.flatten(0, 1), torch.zeros(6, dtype=torch.int64)).isnan()
 
 
 @pytest.mark.parametrize("precision", [FLOAT, BFLOAT], ids=["float32", "bfloat16"])
