@@ -1,6 +1,9 @@
 """What is picked automatically, and that settings which were asked for stay."""
 
 import os
+import platform
+import subprocess
+import sys
 
 import psutil
 import pytest
@@ -89,6 +92,30 @@ def test_threads_are_set_for_pytorch():
 
 def test_the_peak_of_the_matrix_product_is_a_number_of_operations_a_second():
     assert 1e7 < matmul_peak("cpu", size=64, seconds=0.0) < 1e16
+
+
+FAULTS = """
+import resource
+import torch
+from paznja.machine import keep_freed_memory
+def take():
+    return [torch.zeros(1 << 20) for _ in range(8)]
+if {keep}:
+    keep_freed_memory()
+take()
+before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+take()
+print(resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before)
+"""
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="only GNU's C library can be told to")
+def test_freed_memory_is_used_again_without_asking_the_system_for_every_page():
+    def faults(keep: bool) -> int:
+        done = subprocess.run([sys.executable, "-c", FAULTS.format(keep=keep)], capture_output=True, encoding="utf-8", check=True)
+        return int(done.stdout)
+
+    assert faults(keep=True) < 0.1 * faults(keep=False)
 
 
 def test_peak_memory_is_at_least_what_was_in_use_at_once():

@@ -11,8 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from paznja.config import ModelConfig
+from paznja.model.fused import normalise
 from paznja.model.names import qwen3_config
-from paznja.model.transformer import Block, Transformer
+from paznja.model.transformer import Transformer
 from paznja.model.weights import pack
 
 CONFIG = ModelConfig(layers=2, width=16, heads=2, hidden=24, context=12, rope_theta=700.0, norm_epsilon=1e-5, vocabulary=11)
@@ -136,9 +137,11 @@ def test_at_the_start_every_next_id_is_equally_likely():
 def test_at_the_start_every_block_is_the_identity(config):
     model = Transformer(config)
     x_BTC = torch.randn(2, config.context, config.width)
+    normed_BTC = normalise(x_BTC, config.norm_epsilon)
     for block in model.blocks:
-        assert isinstance(block, Block)
-        assert torch.equal(block(x_BTC, model.get_buffer("cos_TD"), model.get_buffer("sin_TD")), x_BTC)
+        after_BTC, normed_after_BTC = block(x_BTC, normed_BTC, model.get_buffer("cos_TD"), model.get_buffer("sin_TD"))
+        assert torch.equal(after_BTC, x_BTC)
+        assert torch.equal(normed_after_BTC, normed_BTC)
 
 
 def test_the_generator_decides_the_first_weights():

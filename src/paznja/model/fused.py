@@ -1,22 +1,65 @@
-"""The network's memory-bound steps, each with a backward pass that touches every number as few times as eager PyTorch allows.
+"""The network's memory-bound steps, each with a backward pass that touches every number as few times as possible.
 
 The backward pass that autograd derives from the plain formulas allocates a tensor for every slice and product; on a
-CPU, these passes over memory take much of an iteration. The gradients are tested against the plain formulas.
+CPU, these passes over memory take much of an iteration. On a CPU and where numba can be imported, compiled loops (`loops`) do
+a step at once; elsewhere, and under `torch.compile`, it is done by eager PyTorch. The gradients are tested against the plain formulas.
 
-Shapes: B batch, T positions, C width, H heads, D width of a head, F hidden width of the feed-forward.
+Shapes: B batch, T positions, C width, H heads, D width of a head, F hidden width of the feed-forward, V vocabulary, M = B * T, N = B * H.
 """
 
 from __future__ import annotations
 
+import functools
+import importlib
 from typing import Any
 
 import torch
 from torch import Tensor
 
+LEAST_FOR_LOOPS = 2**16
+"""With fewer numbers in a tensor the compiled loops are not used: what they save does not make up for importing numba."""
+
+_MOST_THREADS_FOR_LOOPS = 2
+"""With more threads than this, PyTorch, which uses them all, is faster than loops that use one."""
+
 
 def normalise(x: Tensor, epsilon: float) -> Tensor:
-    """x divided by the root mean square of its last dimension (RMSNorm, 2019, arXiv:1910.07467, without its weights)."""
+    """x divided by the root mean square of its last dimension (RMSNorm, 2019, arXiv:1910.07467, without its weights).
+
+    The compiled loop returns it in the precision of autocast, because a matrix product is what comes next.
+    """
+    loops = _loops(x)
+    if loops is not None and x.dtype == torch.float32:
+        return loops.Normalise.apply(x, epsilon, _precision(x))
     return _Normalise.apply(x, epsilon)
+
+
+def add_and_normalise(x: Tensor, more: Tensor, epsilon: float) -> tuple[Tensor, Tensor]:
+    """x + more, in the precision of x, and the same normalised."""
+    loops = _loops(x)
+    if loops is not None and x.dtype == torch.float32:
+        return loops.AddAndNormalise.apply(x, more, epsilon, _precision(x))
+    x = x + more
+    return x, _Normalise.apply(x, epsilon)
+
+
+def linear(normed: Tensor, matrix_OC: Tensor, norm_C: Tensor) -> Tensor:
+    """(normed * norm_C) times the transposed matrix. The norm's weights are folded into the matrix, because it is smaller."""
+    loops = _loops(normed)
+    if loops is not None and matrix_OC.dtype == norm_C.dtype == torch.float32:
+        return torch.nn.functional.linear(normed, loops.Fold.apply(matrix_OC, norm_C, _precision(normed)))
+    return torch.nn.functional.linear(normed, matrix_OC * norm_C)
+
+
+def attention(qkv_BT3HD: Tensor, query_norm_D: Tensor, key_norm_D: Tensor, cos_TD: Tensor, sin_TD: Tensor, epsilon: float) -> Tensor:
+    """What each position gathers from itself and those before it, (B, T, C); queries and keys are normalised and rotated first."""
+    loops = _loops(qkv_BT3HD)
+    if loops is not None:
+        return loops.Attention.apply(qkv_BT3HD, query_norm_D, key_norm_D, cos_TD, sin_TD, epsilon)
+    q_BTHD, k_BTHD, v_BTHD = qkv_BT3HD.unbind(2)
+    q_BTHD = normalise_and_rotate(q_BTHD, query_norm_D, cos_TD, sin_TD, epsilon)
+    k_BTHD = normalise_and_rotate(k_BTHD, key_norm_D, cos_TD, sin_TD, epsilon)
+    return attend(q_BTHD.transpose(1, 2), k_BTHD.transpose(1, 2), v_BTHD.transpose(1, 2)).transpose(1, 2).flatten(2)
 
 
 def normalise_and_rotate(x_BTHD: Tensor, weight_D: Tensor, cos_TD: Tensor, sin_TD: Tensor, epsilon: float) -> Tensor:
@@ -26,7 +69,16 @@ def normalise_and_rotate(x_BTHD: Tensor, weight_D: Tensor, cos_TD: Tensor, sin_T
 
 def swiglu(gate_up_BTF: Tensor) -> Tensor:
     """silu(gate) * up, where gate is the first half of the last dimension and up the second (arXiv:2002.05202)."""
-    return _SwiGLU.apply(gate_up_BTF)
+    loops = _loops(gate_up_BTF)
+    return _SwiGLU.apply(gate_up_BTF) if loops is None else loops.SwiGLU.apply(gate_up_BTF)
+
+
+def cross_entropy(logits_MV: Tensor, targets_M: Tensor) -> Tensor:
+    """The mean of -log softmax(logits)[target], in nats, float32."""
+    loops = _loops(logits_MV)
+    if loops is None or not logits_MV.requires_grad:
+        return torch.nn.functional.cross_entropy(logits_MV.float(), targets_M)
+    return loops.CrossEntropy.apply(logits_MV, targets_M)
 
 
 def attend(q_BHTD: Tensor, k_BHTD: Tensor, v_BHTD: Tensor) -> Tensor:
@@ -38,6 +90,28 @@ def attend(q_BHTD: Tensor, k_BHTD: Tensor, v_BHTD: Tensor) -> Tensor:
         return torch.nn.functional.scaled_dot_product_attention(q_BHTD, k_BHTD, v_BHTD, is_causal=True)
     precision = torch.get_autocast_dtype("cpu")
     return _Attend.apply(q_BHTD.to(precision), k_BHTD.to(precision), v_BHTD.to(precision))
+
+
+def _loops(x: Tensor) -> Any:
+    """The module `loops` if its loops suit this tensor and can be had, else None."""
+    if torch.compiler.is_compiling() or x.device.type != "cpu" or x.numel() < LEAST_FOR_LOOPS:
+        return None
+    if x.dtype not in (torch.float32, torch.bfloat16) or torch.get_num_threads() > _MOST_THREADS_FOR_LOOPS:
+        return None
+    return _import_loops()
+
+
+@functools.cache
+def _import_loops() -> Any:
+    try:
+        return importlib.import_module("paznja.model.loops")
+    except (ImportError, OSError):  # OSError: numba's compiler does not load
+        return None
+
+
+def _precision(x: Tensor) -> torch.dtype:
+    """The one in which matrix products of x are computed."""
+    return torch.get_autocast_dtype(x.device.type) if torch.is_autocast_enabled(x.device.type) else x.dtype
 
 
 class _Attend(torch.autograd.Function):

@@ -19,7 +19,7 @@ from torch import Tensor, nn
 
 from paznja.config import ModelConfig
 from paznja.model import names
-from paznja.model.fused import attend, normalise, normalise_and_rotate, swiglu
+from paznja.model.fused import add_and_normalise, attention, cross_entropy, linear, normalise, swiglu
 from paznja.model.names import LayerNames
 from paznja.model.ngram_memory import NgramMemory
 
@@ -61,17 +61,16 @@ class Transformer(nn.Module):
         if self.weighing is not None:
             assert evidence is not None, "a network with a counted memory needs its evidence"
             x_BTC = x_BTC + self.weighing.read(evidence).view_as(x_BTC)
-        for block in self.blocks:
-            x_BTC = block(x_BTC, cos_TD, sin_TD)
-        head_VC = self.embedding if self.head is None else self.head
         normed_BTC = normalise(x_BTC, self.config.norm_epsilon)
-        logits_BTV = F.linear(normed_BTC, head_VC * self.norm)
+        for block in self.blocks:
+            x_BTC, normed_BTC = block(x_BTC, normed_BTC, cos_TD, sin_TD)
+        logits_BTV = linear(normed_BTC, self.embedding if self.head is None else self.head, self.norm)
         if self.weighing is not None:
             assert evidence is not None
             logits_BTV = self.weighing.weigh(logits_BTV.flatten(0, 1), normed_BTC.flatten(0, 1), evidence).view(logits_BTV.shape)
         if next_ids_BT is None:
             return logits_BTV
-        return F.cross_entropy(logits_BTV.float().flatten(0, 1), next_ids_BT.flatten().to(logits_BTV.device))
+        return cross_entropy(logits_BTV.flatten(0, 1), next_ids_BT.flatten().to(logits_BTV.device))
 
     def losses(self, ids_BT: Tensor, next_ids_BT: Tensor, evidence: Evidence | None = None) -> Tensor:
         """-log p (nats) of each next id, (B, T), float32."""
@@ -146,7 +145,7 @@ def _weighing(config: ModelConfig) -> Weighing:
 
 
 class Block(nn.Module):
-    """One layer: attention, then a gated feed-forward, each added to the residual stream x_BTC."""
+    """One layer: attention, then a gated feed-forward, each added to the residual stream x_BTC and given what is normalised of it."""
 
     def __init__(self, config: ModelConfig) -> None:
         super().__init__()
@@ -161,18 +160,15 @@ class Block(nn.Module):
         self.gate_up = nn.Parameter(torch.empty(2 * F_, C))
         self.down = nn.Parameter(torch.empty(C, F_))
 
-    def forward(self, x_BTC: Tensor, cos_TD: Tensor, sin_TD: Tensor) -> Tensor:
+    def forward(self, x_BTC: Tensor, normed_BTC: Tensor, cos_TD: Tensor, sin_TD: Tensor) -> tuple[Tensor, Tensor]:
+        """The residual stream after this layer, and the same normalised, as the next layer or the head reads it."""
         B, T, C = x_BTC.shape
         H, epsilon = self.config.heads, self.config.norm_epsilon
-        # The norms' weights are folded into the matrices after them, because these are small and the activations are not.
-        qkv_BTC = F.linear(normalise(x_BTC, epsilon), self.qkv * self.attention_norm)
-        q_BTHD, k_BTHD, v_BTHD = qkv_BTC.view(B, T, 3, H, C // H).unbind(2)
-        q_BTHD = normalise_and_rotate(q_BTHD, self.query_norm, cos_TD, sin_TD, epsilon)
-        k_BTHD = normalise_and_rotate(k_BTHD, self.key_norm, cos_TD, sin_TD, epsilon)
-        mixed_BHTD = attend(q_BTHD.transpose(1, 2), k_BTHD.transpose(1, 2), v_BTHD.transpose(1, 2))
-        x_BTC = x_BTC + F.linear(mixed_BHTD.transpose(1, 2).reshape(B, T, C), self.out)
-        gate_up_BTF = F.linear(normalise(x_BTC, epsilon), self.gate_up * self.feed_forward_norm)
-        return x_BTC + F.linear(swiglu(gate_up_BTF), self.down)
+        qkv_BTC = linear(normed_BTC, self.qkv, self.attention_norm)
+        mixed_BTC = attention(qkv_BTC.view(B, T, 3, H, C // H), self.query_norm, self.key_norm, cos_TD, sin_TD, epsilon)
+        x_BTC, normed_BTC = add_and_normalise(x_BTC, F.linear(mixed_BTC, self.out), epsilon)
+        gate_up_BTF = linear(normed_BTC, self.gate_up, self.feed_forward_norm)
+        return add_and_normalise(x_BTC, F.linear(swiglu(gate_up_BTF), self.down), epsilon)
 
     def named_for_export(self, names: LayerNames) -> dict[str, Tensor]:
         """This layer's weights by these names, as views of the fused matrices."""

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from paznja.config import ModelConfig, TrainingConfig
-from paznja.machine import PRECISIONS
+from paznja.machine import PRECISIONS, keep_freed_memory
 from paznja.model.decoder import Decoder
 from paznja.model.transformer import Transformer
 from paznja.run.layout import OPTIMIZER, WEIGHTS
@@ -37,6 +37,7 @@ class Learner:
     ) -> None:
         """A network with the initial weights that the seed gives. `threads` reconsiders their number, by the clock `now`."""
         torch.set_num_threads(training.threads)
+        keep_freed_memory()
         self.config = model
         self.device = torch.device(training.device)
         self.precision = PRECISIONS[training.precision]
