@@ -115,7 +115,7 @@ def test_freed_memory_is_used_again_without_asking_the_system_for_every_page():
         done = subprocess.run([sys.executable, "-c", FAULTS.format(keep=keep)], capture_output=True, encoding="utf-8", check=True)
         return int(done.stdout)
 
-    assert faults(keep=True) < 0.1 * faults(keep=False)
+    assert faults(keep=True) < 0.5 * faults(keep=False)
 
 
 def test_peak_memory_is_at_least_what_was_in_use_at_once():

@@ -259,6 +259,7 @@ def resume(
     out: str | Path = "runs",
     minutes: float | None = None,
     iterations: int | None = None,
+    processes: int | None = None,
     books: Places | None = None,
     cache: str | Path | None = None,
     on_event: OnEvent | None = None,
@@ -266,7 +267,7 @@ def resume(
 ) -> TrainedRun:
     """Go on with a run from its last checkpoint to the end of its budget, or for this many more minutes or iterations.
 
-    `books`: where the books are now, if they were moved. `stop`: as for `train`.
+    `processes`: another number of them than before. `books`: where the books are now, if they were moved. `stop`: as for `train`.
 
     Raises BooksChanged if they are not those that the run began with, RunError if the run cannot go on.
     """
@@ -276,7 +277,7 @@ def resume(
     cache = None if cache is None else Path(cache)
     from paznja.training import session
 
-    session.go_on(run, minutes, iterations, places, on_event or _ignore, cache=cache, stop=stop)
+    session.go_on(run, minutes, iterations, places, on_event or _ignore, processes=processes, cache=cache, stop=stop)
     return TrainedRun(run)
 
 

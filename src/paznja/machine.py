@@ -13,13 +13,13 @@ import psutil
 import torch
 
 from paznja.config import ModelConfig, TrainingConfig
-from paznja.cores import allowed_cores
+from paznja.cores import num_cores
 from paznja.errors import WrongUse
 
 _ROWS_TRIED, _WIDTH_TRIED = 4096, 1024
 """Rows and columns of the largest matrix that is multiplied when the number of threads is picked."""
 
-PRECISIONS = {"float32": torch.float32, "bfloat16": torch.bfloat16}
+PRECISIONS = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float64": torch.float64}
 
 
 def resolve(config: TrainingConfig, model: ModelConfig) -> TrainingConfig:
@@ -37,12 +37,6 @@ def resolve(config: TrainingConfig, model: ModelConfig) -> TrainingConfig:
     return replace(
         config, device=device, precision=precision, threads=config.threads or pick_threads(config.batch * model.context, model.width)
     )
-
-
-def num_cores() -> int:
-    """Physical cores that this process may use."""
-    logical = allowed_cores()
-    return min(logical, psutil.cpu_count(logical=False) or logical)
 
 
 def thread_candidates() -> list[int]:

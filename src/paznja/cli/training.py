@@ -123,6 +123,7 @@ def _train(
 @name_argument
 @click.option("--minutes", type=DECIMAL, help="Go on for so many minutes more.")
 @click.option("--iterations", type=int, help="Go on for so many iterations more.")
+@click.option("--processes", type=int, help="Processes that train together on a CPU.  [default: as many as before]")
 @click.option("--books", multiple=True, type=PLACE, help="Where the books are now, if they have moved.")
 @out_option
 @cache_option

@@ -20,6 +20,9 @@ MAX_LENGTH = 1_000_000
 MAX_SEED = 2**63 - 1
 """The largest seed that PyTorch and TOML can hold."""
 
+MAX_PROCESSES = 256
+"""The most processes that one machine may be asked for."""
+
 SCRIPTS = ("auto", "cyrillic", "latin", "keep")
 """See `ReadingConfig.script`."""
 
@@ -146,10 +149,19 @@ class TrainingConfig:
     """Decides the initial weights and the order of the windows."""
     device: str = setting("auto", choices=("auto", "cpu", "cuda", "mps"), picked=True, help="auto, cpu, cuda or mps.")
     """"cpu", "cuda" or "mps"; "auto" picks the best one that the machine has."""
-    precision: str = setting("auto", choices=("auto", "float32", "bfloat16"), picked=True)
-    """"float32" or "bfloat16"; "auto" takes bfloat16 where the device computes in it natively."""
+    precision: str = setting("auto", choices=("auto", "float32", "bfloat16", "float64"), picked=True)
+    """"float32", "bfloat16", or "float64", which is slow, for comparing; "auto" takes bfloat16 where the device computes in it natively."""
     threads: int = setting(0, least=0, picked=True, help="CPU threads.", default_in_words="as many as are fastest, measured at the start")
-    """CPU threads; 0 picks the fastest number, measured at the start."""
+    """CPU threads of a process; 0 picks the fastest number, measured at the start."""
+    processes: int = setting(
+        0,
+        least=0,
+        most=MAX_PROCESSES,
+        picked=True,
+        help="Processes that train together on a CPU, each on its part of the batch.",
+        default_in_words="as many as are fastest, measured at the start",
+    )
+    """Processes that train together on a CPU, each with `threads` threads; 0 picks the fastest number, measured at the start."""
     compiled: bool = setting(
         False,
         help="Compile the network first: needs a C++ compiler and half a minute, for about a tenth more speed on a CPU.",

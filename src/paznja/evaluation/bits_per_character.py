@@ -66,24 +66,37 @@ def score(
     Yields (tokens done, total tokens) on the way. `remembered`: for a model with a counted memory, which sees all that
     comes before a token in its text.
     """
-    context, device = model.context, model.device
     bits = [0.0] * len(texts)
     total, done = sum(len(text) for text in texts), 0
-    for windows in _in_batches(_windows(texts, context, newline), max(1, TOKENS_AT_ONCE // context)):
-        longest = max(len(window.ids) - 1 for window in windows)
-        rows = np.zeros((len(windows), longest + 1), dtype=np.int64)
-        for row, window in zip(rows, windows, strict=True):
-            row[: len(window.ids)] = window.ids
-        ids = torch.from_numpy(rows).to(device)
-        places = [(window.text, window.start, window.start + len(window.ids) - 1) for window in windows]
-        evidence = () if remembered is None else (remembered.evidence(places, longest),)
-        with torch.inference_mode(), torch.autocast(device.type, precision, enabled=precision != torch.float32):
-            losses_BT = model.losses(ids[:, :-1], ids[:, 1:], *evidence).cpu().double().numpy()
-        for losses, window in zip(losses_BT, windows, strict=True):
-            bits[window.text] += float(losses[window.first_scored : len(window.ids) - 1].sum()) / math.log(2)
-            done += len(window.ids) - 1 - window.first_scored
+    for windows in windows_to_score(texts, model.context, newline):
+        for window, its_bits in zip(windows, bits_of_windows(model, windows, precision=precision, remembered=remembered), strict=True):
+            bits[window.text] += its_bits
+            done += window.num_scored
         yield done, total
     return bits
+
+
+def windows_to_score(texts: Sequence[Piece], context: int, newline: int) -> Iterable[list[Window]]:
+    """The windows of the texts, as many together as are scored in one pass."""
+    return _in_batches(_windows(texts, context, newline), max(1, TOKENS_AT_ONCE // context))
+
+
+def bits_of_windows(
+    model: Scorable, windows: Sequence[Window], *, precision: torch.dtype = torch.float32, remembered: Remembering | None = None
+) -> list[float]:
+    """The bits that the model needs for what is scored of each window, in one pass."""
+    device = model.device
+    longest = max(len(window.ids) - 1 for window in windows)
+    rows = np.zeros((len(windows), longest + 1), dtype=np.int64)
+    for row, window in zip(rows, windows, strict=True):
+        row[: len(window.ids)] = window.ids
+    ids = torch.from_numpy(rows).to(device)
+    places = [(window.text, window.start, window.start + len(window.ids) - 1) for window in windows]
+    evidence = () if remembered is None else (remembered.evidence(places, longest),)
+    with torch.inference_mode(), torch.autocast(device.type, precision, enabled=precision == torch.bfloat16):
+        losses_BT = model.losses(ids[:, :-1], ids[:, 1:], *evidence).cpu().double().numpy()
+    scored = [losses[window.first_scored : len(window.ids) - 1] for losses, window in zip(losses_BT, windows, strict=True)]
+    return [float(losses.sum()) / math.log(2) for losses in scored]
 
 
 def bits_of_texts(
@@ -129,16 +142,25 @@ def places_spread(lengths: Sequence[int], tokens: int, pieces: int = 25) -> list
     return chosen
 
 
-class _Window(NamedTuple):
+class Window(NamedTuple):
+    """A part of a text that the model sees at once."""
+
     text: int
+    """The number of the text."""
     start: int
     """Where the first token that the window could score is in the text."""
     ids: NDArray[np.int64]
     """The window's ids, with one more in front."""
     first_scored: int
+    """Which of the ids after that one is the first that is scored; those before it were scored in the window before."""
+
+    @property
+    def num_scored(self) -> int:
+        """How many tokens are scored."""
+        return len(self.ids) - 1 - self.first_scored
 
 
-def _windows(texts: Sequence[Piece], context: int, newline: int) -> Iterable[_Window]:
+def _windows(texts: Sequence[Piece], context: int, newline: int) -> Iterable[Window]:
     stride = max(1, context // 2)
     for index, text in enumerate(texts):
         ids = np.concatenate(([newline], text)).astype(np.int64)
@@ -146,13 +168,13 @@ def _windows(texts: Sequence[Piece], context: int, newline: int) -> Iterable[_Wi
         start = 0
         while scored_to < len(text):
             end = min(start + context, len(text))
-            yield _Window(index, start, ids[start : end + 1], scored_to - start)
+            yield Window(index, start, ids[start : end + 1], scored_to - start)
             scored_to = end
             start += stride
 
 
-def _in_batches(windows: Iterable[_Window], size: int) -> Iterable[list[_Window]]:
-    batch: list[_Window] = []
+def _in_batches(windows: Iterable[Window], size: int) -> Iterable[list[Window]]:
+    batch: list[Window] = []
     for window in windows:
         batch.append(window)
         if len(batch) == size:

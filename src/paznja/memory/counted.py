@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -126,3 +126,14 @@ class CountedMemory:
             with ThreadPoolExecutor(threads) as workers:
                 list(workers.map(look_up_row, range(len(rows))))
         return evidence
+
+
+def to_arrays(memory: CountedMemory) -> list[NDArray[Any]]:
+    """Everything that was counted, as arrays that other processes can share."""
+    return [np.asarray(field) for field in memory.tables]
+
+
+def from_arrays(lettering: Lettering, arrays: Sequence[NDArray[Any]]) -> CountedMemory:
+    """Undo `to_arrays`."""
+    fields: dict[str, Any] = dict(zip(Tables._fields, arrays, strict=True))
+    return CountedMemory(lettering, Tables(**{**fields, "token_bits": int(fields["token_bits"])}))

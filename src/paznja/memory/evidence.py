@@ -235,7 +235,7 @@ def weights_gradient(starts, tokens, gains, gradient, out):
     N, K = out.shape
     for p in range(N):
         for k in range(K):
-            total = np.float32(0)
+            total = out.dtype.type(0)
             for e in range(starts[p, k], starts[p, k + 1]):
                 total += gradient[p, tokens[e]] * gains[e]
             out[p, k] = total

@@ -40,16 +40,21 @@ class Weighing(nn.Module):
         nn.init.zeros_(self.gates)
         nn.init.constant_(self.trust, 0.5)
 
+    def move_base(self, base_V: Tensor) -> None:
+        """Keep the memory's base in this tensor from now on."""
+        self.register_buffer("base", base_V)
+
     def read(self, evidence: Evidence) -> Tensor:
         """What is added to the input, (N, C)."""
-        features_NF, prior_NV = (torch.from_numpy(array).to(self.prior.device) for array in (evidence.features, evidence.prior))
+        features_NF, prior_NV = (torch.from_numpy(array).to(self.prior) for array in (evidence.features, evidence.prior))
         return F.linear(features_NF, self.features) + F.linear(prior_NV, self.prior)
 
     def weigh(self, logits_NV: Tensor, normed_NC: Tensor, evidence: Evidence) -> Tensor:
         """The network's own logits plus what the memory says, with weights from `normed_NC` and the memory's certainty; on the CPU."""
         rows_NK = torch.from_numpy(evidence.buckets + np.arange(NUM_KINDS) * BUCKETS).to(self.trust.device)
         weights_NK = F.linear(normed_NC, self.gates) + F.embedding(rows_NK, self.trust.reshape(-1, 1))[..., 0]
-        return _AddWeighed.apply((logits_NV + self.get_buffer("base")).float().cpu(), weights_NK.float().cpu(), evidence)
+        precision = torch.float64 if self.prior.dtype == torch.float64 else torch.float32
+        return _AddWeighed.apply((logits_NV + self.get_buffer("base")).to("cpu", precision), weights_NK.to("cpu", precision), evidence)
 
     def state_for_export(self) -> dict[str, Tensor]:
         """Everything that has to be stored, by name."""
@@ -69,6 +74,7 @@ class _AddWeighed(torch.autograd.Function):
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, Tensor, None]:
         evidence: Evidence = ctx.evidence
         (gradient_NV,) = gradients
-        out = np.empty((gradient_NV.shape[0], NUM_KINDS), np.float32)
-        weights_gradient(evidence.starts, evidence.tokens, evidence.gains, gradient_NV.contiguous().numpy(), out)
+        gradient = gradient_NV.contiguous().numpy()
+        out = np.empty((len(gradient), NUM_KINDS), gradient.dtype)
+        weights_gradient(evidence.starts, evidence.tokens, evidence.gains, gradient, out)
         return gradient_NV, torch.from_numpy(out), None

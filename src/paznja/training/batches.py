@@ -26,7 +26,7 @@ class Batch(NamedTuple):
     next_ids: Tensor
     """(B, T), int64, on the CPU."""
     evidence: Evidence | None = None
-    """What a counted memory says about every next token."""
+    """What a counted memory says about the next tokens of the windows that this process learns from."""
 
 
 class Batches:

@@ -17,13 +17,20 @@ from paznja.training.dial import Chosen, choose
 from paznja.training.estimate import memory_needed
 from paznja.training.failures import out_of_memory
 from paznja.training.pace import measure_pace
+from paznja.training.sharing_out import share_out, world_of
+from paznja.world.starting import Started
 
 _HOPELESS = 2
 """A training is refused if the estimate, which is rough, is more than this many times the machine's memory."""
 
 
-def complete(settings: Settings, stretch: Stretch, prepared: Prepared) -> tuple[Settings, Stretch, list[str], Chosen | None]:
-    """Pick the settings that were left open; returns them, the stretch, remarks on the prompts, and what the dial chose for its minutes."""
+def complete(
+    settings: Settings, stretch: Stretch, prepared: Prepared, started: Started
+) -> tuple[Settings, Stretch, list[str], Chosen | None]:
+    """Pick the settings that were left open; returns them, the stretch, remarks on the prompts, and what the dial chose for its minutes.
+
+    `started`: the processes that can train together with this one.
+    """
     tokenizer = load_tokenizer(prepared.folder / TOKENIZER, settings.tokenizer)
     prompts = settings.sampling.prompts or (DEFAULT_PROMPTS.get(prepared.script, DEFAULT_PROMPTS["latin"]),)
     fitted = [fit_prompt(prompt, prepared.script, tokenizer) for prompt in prompts]
@@ -34,19 +41,20 @@ def complete(settings: Settings, stretch: Stretch, prepared: Prepared) -> tuple[
         sampling=replace(settings.sampling, prompts=tuple(prompt for prompt, _ in fitted)),
     )
     check_enough(sum(book.tokens for book in prepared.books if not book.held_out), settings.model.context)
-    chosen = _dialled(complete, stretch, prepared)
+    complete = share_out(complete, started)
+    chosen = _dialled(complete, stretch, prepared, started)
     if chosen is not None:
         complete, stretch = chosen.settings, replace(stretch, iterations=chosen.iterations)
     _check_memory(complete)
     return complete, stretch, [remark for _, remarks in fitted for remark in remarks], chosen
 
 
-def _dialled(settings: Settings, stretch: Stretch, prepared: Prepared) -> Chosen | None:
+def _dialled(settings: Settings, stretch: Stretch, prepared: Prepared, started: Started) -> Chosen | None:
     """For the preset "auto", some minutes and a CPU: the network that learns most in that time."""
     seconds = stretch.seconds
     if settings.preset != "auto" or seconds is None or settings.training.device != "cpu":
         return None
-    return choose(settings, seconds, measure_pace(settings), prepared.training_characters)
+    return choose(settings, seconds, measure_pace(settings, world_of(settings, started)), prepared.training_characters)
 
 
 def _check_memory(settings: Settings) -> None:

@@ -22,6 +22,7 @@ from paznja.training.events import Counting
 from paznja.training.material import TRAINING_SHARE
 from paznja.training.set_aside import Turns
 from paznja.training.trusting import fit_trust
+from paznja.world import World
 
 
 class CountedMaterial:
@@ -30,7 +31,7 @@ class CountedMaterial:
     memory: CountedMemory | None = None
     training_part: list[Piece]
 
-    def __init__(self, run: Run, settings: Settings, tokenizer: Tokenizer, ids: Path | None) -> None:
+    def __init__(self, run: Run, settings: Settings, tokenizer: Tokenizer, ids: Path | None, world: World | None = None) -> None:
         model, training = settings.model, settings.training
         self._newline, self._threads = tokenizer.newline, training.threads
         self._scored_tokens = training.scored_tokens
@@ -40,14 +41,21 @@ class CountedMaterial:
         lengths = [book.tokens for book in run.books() if not book.held_out]
         lettering = Lettering.of(tokenizer)
         self._turns = Turns(
-            run.training_ids(ids), lengths, lettering, model.context, training.batch, training.seed, threads=training.threads
+            run.training_ids(ids),
+            lengths,
+            lettering,
+            model.context,
+            training.batch,
+            training.seed,
+            threads=training.threads,
+            world=world,
         )
         self._remembered: Remembered | None = None
 
     def begin(self, model: Transformer, *, new: bool) -> Iterator[Counting]:
         """Count; for a new run, fit how far to trust what was counted."""
         yield Counting()
-        self._count()
+        self.count()
         assert self.memory is not None
         assert model.weighing is not None
         if new:
@@ -55,7 +63,7 @@ class CountedMaterial:
             fit_trust(model.weighing, self._turns)
 
     def next(self) -> Batch:
-        self._count()
+        self.count()
         return self._turns.next()
 
     def remembered(self, *, whole: bool) -> Remembered:
@@ -75,7 +83,7 @@ class CountedMaterial:
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         self._turns.windows_drawn = state["windows_drawn"]
 
-    def _count(self) -> None:
+    def count(self) -> None:
         """If a new turn has begun, other books are set aside: then take the training part from those."""
         if self._turns.prepare():
             self.memory = self._turns.memory

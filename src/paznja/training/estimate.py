@@ -19,6 +19,8 @@ from paznja.run import Run
 from paznja.tokenizers import Tokenizer
 from paznja.training.dial import LEARNING_SHARE
 from paznja.training.pace import seconds_of_iteration
+from paznja.world import World
+from paznja.world.starting import PROCESS_BYTES
 
 USUAL_SHARE = 0.5
 """The share of the matrix product's peak that an iteration usually reaches (`benchmarks/training.py`)."""
@@ -54,7 +56,7 @@ class Estimate:
         return max(1.0, (LEARNING_SHARE * 60 * minutes - self.counting_seconds) / self.seconds_per_iteration)
 
 
-def estimate(settings: Settings, run: Run, tokenizer: Tokenizer, file: Path | None = None) -> Estimate:
+def estimate(settings: Settings, run: Run, tokenizer: Tokenizer, world: World, file: Path | None = None) -> Estimate:
     """What to expect of complete settings; times a few iterations, a matrix product and, for a counted memory, some counting.
 
     `file`: with the books' ids, if the run does not keep it.
@@ -65,12 +67,12 @@ def estimate(settings: Settings, run: Run, tokenizer: Tokenizer, file: Path | No
     peak = matmul_peak(training.device)
     seconds = model.operations() * training.batch * model.context / (USUAL_SHARE * peak)
     if training.device == "cpu" and seconds < _WORTH_MEASURING:
-        seconds = seconds_of_iteration(settings)
+        seconds = seconds_of_iteration(settings, world)
     counting, counted_bytes = 0.0, 0
     if model.memory == "counted":
         ids = run.training_ids(file)
         seconds *= COUNTED_SLOWER
-        counting = COUNTED_TIMES * len(ids) * _seconds_to_count_a_token(ids[:_SAMPLE_TOKENS], tokenizer, training.threads)
+        counting = COUNTED_TIMES * len(ids) * _seconds_to_count_a_token(ids[:_SAMPLE_TOKENS], tokenizer, training.threads * world.size)
         counted_bytes = COUNTED_BYTES * len(ids)
     return Estimate(before + counted_bytes + memory_needed(settings), seconds, counting, peak)
 
@@ -80,7 +82,9 @@ def memory_needed(settings: Settings) -> int:
     model, batch = settings.model, settings.training.batch
     table = model.num_table_parameters()
     parameters = model.num_parameters() - table
-    return training_memory(parameters, batch, model.context, model.width, model.hidden, model.layers, model.vocabulary, table)
+    processes = max(1, settings.training.processes)
+    needed = training_memory(parameters, batch, model.context, model.width, model.hidden, model.layers, model.vocabulary, table)
+    return needed + (processes - 1) * (PROCESS_BYTES + 4 * parameters)
 
 
 def _seconds_to_count_a_token(sample: NDArray[np.uint16], tokenizer: Tokenizer, threads: int) -> float:

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Generator, Iterator, Mapping
+from collections.abc import Generator, Iterator, Mapping
 from typing import Any
 
-import torch
-
 from paznja.config import Stretch, TrainingConfig
-from paznja.evaluation.bits_per_character import Piece, score
+from paznja.evaluation.bits_per_character import Piece
 from paznja.machine import peak_memory
 from paznja.model.weights import pack, unpack
 from paznja.run.layout import WEIGHTS
@@ -20,12 +18,10 @@ from paznja.training.learner import Learner
 from paznja.training.material import Material
 from paznja.training.meter import Meter
 from paznja.training.schedule import Clock, Place, Stop
+from paznja.training.scoring import Scorer
 
 SCORING_SHARE = 0.1
 """All held-out books are scored at the end if scoring then takes at most this share of the run; otherwise only the fixed part."""
-
-Score = Callable[..., Generator[tuple[int, int], None, list[float]]]
-"""Scores texts, like `paznja.evaluation.bits_per_character.score`."""
 
 
 class NotANumber(ArithmeticError):
@@ -49,14 +45,14 @@ class Evaluator:
         stretch: Stretch,
         clock: Clock,
         meter: Meter,
+        scorer: Scorer,
         *,
         stop: Stop,
-        score: Score = score,
         share: float = SCORING_SHARE,
     ) -> None:
         """`stop` is asked during the scoring, which then breaks off. `share`: of the run, for scoring all held-out books at the end."""
         self._writer, self._learner, self._material, self._tokenizer = writer, learner, material, tokenizer
-        self._stretch, self._clock, self._meter, self._stop, self._score, self._share = stretch, clock, meter, stop, score, share
+        self._stretch, self._clock, self._meter, self._scorer, self._stop, self._share = stretch, clock, meter, scorer, stop, share
         self._mode = config.scoring
         self._best: float | None = None
         """Bits per character of the best weights on the fixed part of the held-out books."""
@@ -99,7 +95,7 @@ class Evaluator:
             return
         held_out, training = self._material.held_out_part, self._material.training_part
         start = self._clock.now()
-        bits = yield from self._scored([*held_out, *training], whole=False)
+        bits = yield from self._scored(whole=False)
         if bits is None:
             return
         took = self._clock.now() - start
@@ -126,7 +122,7 @@ class Evaluator:
         if tokens == 0:
             return self._best
         with self._learner.other_weights(unpack(self._writer.run.read_weights(), WEIGHTS)):
-            bits = yield from self._scored(self._material.held_out, whole=True)
+            bits = yield from self._scored(whole=True)
         if bits is None:
             return None
         whole = sum(bits) / self._characters(self._material.held_out)
@@ -134,11 +130,8 @@ class Evaluator:
         yield self._logged(Evaluated(place.iteration, self._clock.seconds(), last["training"], last["held_out"], whole, best=False))
         return whole
 
-    def _scored(self, pieces: list[Piece], *, whole: bool) -> Generator[Event, None, list[float] | None]:
-        remembered = self._material.remembered(whole=whole)
-        # A CPU scores in float32, whatever the precision of the training, so that `evaluate` gives the same figure.
-        precision = torch.float32 if self._learner.device.type == "cpu" else self._learner.precision
-        scoring = self._score(self._learner.model, pieces, self._tokenizer.newline, precision=precision, remembered=remembered)
+    def _scored(self, *, whole: bool) -> Generator[Event, None, list[float] | None]:
+        scoring = self._scorer.score(whole=whole)
         while True:
             try:
                 done, total = next(scoring)

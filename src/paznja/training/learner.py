@@ -1,4 +1,8 @@
-"""What learns: the network and its optimizers, on one device. Knows nothing about books, budgets or folders."""
+"""What learns: the network and its optimizers, on one device. Knows nothing about books, budgets or folders.
+
+Where several processes train together, each has a learner. Process 0's tells the others what it is about to do, and they do the same
+(`follower.py`); each learns from its part of every batch.
+"""
 
 from __future__ import annotations
 
@@ -6,6 +10,7 @@ import math
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import torch
@@ -19,6 +24,8 @@ from paznja.run.layout import OPTIMIZER, WEIGHTS
 from paznja.training.batches import Batch
 from paznja.training.optimizers import Optimizers
 from paznja.training.threads import Threads
+from paznja.world import World, edges
+from paznja.world.alone import Alone
 
 if TYPE_CHECKING:
     from paznja.memory.counted import CountedMemory
@@ -32,17 +39,21 @@ class Learner:
         model: ModelConfig,
         training: TrainingConfig,
         *,
+        world: World | None = None,
         threads: Threads | None = None,
         now: Callable[[], float] = time.perf_counter,
     ) -> None:
         """A network with the initial weights that the seed gives. `threads` reconsiders their number, by the clock `now`."""
+        self._world = world = world or Alone(training.device)
         torch.set_num_threads(training.threads)
         keep_freed_memory()
         self.config = model
         self.device = torch.device(training.device)
         self.precision = PRECISIONS[training.precision]
-        self.model = blank(model, training.seed).to(self.device)
-        self.optimizers = Optimizers(self.model, training)
+        self.model = blank(model, training.seed).to(self.device, torch.float64 if self.precision == torch.float64 else torch.float32)
+        self.optimizers = Optimizers(self.model, training, world)
+        if self.model.weighing is not None:
+            self.model.weighing.move_base(world.buffer(model.vocabulary, self.model.embedding.dtype))
         self.sound = True
         """Whether the network has the weights that were learnt last."""
         self.rethreaded: int | None = None
@@ -57,13 +68,36 @@ class Learner:
         Not a number if the loss or the gradients' norm is not finite.
         """
         start = self._now()
-        with torch.autocast(self.device.type, self.precision, enabled=self.precision != torch.float32):
-            loss = self._network(batch.ids.to(self.device), batch.next_ids.to(self.device), batch.evidence)
-        loss.backward()
-        nats, norm = self.optimizers.step(factor, float(loss.detach()))
+        self._world.tell({"do": "learn", "factor": factor})
+        nats = self.learn(batch, factor)
         self.rethreaded = self._threads.took(self._now() - start)
         torch.set_num_threads(self._threads.number)
+        return nats
+
+    def learn(self, batch: Batch, factor: float) -> float:
+        """This process's part of `step`."""
+        windows, positions = edges(len(batch.ids), self._world.size), batch.ids.shape[1]
+        first, last = windows[self._world.rank], windows[self._world.rank + 1]
+        nats, share = 0.0, (last - first) / len(batch.ids)
+        if last > first:
+            ids, next_ids = batch.ids[first:last].to(self.device), batch.next_ids[first:last].to(self.device)
+            with torch.autocast(self.device.type, self.precision, enabled=self.precision == torch.bfloat16):
+                loss = self._network(ids, next_ids, batch.evidence) * share
+            loss.backward()
+            nats = float(loss.detach())
+        nats, norm = self.optimizers.step(factor, nats, [positions * (end - begin) for begin, end in pairwise(windows)])
         return nats if math.isfinite(nats) and math.isfinite(norm) else math.nan
+
+    def adopt(self) -> None:
+        """After this process has changed weights or state: give them to all others."""
+        self._world.tell({"do": "adopt"})
+        self.take_part_in_adopting()
+
+    def take_part_in_adopting(self) -> None:
+        """Every process's part of `adopt`."""
+        self.optimizers.adopt()
+        if self.model.weighing is not None:
+            self._world.adopt(self.model.weighing.get_buffer("base"))
 
     def decoder(self, memory: CountedMemory | None) -> Decoder:
         """What the network would write at this moment, with the counted memory if there is one."""
@@ -72,24 +106,32 @@ class Learner:
 
     def state_dict(self) -> dict[str, dict[str, Tensor]]:
         """What a checkpoint keeps, by its file: the weights, and the optimizers' state."""
+        self._world.tell({"do": "complete"})
+        self.optimizers.complete()
         return {WEIGHTS: self.model.state_for_export(), OPTIMIZER: self.optimizers.state_tensors()}
 
     def load_state_dict(self, state: Mapping[str, Mapping[str, Tensor]]) -> None:
         """Restore what `state_dict` returned; KeyError, RuntimeError or ValueError if it does not fit."""
         self.model.load_exported(state[WEIGHTS])
         self.optimizers.load_state_tensors(state[OPTIMIZER])
+        self.adopt()
 
     @contextmanager
     def other_weights(self, state: Mapping[str, Tensor]) -> Iterator[None]:
         """Inside the block the network has these weights, with the names of `Transformer.state_for_export`."""
         current = {name: tensor.clone() for name, tensor in self.model.state_for_export().items()}
         self.sound = False
-        self.model.load_exported(state)
+        self._load(state)
         try:
             yield
         finally:
-            self.model.load_exported(current)
+            self._load(current)
             self.sound = True
+
+    def _load(self, state: Mapping[str, Tensor]) -> None:
+        self.model.load_exported(state)
+        self._world.tell({"do": "adopt weights"})
+        self.optimizers.adopt_weights()
 
 
 def blank(config: ModelConfig, seed: int) -> Transformer:

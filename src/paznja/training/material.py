@@ -16,6 +16,7 @@ from paznja.run import Run
 from paznja.tokenizers import Tokenizer
 from paznja.training.batches import Batch, Batches
 from paznja.training.events import Counting
+from paznja.world import World
 
 if TYPE_CHECKING:
     from paznja.memory.counted import CountedMemory
@@ -38,6 +39,10 @@ class Material(Protocol):
 
     def begin(self, model: Transformer, *, new: bool) -> Iterator[Counting]:
         """Do what has to be done before the first batch; `new` says that the run is new, not resumed."""
+        ...
+
+    def count(self) -> None:
+        """Count again, if the next batch needs it and there is a counted memory."""
         ...
 
     def next(self) -> Batch:
@@ -73,6 +78,9 @@ class PlainMaterial:
     def begin(self, model: Transformer, *, new: bool) -> Iterator[Counting]:
         yield from ()
 
+    def count(self) -> None:
+        """There is nothing to count."""
+
     def next(self) -> Batch:
         return self._batches.next()
 
@@ -86,7 +94,7 @@ class PlainMaterial:
         self._batches.windows_drawn = state["windows_drawn"]
 
 
-def material_for(run: Run, settings: Settings, tokenizer: Tokenizer, ids: Path | None = None) -> Material:
+def material_for(run: Run, settings: Settings, tokenizer: Tokenizer, ids: Path | None = None, world: World | None = None) -> Material:
     """The material for these settings' memory. `ids`: the file with the books' ids, if the run does not keep it.
 
     Raises NoBooks and RunError as `Batches` and `Run.training_ids` do.
@@ -95,4 +103,4 @@ def material_for(run: Run, settings: Settings, tokenizer: Tokenizer, ids: Path |
         return PlainMaterial(run, settings, ids)
     from paznja.training.counted_material import CountedMaterial  # which needs numba
 
-    return CountedMaterial(run, settings, tokenizer, ids)
+    return CountedMaterial(run, settings, tokenizer, ids, world)

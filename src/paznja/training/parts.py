@@ -17,19 +17,23 @@ from paznja.run.writing import RunWriter
 from paznja.tokenizers import Tokenizer
 from paznja.training.checkpointer import Checkpointer, newest_usable
 from paznja.training.director import Director
-from paznja.training.evaluator import SCORING_SHARE, Evaluator, Score
+from paznja.training.evaluator import SCORING_SHARE, Evaluator
 from paznja.training.learner import Learner
 from paznja.training.material import Material, material_for
 from paznja.training.meter import Meter
 from paznja.training.sampler import Sampler, Write
 from paznja.training.schedule import Clock, Place, SamplesBetween, Stop, learning_rate_factor
+from paznja.training.scoring import Score, Scorer
 from paznja.training.threads import Threads
+from paznja.world import World
+from paznja.world.alone import Alone
 
 
 @dataclass
 class Parts:
     """What the loop joins."""
 
+    world: World
     place: Place
     clock: Clock
     stretch: Stretch
@@ -48,6 +52,7 @@ def assemble(
     stretch: Stretch,
     tokenizer: Tokenizer,
     *,
+    world: World | None = None,
     ids: Path | None = None,
     stop: Callable[[], bool] = lambda: False,
     clock: Clock | None = None,
@@ -59,22 +64,21 @@ def assemble(
 ) -> Parts:
     """The parts for a run, with the initial weights that the seed gives. `settings` must be complete, with nothing left to pick.
 
-    `ids`: the file with the books' ids, if the run does not keep it. `stop` is asked after every iteration and during scoring. What follows
-    it replaces what a training usually uses.
+    `world`: the processes that train together; this is process 0. `ids`: the file with the books' ids, if the run does
+    not keep it. `stop` is asked after every iteration and during scoring. What follows it replaces what a training usually uses.
     """
     config = settings.training
-    clock, place = clock or Clock(), Place()
+    clock, place, world = clock or Clock(), Place(), world or Alone()
     # A run that ends at an iteration has to end the same, bit for bit, so it keeps its number of threads.
-    watched = stretch.seconds is not None and config.device == "cpu" and settings.is_open("threads")
+    watched = world.size == 1 and stretch.seconds is not None and config.device == "cpu" and settings.is_open("threads")
     threads = Threads(config.threads, thread_candidates() if watched else ())
-    learner = Learner(settings.model, config, threads=threads, now=clock.now)
-    material = material_for(writer.run, settings, tokenizer, ids)
+    learner = Learner(settings.model, config, world=world, threads=threads, now=clock.now)
+    material = material_for(writer.run, settings, tokenizer, ids, world)
     meter = Meter(writer, tokenizer, stretch)
     sampler = Sampler(writer, learner, material, tokenizer, settings.sampling, stretch, clock, write=write, share=sampling_share)
     stopping = Stop(stop)
-    evaluator = Evaluator(
-        writer, learner, material, tokenizer, config, stretch, clock, meter, stop=stopping, score=score, share=scoring_share
-    )
+    scorer = Scorer(learner, material, tokenizer.newline, world, score)
+    evaluator = Evaluator(writer, learner, material, tokenizer, config, stretch, clock, meter, scorer, stop=stopping, share=scoring_share)
     saved = {"batches": material, "meter": meter, "sampler": sampler, "evaluator": evaluator}
     checkpointer = Checkpointer(writer, learner, saved, place, clock, scored=evaluator.scores)
     director = Director(
@@ -88,7 +92,7 @@ def assemble(
         stop=stopping,
         learning_rate=learning_rate,
     )
-    return Parts(place, clock, stretch, learner, material, meter, sampler, evaluator, checkpointer, director)
+    return Parts(world, place, clock, stretch, learner, material, meter, sampler, evaluator, checkpointer, director)
 
 
 def begin_from(parts: Parts, writer: RunWriter) -> tuple[CheckpointRecord | None, list[str]]:
@@ -101,6 +105,7 @@ def begin_from(parts: Parts, writer: RunWriter) -> tuple[CheckpointRecord | None
     if stored is None:
         return None, remarks
     parts.checkpointer.restore(stored, state)
+    parts.world.tell({"do": "go to", "material": parts.material.state_dict()})
     if parts.place.iteration == parts.stretch.from_iteration:
         parts.sampler.begin_stretch()
         parts.evaluator.begin_stretch()

@@ -30,6 +30,8 @@ from paznja.run.writing import RunWriter
 from paznja.tokenizers import load_tokenizer
 from paznja.training.events import Finished, Saved
 from paznja.training.plan import Reading
+from paznja.training.sharing_out import start, with_processes, world_of
+from paznja.world.starting import Started
 
 if TYPE_CHECKING:
     from paznja.training.dial import Chosen
@@ -70,9 +72,10 @@ def begin(
             strict=strict,
             on_read=lambda *seen: tell(Reading(*seen)),
         )
+        started = stack.enter_context(start(settings.training))
         from paznja.training.choosing import complete
 
-        settings, stretch, warnings, chosen = complete(settings, stretch, prepared)
+        settings, stretch, warnings, chosen = complete(settings, stretch, prepared, started)
         record = _record(settings, stretch, prepared, places, held_out, with_corpus=with_corpus)
         with writing_to(out, "--out"):
             writer = stack.enter_context(_create(out, name, places, record, prepared.folder, with_corpus=with_corpus))
@@ -81,7 +84,19 @@ def begin(
         needed.close()  # the run has all that it needs now
         remarks = [*passed_over(places), *prepared.remarks]
         ids = None if with_corpus else prepared.folder / IDS
-        _train(writer, settings, stretch, tell, prepared=prepared, ids=ids, remarks=remarks, warnings=warnings, chosen=chosen, stop=stop)
+        _train(
+            writer,
+            settings,
+            stretch,
+            tell,
+            started,
+            prepared=prepared,
+            ids=ids,
+            remarks=remarks,
+            warnings=warnings,
+            chosen=chosen,
+            stop=stop,
+        )
     return writer.run
 
 
@@ -92,23 +107,28 @@ def go_on(
     books: list[Path] | None,
     tell: Tell,
     *,
+    processes: int | None = None,
     cache: Path | None = None,
     stop: Callable[[], bool] | None = None,
 ) -> None:
-    """Go on from the last checkpoint, to the end of the run's budget or for this much more. Raises the errors of `paznja.resume`."""
+    """Go on from the last checkpoint, to the end of the run's budget or for this much more. Raises the errors of `paznja.resume`.
+
+    `processes`: another number of processes than the run had.
+    """
     wait_briefly()
     from paznja.machine import check_device
     from paznja.training.books_again import ids_to_resume
     from paznja.training.failures import failing_in_words
 
     record = run.record()
-    settings = record.settings
+    settings = with_processes(record.settings, processes)
     if minutes is None and iterations is None and run.state() == "finished":
         raise RunError(f"The run {run.name!r} is finished. To train it further, give --minutes or --iterations.")
     check_device(settings.training.device)
     with ExitStack() as stack:
         with failing_in_words(run, settings):
             writer = stack.enter_context(RunWriter.open(run))
+        started = stack.enter_context(start(settings.training))
         if not record.corpus.kept:
             cache = stack.enter_context(passing_cache(cache))
 
@@ -125,7 +145,7 @@ def go_on(
             stretch = new_stretch(minutes, iterations)
             if checkpoint is not None:
                 stretch = replace(stretch, from_iteration=checkpoint.iteration, from_seconds=checkpoint.seconds)
-        _train(writer, settings, stretch, tell, new=new, ids=ids, warnings=warnings, stop=stop)
+        _train(writer, settings, stretch, tell, started, new=new, ids=ids, warnings=warnings, stop=stop)
 
 
 def _create(out: Path, name: str | None, places: list[Path], record: RunRecord, prepared: Path, *, with_corpus: bool) -> RunWriter:
@@ -180,6 +200,7 @@ def _train(
     settings: Settings,
     stretch: Stretch,
     tell: Tell,
+    started: Started,
     *,
     prepared: Prepared | None = None,
     ids: Path | None = None,
@@ -191,7 +212,8 @@ def _train(
 ) -> None:
     """Train and report everything; a lack of memory and a full disk become sentences.
 
-    `new`: whether the run gets this stretch only now. `ids`: the file with the books' ids, if the run does not keep it.
+    `started`: the processes that can train with this one. `new`: whether the run gets this stretch only now. `ids`: the
+    file with the books' ids, if the run does not keep it.
     """
     from paznja.training.estimate import estimate
     from paznja.training.failures import failing_in_words
@@ -207,8 +229,16 @@ def _train(
         writer.show("preparing")
         if ids is not None:
             writer.forget_ids()
-        expected = estimate(settings, run, tokenizer, ids)
-        parts = assemble(writer, settings, stretch, tokenizer, ids=ids, stop=lambda: interrupted.is_set() or (stop is not None and stop()))
+        started.keep(settings.training.processes)
+        world = world_of(settings, started)
+        expected = estimate(settings, run, tokenizer, world, ids)
+        about = {"run": str(run.path.absolute()), "settings": settings.to_dict(), "ids": None if ids is None else str(ids.absolute())}
+        world.tell({"do": "train", **about})
+
+        def stop_asked() -> bool:
+            return interrupted.is_set() or (stop is not None and stop())
+
+        parts = assemble(writer, settings, stretch, tokenizer, world=world, ids=ids, stop=stop_asked)
         checkpoint, damage = begin_from(parts, writer)
         cut = writer.cut_back(checkpoint)
         if new:

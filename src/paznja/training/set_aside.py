@@ -8,15 +8,18 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from paznja.memory.contexts import Lettering
-from paznja.memory.counted import CountedMemory, Row
+from paznja.memory.counted import CountedMemory, Row, from_arrays, to_arrays
 from paznja.memory.evidence import Evidence
 from paznja.memory.recall import Text
 from paznja.training.batches import Batch, Batches
+from paznja.world import World, edges
+from paznja.world.alone import Alone
 
 GROUPS = 8
 """How many groups there are: without an eighth of the books, the memory is hardly weaker."""
@@ -65,9 +68,10 @@ class Turns:
         seed: int,
         *,
         threads: int,
+        world: World | None = None,
     ) -> None:
         """`lengths`: how many of the `ids` belong to each book, in order."""
-        self._ids, self._lettering, self._threads = ids, lettering, threads
+        self._ids, self._lettering, self._threads, self._world = ids, lettering, threads, world or Alone()
         self._context, self._batch, self._seed = context, batch, seed
         self._groups = [group for group in groups(lengths, seed) if _size(group) >= 2 * context + 1] or [np.array([[0, len(ids)]])]
         self.windows_drawn = 0
@@ -93,7 +97,7 @@ class Turns:
         if turn == self._turn:
             return False
         group = self._groups[turn % len(self._groups)]
-        self._memory = CountedMemory.count(self._ids, self._lettering, set_aside=group, threads=self._threads)
+        self._memory = self._count(group)
         lengths = group[:, 1] - group[:, 0]
         ends = np.cumsum(lengths)
         ids = np.concatenate([self._ids[start:stop] for start, stop in group])
@@ -103,20 +107,32 @@ class Turns:
         return True
 
     def next(self) -> Batch:
-        """The next batch, with evidence as if its books had not been counted."""
+        """The next batch, with evidence as if its books had not been counted, for this process's part of it."""
         self.prepare()
         epoch = self._turn // len(self._groups)
         self._batches.windows_drawn = epoch * self._windows_in(self._turn) + self.windows_drawn - self._drawn_before
         starts = self._batches.starts()
         windows = self._batches.windows(starts)
         self.windows_drawn += self._batch
-        return windows._replace(evidence=self._evidence(starts))
+        parts = edges(self._batch, self._world.size)
+        return windows._replace(evidence=self._evidence(starts[parts[self._world.rank] : parts[self._world.rank + 1]]))
 
     def at_random(self, seed: int) -> Batch:
         """A batch of windows from anywhere in what is set aside; it does not change the position."""
         self.prepare()
         starts = np.random.default_rng([self._seed, seed]).integers(0, self._text.length - self._context, self._batch)
         return self._batches.windows(starts)._replace(evidence=self._evidence(starts))
+
+    def _count(self, group: NDArray[np.int64]) -> CountedMemory:
+        """Count with this group apart. Where processes share memory, process 0 counts for all of them, with as many threads as they are."""
+        world = self._world
+        if world.size == 1 or not world.shares_memory:
+            return CountedMemory.count(self._ids, self._lettering, set_aside=group, threads=self._threads)
+        arrays: list[NDArray[Any]] | None = None
+        if world.rank == 0:
+            world.tell({"do": "count"})
+            arrays = to_arrays(CountedMemory.count(self._ids, self._lettering, set_aside=group, threads=self._threads * world.size))
+        return from_arrays(self._lettering, world.publish(arrays))
 
     def _evidence(self, starts: NDArray[np.int64]) -> Evidence:
         rows = [Row(self._text, start + 1, start + 1 + self._context, learning=True) for start in starts.tolist()]

@@ -23,9 +23,9 @@ def fit_trust(weighing: Weighing, turns: Turns) -> None:
     for i in range(ITERATIONS):
         batch = turns.at_random(i)
         next_ids_N = batch.next_ids.flatten()
-        blank_NV = torch.zeros(len(next_ids_N), len(weighing.get_buffer("base")))
+        blank_NV = trust.new_zeros(len(next_ids_N), len(weighing.get_buffer("base")))
         assert batch.evidence is not None
-        logits_NV = weighing.weigh(blank_NV, torch.zeros(len(next_ids_N), width), batch.evidence)
+        logits_NV = weighing.weigh(blank_NV, trust.new_zeros(len(next_ids_N), width), batch.evidence)
         F.cross_entropy(logits_NV, next_ids_N).backward()
         assert weighing.trust.grad is not None
         optimizer.step([weighing.trust.grad], _LEARNING_RATE * (1 - i / ITERATIONS))

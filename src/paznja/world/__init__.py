@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
     import torch
+    from numpy.typing import NDArray
     from torch import Tensor
 
 Message = dict[str, Any]
@@ -24,6 +25,8 @@ class World(Protocol):
     """The number of this process; 0 decides."""
     size: int
     """How many there are."""
+    shares_memory: bool
+    """Whether what is in a `buffer` is there once for all of them."""
 
     def tell(self, message: Message) -> None:
         """Send a message to all others; only for process 0."""
@@ -56,12 +59,16 @@ class World(Protocol):
     def gather(self, tensors: Mapping[str, Tensor], lengths: Sequence[int]) -> dict[str, list[Tensor]]:
         """Every process's tensors by their names, in the order of the ranks; rank r's have the length `lengths[r]`.
 
-        Valid until the next `gather`. The lengths together are never more than at the first call.
+        Valid until the next `gather`.
         """
         ...
 
     def sum(self, numbers: Sequence[float]) -> list[float]:
         """Each number summed over all processes, in the order of their ranks."""
+        ...
+
+    def publish(self, arrays: Sequence[NDArray[Any]] | None) -> list[NDArray[Any]]:
+        """Give all processes these arrays of process 0; the others pass None. Only where memory is shared."""
         ...
 
     def own_rows(self, number: int) -> tuple[int, int]:

@@ -1,0 +1,154 @@
+"""Several processes that share memory learn what one process learns: the number changes nothing but the speed."""
+
+from __future__ import annotations
+
+import itertools
+import os
+import signal as signals
+from collections.abc import Callable, Iterator
+
+import pytest
+import torch
+
+from paznja.errors import TrainingFailed
+from paznja.model.weights import unpack
+from paznja.run import Run
+from paznja.training.events import Evaluated, Event
+from paznja.training.sharing_out import FOLLOWER
+from paznja.world.starting import Started
+
+pytestmark = pytest.mark.skipif("os.name != 'posix'", reason="only POSIX systems share memory between processes")
+
+Together = Callable[..., list[Event]]
+
+MEMORIES = ("none", "learned", "counted")
+
+
+@pytest.fixture(scope="module")
+def started() -> Iterator[Started]:
+    """Four processes with this one; a test takes as many as it needs."""
+    with Started(4, FOLLOWER) as started:
+        assert started.size == 4
+        yield started
+
+
+@pytest.fixture
+def together(started, training_of) -> Together:
+    """Goes on with a run in so many processes; returns the events."""
+
+    def train(run: Run, processes: int, **replaced) -> list[Event]:
+        world = started.world(processes)
+        world.tell({"do": "train", "run": str(run.path), "settings": run.settings().to_dict(), "ids": None})
+        events = list(training_of(run, world=world, **replaced))
+        world.tell({"do": "end"})
+        return events
+
+    return train
+
+
+def weights_of(run: Run) -> dict[str, torch.Tensor]:
+    checkpoint = run.checkpoint()
+    assert checkpoint is not None
+    state: dict[str, torch.Tensor] = {}
+    for file in ("model.safetensors", "optimizer.safetensors"):
+        state |= unpack((run.path / checkpoint.folder / file).read_bytes(), file)
+    return state
+
+
+def assert_same(run: Run, other: Run, tolerance: float) -> None:
+    weights, others = weights_of(run), weights_of(other)
+    assert weights.keys() == others.keys()
+    for name, tensor in weights.items():
+        torch.testing.assert_close(tensor, others[name], rtol=tolerance, atol=tolerance, msg=lambda text, name=name: f"{name}: {text}")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("optimizer", ["muon", "adamw"])
+@pytest.mark.parametrize("memory", MEMORIES)
+def test_any_number_of_processes_learns_what_one_learns(begin, together, memory, optimizer):
+    asked = {"iterations": 50, "memory": memory, "optimizer": optimizer, "precision": "float64", "batch": 5, "memory_width": 4}
+    alone = begin("alone", **asked)
+    scored = [event for event in together(alone, 1) if isinstance(event, Evaluated)]
+    for processes in (2, 3, 4):
+        run = begin(f"of {processes}", **asked)
+        events = [event for event in together(run, processes) if isinstance(event, Evaluated)]
+        assert_same(alone, run, 1e-6)
+        assert [event.held_out for event in events] == pytest.approx([event.held_out for event in scored], abs=1e-6)
+        assert [event.held_out_whole for event in events] == pytest.approx([event.held_out_whole for event in scored], abs=1e-6)
+        assert run.metrics()[-1]["characters_seen"] == alone.metrics()[-1]["characters_seen"]
+
+
+@pytest.mark.parametrize("memory", MEMORIES)
+def test_in_float32_they_differ_by_rounding_alone(begin, together, memory):
+    alone, run = (begin(name, iterations=8, memory=memory, memory_width=4) for name in ("alone", "run"))
+    together(alone, 1)
+    together(run, 3)
+    assert_same(alone, run, 1e-3)
+
+
+@pytest.mark.parametrize("memory", MEMORIES)
+def test_the_same_number_learns_the_same_bit_for_bit_resumed_or_not(begin, together, memory):
+    asked = {"iterations": 14, "memory": memory, "memory_width": 4}
+    whole, resumed = begin("whole", **asked), begin("resumed", **asked)
+    together(whole, 2)
+    stops = iter([False] * 6 + [True] * 100)
+    together(resumed, 2, stop=lambda: next(stops))
+    stopped = resumed.checkpoint()
+    assert stopped is not None
+    assert 0 < stopped.iteration < 14
+    together(resumed, 2)
+    assert_same(whole, resumed, 0.0)
+
+
+def test_a_run_goes_on_in_another_number_of_processes(begin, together):
+    asked = {"iterations": 30, "memory": "learned", "memory_width": 4, "precision": "float64"}
+    alone, run = begin("alone", **asked), begin("run", **asked)
+    together(alone, 1)
+    for processes, iterations in ((2, 8), (3, 9), (1, 100)):
+        count = itertools.count()
+        together(run, processes, stop=lambda count=count, iterations=iterations: next(count) > iterations)
+    assert_same(alone, run, 1e-6)
+    assert run.state() == "finished"
+
+
+def test_more_processes_than_windows_learn_as_well(begin, together):
+    asked = {"iterations": 6, "batch": 2, "memory": "learned", "memory_width": 4, "precision": "float64"}
+    alone, run = begin("alone", **asked), begin("run", **asked)
+    together(alone, 1)
+    together(run, 4)
+    assert_same(alone, run, 1e-9)
+
+
+def test_all_work_on_the_held_out_books_is_shared_out(begin, together, started):
+    """If the others scored nothing, process 0 would find zeros where their bits belong."""
+    run = begin(iterations=6)
+    events = [event for event in together(run, 3) if isinstance(event, Evaluated)]
+    assert all(2 < event.held_out < 20 for event in events)
+
+
+@pytest.mark.parametrize("signal", ["SIGKILL", "SIGTERM"])
+def test_if_one_process_ends_the_training_ends_with_a_sentence(begin, training_of, signal):
+    run = begin(iterations=100_000)
+    with Started(3, FOLLOWER) as three:
+        world = three.world(3)
+        world.tell({"do": "train", "run": str(run.path), "settings": run.settings().to_dict(), "ids": None})
+        training = training_of(run, world=world)
+        for _ in range(20):
+            next(training)
+        os.kill(three.processes[1], getattr(signals, signal))
+        with pytest.raises(TrainingFailed, match=r"Process 3 of the 3 .* ended from outside.*--processes 1"):
+            list(training)
+    for process in three.processes:
+        with pytest.raises(ProcessLookupError):
+            os.kill(process, 0)
+
+
+@pytest.mark.parametrize("file", ["corpus.bin", "nothing.bin"])
+def test_what_goes_wrong_in_another_process_is_said_by_the_first(begin, training_of, tmp_path, file):
+    run = begin()
+    (tmp_path / "corpus.bin").write_bytes(b"12")
+    with Started(2, FOLLOWER) as two:
+        world = two.world(2)
+        world.tell({"do": "train", "run": str(run.path), "settings": run.settings().to_dict(), "ids": str(tmp_path / file)})
+        with pytest.raises(TrainingFailed, match=file.replace(".", r"\.")):
+            list(training_of(run, world=world))
