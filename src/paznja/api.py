@@ -24,6 +24,7 @@ from paznja.run import Run, all_runs
 from paznja.run.lines import MetricsLine
 from paznja.table import markdown_table
 from paznja.tokenizers import Tokenizer
+from paznja.world.launching import is_launched, rank
 
 if TYPE_CHECKING:
     from paznja.corpus.corpus import Corpus
@@ -209,6 +210,14 @@ def train(
     check_numba(settings.model)
     cache = None if cache is None else Path(cache)
     apart = None if held_out is None else _paths(held_out)
+    if is_launched():
+        from paznja.training.launched import earlier_run, take_part
+
+        if rank() > 0:
+            return TrainedRun(take_part(settings.training.network_seconds, _paths(books), apart, cache))
+        earlier = earlier_run(Path(out), name)
+        if earlier is not None:
+            return resume(earlier, cache=cache, on_event=on_event, stop=stop)
     from paznja.training import session
 
     run = session.begin(
@@ -275,6 +284,10 @@ def resume(
     check_numba(run.settings().model)
     places = None if books is None else _paths(books)
     cache = None if cache is None else Path(cache)
+    if rank() > 0:
+        from paznja.training.launched import take_part
+
+        return TrainedRun(take_part(run.settings().training.network_seconds, places, None, cache))
     from paznja.training import session
 
     session.go_on(run, minutes, iterations, places, on_event or _ignore, processes=processes, cache=cache, stop=stop)

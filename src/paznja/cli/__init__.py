@@ -21,7 +21,9 @@ from paznja.cli.options import INTERRUPTED
 from paznja.cli.stand_ins import stay_readable
 from paznja.completion import VARIABLE
 from paznja.disk import is_disk_full
-from paznja.errors import PaznjaError
+from paznja.errors import PaznjaError, WrongUse
+from paznja.world import Gone
+from paznja.world.launching import rank
 
 LONGEST_NAME_SHOWN = 200
 
@@ -36,6 +38,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
         if sys.stdout is not None:
             sys.stdout.flush()
     except PaznjaError as error:
+        if rank() > 0 and isinstance(error, WrongUse):
+            sys.exit(error.exit_code)  # process 0 says it
         click.echo(f"Error: {_sentence(str(error))}", err=True)
         sys.exit(error.exit_code)
     except click.ClickException as error:
@@ -48,6 +52,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
         sys.exit(INTERRUPTED)
     except ReaderLeft:
         _leave_silently()
+    except Gone:
+        sys.exit(1)  # process 0 has ended, and has said why
     except OSError as error:
         if _is_closed_pipe(error):
             _leave_silently()

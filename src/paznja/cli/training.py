@@ -26,6 +26,7 @@ from paznja.cli.options import (
 from paznja.cli.settings import setting_options
 from paznja.completion import one_of
 from paznja.config import DEFAULT_MINUTES, PRESET_HELP
+from paznja.world.launching import is_launched, rank
 
 if TYPE_CHECKING:
     from paznja.corpus.book import Unreadable
@@ -110,7 +111,7 @@ def _train(
 ) -> int:
     from paznja.terminal.display import Display
 
-    display = Display(quiet=quiet, verbose=verbose)
+    display = Display(quiet=quiet or rank() > 0, verbose=verbose)
     with display:
         from paznja import api
 
@@ -136,7 +137,7 @@ def resume(name: str, books: tuple[Path, ...], verbose: bool, quiet: bool, **opt
     """
     from paznja.terminal.display import Display
 
-    display = Display(quiet=quiet, verbose=verbose)
+    display = Display(quiet=quiet or rank() > 0, verbose=verbose)
     with display:
         from paznja import api
 
@@ -145,4 +146,6 @@ def resume(name: str, books: tuple[Path, ...], verbose: bool, quiet: bool, **opt
 
 
 def _training_code(complete: bool, unreadable: Sequence[Unreadable]) -> int:
+    if is_launched():  # which takes every other code for a failure, and starts again
+        return 0
     return INTERRUPTED if not complete else SOME_UNREADABLE if unreadable else 0

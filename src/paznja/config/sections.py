@@ -162,6 +162,10 @@ class TrainingConfig:
         default_in_words="as many as are fastest, measured at the start",
     )
     """Processes that train together on a CPU, each with `threads` threads; 0 picks the fastest number, measured at the start."""
+    network_seconds: float = setting(
+        600.0, above=0, help="Under torchrun: after how many seconds a process that does not answer is given up."
+    )
+    """Seconds after which a process that torchrun has started is given up if it does not answer."""
     compiled: bool = setting(
         False,
         help="Compile the network first: needs a C++ compiler and half a minute, for about a tenth more speed on a CPU.",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 import psutil
 
@@ -20,12 +21,15 @@ from paznja.training.pace import measure_pace
 from paznja.training.sharing_out import share_out, world_of
 from paznja.world.starting import Started
 
+if TYPE_CHECKING:
+    from paznja.world.distributed import Launched
+
 _HOPELESS = 2
 """A training is refused if the estimate, which is rough, is more than this many times the machine's memory."""
 
 
 def complete(
-    settings: Settings, stretch: Stretch, prepared: Prepared, started: Started
+    settings: Settings, stretch: Stretch, prepared: Prepared, started: Started | Launched
 ) -> tuple[Settings, Stretch, list[str], Chosen | None]:
     """Pick the settings that were left open; returns them, the stretch, remarks on the prompts, and what the dial chose for its minutes.
 
@@ -49,7 +53,7 @@ def complete(
     return complete, stretch, [remark for _, remarks in fitted for remark in remarks], chosen
 
 
-def _dialled(settings: Settings, stretch: Stretch, prepared: Prepared, started: Started) -> Chosen | None:
+def _dialled(settings: Settings, stretch: Stretch, prepared: Prepared, started: Started | Launched) -> Chosen | None:
     """For the preset "auto", some minutes and a CPU: the network that learns most in that time."""
     seconds = stretch.seconds
     if settings.preset != "auto" or seconds is None or settings.training.device != "cpu":

@@ -10,12 +10,17 @@ from paznja.run.writing import RunWriter
 from paznja.training.checkpointer import Checkpointer
 from paznja.training.evaluator import Evaluator
 from paznja.training.schedule import Clock, Place, Stop, is_row, is_scored, learning_rate_factor
+from paznja.world import World
 
 SAVING_SHARE = 0.05
 """Checkpoints take at most this share of the time."""
 
 POLLING = 0.05
 """Seconds between two looks for requests while the training is paused."""
+
+
+_LOOKS_IN_SILENCE = 100
+"""After so many of them, the other processes hear that this one is still there."""
 
 
 class Decision(NamedTuple):
@@ -47,10 +52,11 @@ class Director:
         *,
         row_at_start: bool,
         stop: Stop,
+        world: World,
         learning_rate: Callable[[int, float, int, int | float], float] = learning_rate_factor,
     ) -> None:
         """`row_at_start`: whether iteration 0 has a row. `stop` is asked after every iteration."""
-        self.stop = stop
+        self.stop, self._world = stop, world
         self._writer, self._config, self._sample_at = writer, settings.training, settings.sampling.sample_at
         self._stretch, self._clock, self._evaluator, self._checkpointer = stretch, clock, evaluator, checkpointer
         self._row_at_start, self._learning_rate = row_at_start, learning_rate
@@ -76,7 +82,7 @@ class Director:
 
     def wait(self) -> bool:
         """Wait, with the clock stopped, until going on or a stop is asked for; returns whether a row was asked for meanwhile."""
-        waiting, asked = True, False
+        waiting, asked, looks = True, False, 0
         with self._clock.stopped():
             while waiting and not self.stop.ask():
                 for request in self._requests():
@@ -86,6 +92,9 @@ class Director:
                         break
                 if waiting:
                     self._clock.sleep(POLLING)
+                    looks += 1
+                    if looks % _LOOKS_IN_SILENCE == 0:
+                        self._world.tell({"do": "wait"})
         return asked
 
     def is_over(self, place: Place) -> bool:

@@ -19,8 +19,8 @@ from paznja.training.learner import Learner
 from paznja.training.material import material_for
 from paznja.training.pace import take_part_in_timing
 from paznja.training.scoring import Scorer
-from paznja.world import World
-from paznja.world.shared import Gone, Shared, joined
+from paznja.world import Gone, World
+from paznja.world.shared import Shared, joined
 
 
 def serve(world: Shared) -> None:
@@ -62,6 +62,8 @@ def follow(world: World, run: Run, settings: Settings, ids: Path | None) -> None
                 learner.take_part_in_adopting()
             case "adopt weights":
                 learner.optimizers.adopt_weights()
+            case "wait":
+                pass  # process 0 is busy, and lets it be known that it is there
             case "complete":
                 learner.optimizers.complete()
             case "end":

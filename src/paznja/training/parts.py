@@ -90,6 +90,7 @@ def assemble(
         checkpointer,
         row_at_start=settings.model.memory == "counted",
         stop=stopping,
+        world=world,
         learning_rate=learning_rate,
     )
     return Parts(world, place, clock, stretch, learner, material, meter, sampler, evaluator, checkpointer, director)

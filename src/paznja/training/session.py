@@ -8,6 +8,7 @@ from __future__ import annotations
 import datetime
 import importlib.metadata
 import json
+import time
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
@@ -30,11 +31,15 @@ from paznja.run.writing import RunWriter
 from paznja.tokenizers import load_tokenizer
 from paznja.training.events import Finished, Saved
 from paznja.training.plan import Reading
-from paznja.training.sharing_out import start, with_processes, world_of
+from paznja.training.sharing_out import start, to_go_on, world_of
+from paznja.world.launching import is_launched, launch
 from paznja.world.starting import Started
 
 if TYPE_CHECKING:
     from paznja.training.dial import Chosen
+    from paznja.world.distributed import Launched
+
+_SILENT = 10.0  # seconds after which the processes that torchrun has started hear from process 0 while it reads
 
 Tell = Callable[[Any], None]
 """Called with everything that happens: `Reading` and `Planned` from `paznja.training.plan`, then the loop's events."""
@@ -59,6 +64,7 @@ def begin(
     if name is not None:
         check_free(out, name)
     with ExitStack() as stack, ExitStack() as needed:
+        launched = stack.enter_context(start(settings.training)) if is_launched() else None
         if with_corpus:
             needed.enter_context(using(cache))
         else:
@@ -70,9 +76,9 @@ def begin(
             config=settings.reading,
             cache=cache,
             strict=strict,
-            on_read=lambda *seen: tell(Reading(*seen)),
+            on_read=_reading(tell, launched),
         )
-        started = stack.enter_context(start(settings.training))
+        started = launched or stack.enter_context(start(settings.training))
         from paznja.training.choosing import complete
 
         settings, stretch, warnings, chosen = complete(settings, stretch, prepared, started)
@@ -116,12 +122,13 @@ def go_on(
     `processes`: another number of processes than the run had.
     """
     wait_briefly()
+    from paznja.config import adjust
     from paznja.machine import check_device
     from paznja.training.books_again import ids_to_resume
     from paznja.training.failures import failing_in_words
 
     record = run.record()
-    settings = with_processes(record.settings, processes)
+    settings = adjust(record.settings, processes=processes) if processes else record.settings
     if minutes is None and iterations is None and run.state() == "finished":
         raise RunError(f"The run {run.name!r} is finished. To train it further, give --minutes or --iterations.")
     check_device(settings.training.device)
@@ -129,14 +136,17 @@ def go_on(
         with failing_in_words(run, settings):
             writer = stack.enter_context(RunWriter.open(run))
         started = stack.enter_context(start(settings.training))
+        settings = to_go_on(record.settings, processes, started)
         if not record.corpus.kept:
             cache = stack.enter_context(passing_cache(cache))
 
-        def on_read(*seen: Any) -> None:
-            writer.show("reading")
-            tell(Reading(*seen))
+        on_read = _reading(tell, started)
 
-        ids, warnings = ids_to_resume(run, books, cache, on_read, stack)
+        def shown(*seen: Any) -> None:
+            writer.show("reading")
+            on_read(*seen)
+
+        ids, warnings = ids_to_resume(run, books, cache, shown, stack)
         stretch, new = record.stretches[-1], minutes is not None or iterations is not None
         if new:
             from paznja.training.checkpointer import newest_usable
@@ -162,6 +172,20 @@ def _default_name(out: Path, places: list[Path]) -> str:
     """The name of the first place, the date and a number: Books-2026-11-22-1."""
     stem = "".join(c for c in (places[0].resolve().stem or "run") if c.isalnum() or c in " -_")[:60].strip(" -")
     return free_name(out, f"{stem or 'run'}-{datetime.date.today().isoformat()}", first=1)
+
+
+def _reading(tell: Tell, started: Started | Launched | None) -> Callable[[int, int, Path], None]:
+    """Called after each file that is read. The processes that torchrun has started hear that process 0 is still there."""
+    heard = time.monotonic()
+
+    def on_read(done: int, total: int, path: Path) -> None:
+        nonlocal heard
+        tell(Reading(done, total, path))
+        if started is not None and started.size > 1 and not isinstance(started, Started) and time.monotonic() - heard > _SILENT:
+            started.world(started.size).tell({"do": "wait"})
+            heard = time.monotonic()
+
+    return on_read
 
 
 def _record(
@@ -191,7 +215,7 @@ def _record(
         corpus=corpus,
         created=datetime.datetime.now().astimezone().isoformat(timespec="seconds"),
         versions={"paznja": importlib.metadata.version("paznja"), "torch": torch.__version__, "python": platform.python_version()},
-        machine=describe(settings.training),
+        machine=describe(settings.training) | ({"launch": launch()} if launch() else {}),
     )
 
 
@@ -200,7 +224,7 @@ def _train(
     settings: Settings,
     stretch: Stretch,
     tell: Tell,
-    started: Started,
+    started: Started | Launched,
     *,
     prepared: Prepared | None = None,
     ids: Path | None = None,
@@ -232,7 +256,11 @@ def _train(
         started.keep(settings.training.processes)
         world = world_of(settings, started)
         expected = estimate(settings, run, tokenizer, world, ids)
-        about = {"run": str(run.path.absolute()), "settings": settings.to_dict(), "ids": None if ids is None else str(ids.absolute())}
+        about: dict[str, Any] = {"run": str(run.path.absolute()), "settings": settings.to_dict()}
+        about["ids"] = None if ids is None else str(ids.absolute())
+        if not world.shares_memory:
+            books = run.corpus()
+            about["books"] = {"files": run.files(), "places": books.places, "held_out": books.held_out}
         world.tell({"do": "train", **about})
 
         def stop_asked() -> bool:

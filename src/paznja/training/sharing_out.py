@@ -6,13 +6,18 @@ Torch is imported only after the processes are started, which load it at the sam
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 import psutil
 
 from paznja.config import Settings, TrainingConfig, adjust
 from paznja.cores import num_cores
 from paznja.world import World
+from paznja.world.launching import is_launched
 from paznja.world.starting import PROCESS_BYTES, Started, can_share
+
+if TYPE_CHECKING:
+    from paznja.world.distributed import Launched
 
 FOLLOWER = "paznja.training.follower"
 """The module that the other processes run."""
@@ -26,8 +31,15 @@ _MEMORY_SHARE = 0.5
 """The share of the memory that is available which other processes may take before they have learnt anything."""
 
 
-def start(config: TrainingConfig) -> Started:
-    """Start as many processes as may be of use beside this one: as many as were asked for, or one a core."""
+def start(config: TrainingConfig) -> Started | Launched:
+    """Start as many processes as may be of use beside this one: as many as were asked for, or one a core.
+
+    Those that torchrun has started are joined instead.
+    """
+    if is_launched():
+        from paznja.world.distributed import Launched
+
+        return Launched(config.network_seconds)
     return Started(_num_of_use(config), FOLLOWER)
 
 
@@ -42,24 +54,28 @@ def _num_of_use(config: TrainingConfig) -> int:
     return max(1, min(num_cores(), config.batch, 1 + room))
 
 
-def with_processes(settings: Settings, processes: int | None) -> Settings:
+def to_go_on(settings: Settings, processes: int | None, started: Started | Launched) -> Settings:
     """The settings of a run that goes on: with as many processes as it had, unless another number is asked for."""
     config = settings.training
+    if not isinstance(started, Started):
+        return share_out(settings, started)
     if processes and processes != config.processes:
-        return _with(adjust(settings, processes=processes), processes, max(1, num_cores() // processes))
+        return _with(settings, started.size, max(1, num_cores() // processes))
     return _with(settings, config.processes or 1, config.threads)  # earlier versions had only one
 
 
-def world_of(settings: Settings, started: Started) -> World:
+def world_of(settings: Settings, started: Started | Launched) -> World:
     """The world for these settings."""
     return started.world(max(1, settings.training.processes), settings.training.device)
 
 
-def share_out(settings: Settings, started: Started) -> Settings:
+def share_out(settings: Settings, started: Started | Launched) -> Settings:
     """The same settings with the number of processes picked, if it was left open, and the threads of each."""
     from paznja.training.pace import seconds_of_probe
 
     config = settings.training
+    if not isinstance(started, Started):
+        return _with(settings, started.size, started.threads if settings.is_open("threads") else config.threads)
     if started.size == 1 or config.device != "cpu":
         return _with(settings, 1, config.threads)
     if config.processes:

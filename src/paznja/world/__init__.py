@@ -18,6 +18,10 @@ Message = dict[str, Any]
 """Plain values, as JSON has them. `do` says what is to be done."""
 
 
+class Gone(ConnectionError):
+    """Process 0, or the process at the other end, has ended."""
+
+
 class World(Protocol):
     """The processes of one training, seen from one of them. All of them call the same methods in the same order."""
 

@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from paznja.errors import TrainingFailed
-from paznja.world import Message
+from paznja.world import Gone, Message
 
 _NUMBERS_AT_ONCE = 16
 """The most numbers that are summed at once."""
@@ -33,10 +33,6 @@ _ALIGNED = 64
 
 _HEADER = 4
 """Bytes before each message, which say how long it is."""
-
-
-class Gone(ConnectionError):
-    """The process at the other end has ended."""
 
 
 class Shared:
