@@ -57,7 +57,7 @@ def torchrun(tmp_path: Path, cache: Path) -> Iterator[Torchrun]:
         if running.poll() is None:
             for process in [*psutil.Process(running.pid).children(recursive=True), running]:
                 process.kill()
-            running.wait()
+        running.communicate()
 
 
 def done(running: subprocess.Popen[str], code: int | None = 0) -> str:

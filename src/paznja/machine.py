@@ -138,9 +138,9 @@ def training_memory(
 
 def describe(config: TrainingConfig) -> dict[str, str | int]:
     """The device in words, for `run.toml`."""
-    if config.device == "cuda":
-        return {"device": torch.cuda.get_device_name(), "threads": config.threads}
-    return {"device": _processor() if config.device == "cpu" else "Apple GPU", "threads": config.threads}
+    names = {"cuda": torch.cuda.get_device_name, "cpu": _processor, "mps": lambda: "Apple GPU"}
+    device = names[config.device]()
+    return {"device": device, "processes": config.processes, "threads": config.threads}
 
 
 def check_device(wanted: str) -> str:

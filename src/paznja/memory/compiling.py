@@ -1,4 +1,4 @@
-"""numba, which compiles the loops of the counted memory. Nothing else needs it, so paznja does without it where it cannot be imported."""
+"""numba, which compiles loops. Where it cannot be imported, paznja is slower, and does without a counted memory."""
 
 from __future__ import annotations
 

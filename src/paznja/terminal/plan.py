@@ -50,6 +50,8 @@ def describe_plan(plan: Planned) -> list[str]:
     learnt, held_out = _learnt_and_held_out(plan)
     precision = "" if training.precision == "float32" else f", {training.precision}"
     where = counted(training.threads, "CPU thread") if training.device == "cpu" else training.device
+    if training.processes > 1:
+        where = f"{training.processes} processes, each with {where}" if training.device == "cpu" else f"{training.processes} x {where}"
     table = model.num_table_parameters()
     layers = f"{counted(model.layers, 'layer')} of width {model.width}"
     if table:

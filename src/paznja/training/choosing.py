@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 import psutil
 
-from paznja.config import DEFAULT_PROMPTS, Settings, Stretch
+from paznja.config import DEFAULT_PROMPTS, Settings, Stretch, TrainingConfig
+from paznja.cores import num_cores
 from paznja.generation import fit_prompt
 from paznja.machine import resolve
 from paznja.prepared import Prepared
@@ -41,7 +42,7 @@ def complete(
     complete = replace(
         settings,
         model=replace(settings.model, vocabulary=tokenizer.size),
-        training=resolve(settings.training, settings.model),
+        training=resolve(_with_threads(settings.training, started), settings.model),
         sampling=replace(settings.sampling, prompts=tuple(prompt for prompt, _ in fitted)),
     )
     check_enough(sum(book.tokens for book in prepared.books if not book.held_out), settings.model.context)
@@ -51,6 +52,11 @@ def complete(
         complete, stretch = chosen.settings, replace(stretch, iterations=chosen.iterations)
     _check_memory(complete)
     return complete, stretch, [remark for _, remarks in fitted for remark in remarks], chosen
+
+
+def _with_threads(config: TrainingConfig, started: Started | Launched) -> TrainingConfig:
+    """Where several processes may share the cores, one alone is compared with them, with as many threads as there are cores."""
+    return config if config.threads or started.size == 1 else replace(config, threads=num_cores())
 
 
 def _dialled(settings: Settings, stretch: Stretch, prepared: Prepared, started: Started | Launched) -> Chosen | None:

@@ -5,6 +5,7 @@ Run as a program (`python -m paznja.training.follower SOCKET RANK`), it is one o
 
 from __future__ import annotations
 
+import os
 import signal
 import sys
 from pathlib import Path
@@ -90,3 +91,4 @@ def main(arguments: list[str]) -> None:
 
 if __name__ == "__main__":
     main(sys.argv[1:])
+    os._exit(0)  # at once: to take PyTorch apart takes longer than anybody wants to wait

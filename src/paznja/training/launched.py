@@ -7,20 +7,23 @@ from __future__ import annotations
 
 import signal
 import threading
-from contextlib import ExitStack
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
+import torch
+
 from paznja.cache import using
 from paznja.config import Settings
-from paznja.errors import BooksChanged
+from paznja.errors import BooksChanged, PaznjaError, TrainingFailed
 from paznja.preparing import describe_files, prepare
 from paznja.run import Run, all_runs
 from paznja.run.layout import IDS, RUN
 from paznja.table import some_of
 from paznja.training.follower import follow
 from paznja.training.pace import take_part_in_timing
-from paznja.world import Message
+from paznja.world import Gone, Message
 from paznja.world.distributed import Launched
 from paznja.world.launching import is_restarted, launch
 
@@ -47,6 +50,7 @@ def take_part(limit: float, places: list[Path] | None, held_out: list[Path] | No
     with Launched(limit) as launched, ExitStack() as stack:
         world = launched.world(launched.size)
         run: Run | None = None
+        stack.enter_context(_failing_in_words(launched))
         while (message := world.told())["do"] != "end":
             match message["do"]:
                 case "time":
@@ -67,6 +71,18 @@ def take_part(limit: float, places: list[Path] | None, held_out: list[Path] | No
                     pass  # process 0 is busy, and lets it be known that it is there
         assert run is not None, "process 0 ends without an error only after a training"
         return run
+
+
+@contextmanager
+def _failing_in_words(launched: Launched) -> Iterator[None]:
+    """Inside the block, whatever fails is said in a sentence, with the number of the process."""
+    try:
+        yield
+    except (PaznjaError, Gone):
+        raise
+    except Exception as error:
+        what = "not enough memory" if isinstance(error, MemoryError | torch.OutOfMemoryError) else f"{type(error).__name__}: {error}"
+        raise TrainingFailed(f"Process {launched.rank + 1} of {launched.size} failed: {what}") from error
 
 
 def _sees(message: Message) -> bool:

@@ -22,6 +22,7 @@ def train(parts: Parts) -> Iterator[Event]:
     meter, sampler, evaluator, checkpointer, director = parts.meter, parts.sampler, parts.evaluator, parts.checkpointer, parts.director
     clock.start(place.seconds)
     yield from material.begin(learner.model, new=place.iteration == 0)
+    learner.adopt()
     checkpointer.keep(material.memory)
     place.seconds = clock.seconds()
     meter.begin(place)

@@ -52,6 +52,7 @@ class Scorer:
 
     def take_part(self, *, whole: bool, start: int, stop: int) -> None:
         """Every other process's part: the passes from `start` to `stop` - 1."""
+        self._material.count()
         passes = windows_to_score(self._pieces(whole), self._learner.model.context, self._newline)
         self._share_out(list(islice(passes, start, stop)), whole=whole)
 

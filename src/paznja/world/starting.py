@@ -13,7 +13,7 @@ from collections.abc import Sequence
 
 from paznja.world import World
 
-PROCESS_BYTES = 200_000_000
+PROCESS_BYTES = 350_000_000
 """Bytes that a process of a training has for itself, besides its part of the work."""
 
 _PATIENCE = 5.0
