@@ -110,6 +110,16 @@ def test_a_run_stopped_under_torchrun_goes_on_with_another_number_of_processes(b
     assert rows(paznja.open_run("most", out=tmp_path / "runs"))[-2:] == [50, 55]
 
 
+def test_with_a_counted_memory_they_learn_what_one_learns(books: Path, tmp_path: Path, torchrun: Torchrun):
+    asked = ["--preset", "tiny", "--memory", "counted", "--iterations", "12", "--sample-at", "3,10"]
+    figures: list[list[float]] = []
+    for processes in (1, 3):
+        printed = done(torchrun(processes, "train", str(books), *asked, "--name", f"of {processes}"))
+        assert "Finished: 12 iterations" in printed
+        figures.append([line["held_out"] for line in paznja.open_run(f"of {processes}", out=tmp_path / "runs").metrics])
+    assert figures[0] == pytest.approx(figures[1], abs=1e-3)
+
+
 @pytest.mark.parametrize("victim", [0, 1])
 @pytest.mark.parametrize("named", [True, False], ids=["named", "not named"])
 def test_a_process_that_is_killed_is_started_again_and_the_run_goes_on(books, tmp_path, torchrun, victim, named):

@@ -6,20 +6,29 @@ import itertools
 import os
 import signal as signals
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 
 import pytest
 import torch
 
-from paznja.errors import TrainingFailed
+from paznja.config import ModelConfig, SamplingConfig, Settings, TrainingConfig, customise
+from paznja.cores import num_cores
+from paznja.errors import TrainingFailed, WrongUse
 from paznja.model.weights import unpack
 from paznja.run import Run
 from paznja.training.events import Evaluated, Event
-from paznja.training.sharing_out import FOLLOWER
+from paznja.training.sharing_out import FOLLOWER, share_out, to_go_on
 from paznja.world.starting import Started
 
 pytestmark = pytest.mark.skipif("os.name != 'posix'", reason="only POSIX systems share memory between processes")
 
 Together = Callable[..., list[Event]]
+
+SMALL = Settings(
+    model=ModelConfig(layers=1, width=8, heads=2, hidden=12, context=8),
+    training=TrainingConfig(batch=4, device="cpu", precision="float32", threads=1),
+    sampling=SamplingConfig(prompts=("Ово је ",)),
+)
 
 MEMORIES = ("none", "learned", "counted")
 
@@ -152,3 +161,62 @@ def test_what_goes_wrong_in_another_process_is_said_by_the_first(begin, training
         world.tell({"do": "train", "run": str(run.path), "settings": run.settings().to_dict(), "ids": str(tmp_path / file)})
         with pytest.raises(TrainingFailed, match=file.replace(".", r"\.")):
             list(training_of(run, world=world))
+
+
+def test_a_file_in_the_present_folder_is_not_taken_for_a_module(begin, training_of, tmp_path, monkeypatch):
+    (tmp_path / "random.py").write_text("raise SystemExit(3)")
+    monkeypatch.chdir(tmp_path)
+    run = begin(iterations=2)
+    with Started(2, FOLLOWER) as two:
+        world = two.world(2)
+        world.tell({"do": "train", "run": str(run.path), "settings": run.settings().to_dict(), "ids": None})
+        assert len(list(training_of(run, world=world))) > 2
+
+
+def test_what_cannot_even_start_ends_the_training_with_its_exit_code():
+    with Started(2, "paznja.no_such_module") as two, pytest.raises(TrainingFailed, match=r"Process 2 of the 2 .* exit code 1"):
+        two.world(2).sum([1.0])
+
+
+def small(**training) -> Settings:
+    return customise(SMALL, **training)
+
+
+def test_a_number_that_was_left_open_is_measured(started):
+    settings = replace(small(), model=replace(small().model, vocabulary=20, context=32), training=replace(small().training, threads=0))
+    picked = share_out(settings, started).training
+    assert picked.processes in {1, 2, 4}
+    assert picked.threads == max(1, num_cores() // picked.processes)
+
+
+def test_if_the_others_end_while_it_is_measured_one_process_trains_alone():
+    settings = replace(small(), model=replace(small().model, vocabulary=20))
+    with Started(3, "paznja.no_such_module") as broken:
+        assert share_out(settings, broken).training.processes == 1
+        assert broken.world(1).size == 1
+
+
+@pytest.mark.parametrize(
+    ("recorded", "wanted", "there", "used"),
+    [(0, None, 1, 1), (1, None, 4, 1), (2, None, 4, 2), (3, None, 1, 1), (2, 3, 4, 3), (3, 1, 4, 1), (4, 2, 2, 2)],
+)
+def test_a_run_that_goes_on_has_as_many_as_before_if_they_are_there(monkeypatch, started, recorded, wanted, there, used):
+    monkeypatch.setattr("paznja.training.sharing_out.num_cores", lambda: 4)
+    monkeypatch.setattr(started, "size", there)
+    settings = replace(small(), training=replace(small().training, processes=recorded))
+    assert to_go_on(settings, wanted, started).training.processes == used
+
+
+def test_a_run_from_a_larger_machine_has_one_process_a_core_unless_it_asked_for_more(monkeypatch, started):
+    monkeypatch.setattr("paznja.training.sharing_out.num_cores", lambda: 2)
+    recorded = replace(small(), training=replace(small().training, processes=4))
+    assert to_go_on(recorded, None, started).training.processes == 2
+    assert to_go_on(small(processes=4), None, started).training.processes == 4
+
+
+def test_more_than_can_be_is_wrong_use(monkeypatch, started):
+    monkeypatch.setattr(started, "size", 1)
+    with pytest.raises(WrongUse, match="--processes"):
+        share_out(small(processes=2), started)
+    with pytest.raises(WrongUse, match="--processes"):
+        to_go_on(small(), 2, started)

@@ -58,8 +58,7 @@ class NgramMemory(nn.Module):
 
     def nothing(self) -> LookedUp:
         """What an empty batch looks up."""
-        rows_NL = torch.empty(0, self.orders * self.pieces, dtype=torch.int32)
-        found_NC = self.table.new_empty(0, self.pieces * self.table.shape[1])
+        rows_NL, found_NC = self._look_up(torch.zeros(0, 1, dtype=torch.int64, device=self.table.device))
         found_NC.grad = torch.empty_like(found_NC)
         return LookedUp(rows_NL, found_NC)
 
@@ -78,7 +77,7 @@ class NgramMemory(nn.Module):
         codes = F.pad(ids_BT + 1, (self.orders, 0))
         back = [codes[:, self.orders - j : self.orders - j + T] for j in range(self.orders + 1)]
         rows_NL = torch.stack(rows_of_ngrams(back, self.pieces, num_rows), dim=-1).flatten(0, 1)
-        return rows_NL, self.table[rows_NL].view(num_positions, self.orders, -1).sum(1)
+        return rows_NL, self.table[rows_NL].view(num_positions, self.orders, self.pieces * width).sum(1)
 
 
 @cache

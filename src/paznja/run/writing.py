@@ -22,7 +22,7 @@ from typing import Any
 
 import filelock
 
-from paznja.config import Stretch
+from paznja.config import Settings, Stretch
 from paznja.disk import flush_folder, link_or_copy, remove, remove_folder, remove_known, rename, write_atomically
 from paznja.errors import RunError
 from paznja.run import layout
@@ -230,6 +230,10 @@ class RunWriter:
                 for file in (WEIGHTS, layout.OPTIMIZER):  # before its record, which says what it is as long as anything of it is there
                     remove(self._path / old / file)
                 remove_known(self._path / old, lambda name: name == POSITION)
+
+    def use_settings(self, settings: Settings) -> None:
+        """Let the run's record say that it goes on with these settings."""
+        write_atomically(self._path / RUN, replace(self.run.record(), settings=settings).to_toml())
 
     def begin_stretch(self, stretch: Stretch) -> None:
         """Give the run another stretch of training, and take the mark of being finished away.

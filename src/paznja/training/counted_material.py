@@ -51,6 +51,7 @@ class CountedMaterial:
             world=world,
         )
         self._remembered: Remembered | None = None
+        self._whole: Remembered | None = None
 
     def begin(self, model: Transformer, *, new: bool) -> Iterator[Counting]:
         """Count; for a new run, fit how far to trust what was counted."""
@@ -69,7 +70,11 @@ class CountedMaterial:
     def remembered(self, *, whole: bool) -> Remembered:
         assert self.memory is not None
         if whole:
-            return Remembered(self.memory, self._newline, self.held_out, threads=self._threads)
+            self._remembered = None
+            if self._whole is None:
+                self._whole = Remembered(self.memory, self._newline, self.held_out, threads=self._threads)
+            return self._whole
+        self._whole = None
         if self._remembered is None:
             books = len(self.held_out)
             texts, learning = [*self.held_out, self._training_text], [False] * books + [True]
@@ -85,9 +90,10 @@ class CountedMaterial:
 
     def count(self) -> None:
         """If a new turn has begun, other books are set aside: then take the training part from those."""
-        if self._turns.prepare():
+        if self._turns.begins():
+            self.memory = self._remembered = self._whole = None  # there is not room for two of them
+            self._turns.prepare()
             self.memory = self._turns.memory
             self._training_text = self._turns.set_aside.ids
             self._training_places = places_spread([len(self._training_text)], self._scored_tokens // TRAINING_SHARE)
             self.training_part = [self._training_text[start:stop] for _, start, stop in self._training_places]
-            self._remembered = None

@@ -64,7 +64,7 @@ def estimate(settings: Settings, run: Run, tokenizer: Tokenizer, world: World, f
     model, training = settings.model, settings.training
     set_threads(training.threads)
     before = psutil.Process().memory_info().rss
-    peak = matmul_peak(training.device)
+    peak = world.size * matmul_peak(training.device)
     seconds = model.operations() * training.batch * model.context / (USUAL_SHARE * peak)
     if training.device == "cpu" and seconds < _WORTH_MEASURING:
         seconds = seconds_of_iteration(settings, world)
@@ -84,7 +84,7 @@ def memory_needed(settings: Settings) -> int:
     parameters = model.num_parameters() - table
     processes = max(1, settings.training.processes)
     needed = training_memory(parameters, batch, model.context, model.width, model.hidden, model.layers, model.vocabulary, table)
-    return needed + (processes - 1) * (PROCESS_BYTES + 4 * parameters)
+    return needed + (processes - 1) * (PROCESS_BYTES + 8 * parameters)
 
 
 def _seconds_to_count_a_token(sample: NDArray[np.uint16], tokenizer: Tokenizer, threads: int) -> float:

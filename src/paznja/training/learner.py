@@ -124,9 +124,13 @@ class Learner:
         self._load(state)
         try:
             yield
-        finally:
+        except KeyboardInterrupt:  # perhaps while the processes waited for each other, which then cannot do anything together any more
+            raise
+        except BaseException:
             self._load(current)
-            self.sound = True
+            raise
+        self._load(current)
+        self.sound = True
 
     def _load(self, state: Mapping[str, Tensor]) -> None:
         self.model.load_exported(state)

@@ -137,6 +137,8 @@ def go_on(
             writer = stack.enter_context(RunWriter.open(run))
         started = stack.enter_context(start(settings.training))
         settings = to_go_on(record.settings, processes, started)
+        if settings != record.settings:
+            writer.use_settings(settings)
         if not record.corpus.kept:
             cache = stack.enter_context(passing_cache(cache))
 

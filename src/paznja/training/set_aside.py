@@ -91,11 +91,16 @@ class Turns:
         self.prepare()
         return self._text
 
-    def prepare(self) -> bool:
-        """Count if a new turn has begun; returns whether one has."""
+    def begins(self) -> bool:
+        """Whether a new turn begins with the next batch."""
+        return self._turn_of(self.windows_drawn)[0] != self._turn
+
+    def prepare(self) -> None:
+        """Count if a new turn has begun."""
         turn, drawn_before = self._turn_of(self.windows_drawn)
         if turn == self._turn:
-            return False
+            return
+        self.__dict__.pop("_memory", None)  # there is not room for two of them
         group = self._groups[turn % len(self._groups)]
         self._memory = self._count(group)
         lengths = group[:, 1] - group[:, 0]
@@ -104,7 +109,6 @@ class Turns:
         self._text = Text(ids, self._lettering, np.stack((ends - lengths, ends), axis=1))
         self._batches = Batches(ids, self._context, self._batch, self._seed)
         self._turn, self._drawn_before = turn, drawn_before
-        return True
 
     def next(self) -> Batch:
         """The next batch, with evidence as if its books had not been counted, for this process's part of it."""

@@ -8,10 +8,9 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-import psutil
-
 from paznja.config import Settings, TrainingConfig, adjust
-from paznja.cores import num_cores
+from paznja.cores import memory_left, num_cores
+from paznja.errors import TrainingFailed, WrongUse
 from paznja.world import World
 from paznja.world.launching import is_launched
 from paznja.world.starting import PROCESS_BYTES, Started, can_share
@@ -44,24 +43,34 @@ def start(config: TrainingConfig) -> Started | Launched:
 
 
 def _num_of_use(config: TrainingConfig) -> int:
-    if not can_share() or config.device not in ("auto", "cpu") or config.compiled:
+    if not _may_be_several(config):
         return 1
     if config.processes:
         return config.processes
     if config.threads:
         return 1
-    room = int(_MEMORY_SHARE * psutil.virtual_memory().available / PROCESS_BYTES)
+    room = int(_MEMORY_SHARE * memory_left() / PROCESS_BYTES)
     return max(1, min(num_cores(), config.batch, 1 + room))
 
 
+def _may_be_several(config: TrainingConfig) -> bool:
+    return can_share() and config.device in ("auto", "cpu") and not config.compiled
+
+
 def to_go_on(settings: Settings, processes: int | None, started: Started | Launched) -> Settings:
-    """The settings of a run that goes on: with as many processes as it had, unless another number is asked for."""
+    """The settings of a run that goes on: with as many processes as it had, unless another number is asked for.
+
+    A run that comes from a machine with more cores has one process a core here. WrongUse if what is asked for cannot be.
+    """
     config = settings.training
     if not isinstance(started, Started):
         return share_out(settings, started)
-    if processes and processes != config.processes:
-        return _with(settings, started.size, max(1, num_cores() // processes))
-    return _with(settings, config.processes or 1, config.threads)  # earlier versions had only one
+    if processes is not None:
+        _check_asked(processes, started)
+    before = config.processes or 1  # earlier versions had only one
+    asked = processes is not None or not settings.is_open("processes")
+    number = min(processes or before, started.size if asked else min(started.size, num_cores()))
+    return _with(settings, number, config.threads if number == before else _threads(settings, number))
 
 
 def world_of(settings: Settings, started: Started | Launched) -> World:
@@ -70,26 +79,56 @@ def world_of(settings: Settings, started: Started | Launched) -> World:
 
 
 def share_out(settings: Settings, started: Started | Launched) -> Settings:
-    """The same settings with the number of processes picked, if it was left open, and the threads of each."""
-    from paznja.training.pace import seconds_of_probe
+    """The same settings with the number of processes picked, if it was left open, and the threads of each.
 
+    WrongUse if a number is asked for that cannot be.
+    """
     config = settings.training
     if not isinstance(started, Started):
         return _with(settings, started.size, started.threads if settings.is_open("threads") else config.threads)
+    if config.processes:
+        _check_asked(config.processes, started)
+        return _with(settings, config.processes, config.threads if config.processes == 1 else _threads(settings, config.processes))
     if started.size == 1 or config.device != "cpu":
         return _with(settings, 1, config.threads)
-    if config.processes:
-        asked = config.threads if not settings.is_open("threads") else max(1, num_cores() // config.processes)
-        return _with(settings, config.processes, asked)
+    try:
+        return _fastest(settings, started)
+    except TrainingFailed:  # one of the others has ended, and nobody has asked for it
+        started.keep(1)
+        return _with(settings, 1, config.threads)
+
+
+def _fastest(settings: Settings, started: Started) -> Settings:
+    """Try a process a core, half as many as long as that is faster, and one alone."""
+    from paznja.training.pace import seconds_of_probe
+
     probe = adjust(settings, layers=_PROBE_LAYERS, width=min(settings.model.width, _WIDEST_PROBE))
     if probe.model.memory == "counted":
         probe = adjust(probe, memory="learned")
-    seconds: dict[tuple[int, int], float] = {}
-    for processes in sorted({started.size, (started.size + 1) // 2, 1}, reverse=True):
-        threads = config.threads if processes == 1 else max(1, num_cores() // processes)
-        shared = _with(probe, processes, threads)
-        seconds[processes, threads] = seconds_of_probe(shared, world_of(shared, started)) * (1.0 if processes == 1 else _GAIN)
-    return _with(settings, *min(seconds, key=lambda shared: seconds[shared]))
+
+    def seconds(number: int) -> float:
+        shared = _with(probe, number, _threads(settings, number))
+        return seconds_of_probe(shared, world_of(shared, started))
+
+    number, least = started.size, seconds(started.size)
+    while number > 2 and (fewer := seconds(number // 2)) < least:
+        number, least = number // 2, fewer
+    if seconds(1) < _GAIN * least:
+        number = 1
+    return _with(settings, number, _threads(settings, number))
+
+
+def _check_asked(processes: int, started: Started) -> None:
+    if processes > started.size:
+        raise WrongUse(
+            f"{processes} processes cannot train together here (--processes): that needs Linux or macOS, a CPU, and no --compile. "
+            "Leave it out; for GPUs start them with torchrun."
+        )
+
+
+def _threads(settings: Settings, processes: int) -> int:
+    """How many threads each has: as many as were asked for, or its share of the cores."""
+    return settings.training.threads if not settings.is_open("threads") else max(1, num_cores() // processes)
 
 
 def _with(settings: Settings, processes: int, threads: int) -> Settings:

@@ -7,13 +7,15 @@ each other. If a process ends, its socket says so at once: the others end too, a
 
 from __future__ import annotations
 
+import errno
 import itertools
 import json
 import mmap
 import os
+import signal
 import socket
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from typing import Any
 
@@ -40,9 +42,15 @@ class Shared:
 
     shares_memory = True
 
-    def __init__(self, rank: int, size: int, sockets: Sequence[socket.socket]) -> None:
-        """`sockets`: for process 0 to all others in the order of their ranks, for these to process 0."""
-        self.rank, self.size = rank, size
+    def __init__(
+        self, rank: int, size: int, sockets: Sequence[socket.socket], how_it_ended: Callable[[int], int | None] = lambda rank: None
+    ) -> None:
+        """`sockets`: for process 0 to all others in the order of their ranks, for these to process 0.
+
+        `how_it_ended`: the exit code of the process of a rank, negative for a signal; None if that is not known.
+        """
+        assert rank or len(sockets) == size - 1
+        self.rank, self.size, self._how_it_ended = rank, size, how_it_ended
         self._sockets = list(sockets)
         self._sent: Tensor | None = None
         self._gathered: dict[str, Tensor] = {}
@@ -97,9 +105,14 @@ class Shared:
             raise self._lost(rank) from None
 
     def _lost(self, rank: int) -> TrainingFailed:
+        code = self._how_it_ended(rank)
+        if code is not None and code > 0:
+            what = f"ended with exit code {code}"
+        else:
+            what = "was ended from outside" + (", as the system does where memory is short" if code in (None, -signal.SIGKILL) else "")
         return TrainingFailed(
-            f"Process {rank + 1} of the {self.size} that train together was ended from outside, as the system does where memory is short. "
-            "The last checkpoint is kept: go on with paznja resume, and with --processes 1 where memory is short."
+            f"Process {rank + 1} of the {self.size} that train together {what}. "
+            "The last checkpoint is kept: go on with paznja resume, and with --processes 1 if that happens again."
         )
 
     # --- memory ---------------------------------------------------------------------------------------------------------------------
@@ -107,13 +120,7 @@ class Shared:
     def buffer(self, length: int, dtype: torch.dtype) -> Tensor:
         size = max(1, length) * dtype.itemsize
         if self.rank == 0:
-            file = _nameless_file(size)
-            for rank, to in enumerate(self._sockets, 1):
-                try:
-                    socket.send_fds(to, [b"\0"], [file])
-                except OSError:
-                    self._hear(to, rank)  # it may have said why before it ended
-                    raise self._lost(rank) from None
+            file = self._sent_file(size)
         else:
             received, files, _, _ = socket.recv_fds(self._sockets[0], 1, 1)
             if not received:
@@ -121,8 +128,25 @@ class Shared:
             (file,) = files
         try:
             return torch.frombuffer(mmap.mmap(file, size), dtype=dtype, count=length)
+        except OSError as error:
+            raise _as_memory_error(error) from None
         finally:
             os.close(file)
+
+    def _sent_file(self, size: int) -> int:
+        """A new file of this size, sent to all others."""
+        file = _nameless_file(size)
+        try:
+            for rank, to in enumerate(self._sockets, 1):
+                try:
+                    socket.send_fds(to, [b"\0"], [file])
+                except OSError:
+                    self._hear(to, rank)  # it may have said why before it ended
+                    raise self._lost(rank) from None
+        except BaseException:
+            os.close(file)
+            raise
+        return file
 
     def adopt(self, buffer: Tensor) -> None:
         self.meet()
@@ -224,5 +248,14 @@ def _nameless_file(size: int) -> int:
     else:
         with tempfile.TemporaryFile() as file:
             number = os.dup(file.fileno())
-    os.ftruncate(number, size)
+    try:
+        os.ftruncate(number, size)
+    except OSError as error:
+        os.close(number)
+        raise _as_memory_error(error) from None
     return number
+
+
+def _as_memory_error(error: OSError) -> Exception:
+    """A MemoryError if that is what the system means, otherwise the error itself."""
+    return MemoryError() if error.errno == errno.ENOMEM else error

@@ -38,7 +38,7 @@ class Started:
                 sockets.append(ours)
                 with theirs:
                     number = theirs.fileno()
-                    command = [sys.executable, "-m", module, str(number), str(rank)]
+                    command = [sys.executable, "-P", "-m", module, str(number), str(rank)]
                     # In a session of its own, so that Ctrl-C and a closed window reach only process 0, which decides.
                     child = subprocess.Popen(
                         command,
@@ -68,7 +68,8 @@ class Started:
         from paznja.world.shared import Shared
 
         sockets = self._sockets[: size - 1]
-        world = Shared(0, size, sockets)
+        assert len(sockets) == size - 1
+        world = Shared(0, size, sockets, self._how_it_ended)
         world.tell({"do": "meet", "size": size})
         return world
 
@@ -76,6 +77,12 @@ class Started:
     def processes(self) -> list[int]:
         """The system's numbers of the processes that were started."""
         return [child.pid for child in self._children]
+
+    def _how_it_ended(self, rank: int) -> int | None:
+        try:
+            return self._children[rank - 1].wait(_PATIENCE)
+        except subprocess.TimeoutExpired:
+            return None
 
     def keep(self, size: int) -> None:
         """End all of them that a world of this size does not need."""
