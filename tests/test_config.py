@@ -122,6 +122,13 @@ def test_an_unknown_preset_suggests_the_nearest_and_names_them_all():
         config.preset("xyzzy")
 
 
+@pytest.mark.parametrize(("name", "millions"), [("medium", 85), ("large", 305)])
+def test_the_presets_for_gpus_are_as_large_as_they_say(name, millions):
+    settings = config.preset(name)
+    assert settings.model.num_parameters() == pytest.approx(millions * 1e6, rel=0.02)
+    assert customise(settings, seed=2).preset == name
+
+
 def test_the_blog_preset_is_the_run_of_2023():
     settings = config.preset("blog")
     sized = dataclasses.replace(settings.model, vocabulary=300)

@@ -127,6 +127,18 @@ class TrainingConfig:
         16, least=1, picked=True, help="Windows of text in an iteration. Lower it where memory is short.", default_in_words=""
     )
     """Windows in an iteration, each as long as the context."""
+    accumulate: int = setting(
+        0,
+        least=0,
+        picked=True,
+        help="Learn from every batch in so many parts, one after the other, which takes less memory.",
+        default_in_words="as few as fit into the memory",
+    )
+    """Parts of a process's share of the batch that are learnt from one after the other; 0 picks as few as fit into the memory."""
+    recompute: bool = setting(
+        False, help="Keep less of the forward pass in memory and compute it again in the backward pass: about a third slower."
+    )
+    """Whether every layer computes its forward pass again in the backward pass (Chen and others, 2016, arXiv:1604.06174)."""
     optimizer: str = setting("muon", choices=OPTIMIZERS)
     """"muon": Muon for the matrices and AdamW for the rest; "adamw": AdamW for everything."""
     learning_rate: float = setting(

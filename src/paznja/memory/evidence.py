@@ -47,6 +47,11 @@ class Evidence(NamedTuple):
     prior: NDArray[np.float32]
     """(N, V): the square root of P of the last kind."""
 
+    def part(self, first: int, last: int) -> Evidence:
+        """What is said of the positions from `first` to `last` - 1."""
+        at = slice(first, last)
+        return Evidence(self.starts[at], self.tokens, self.gains, self.features[at], self.buckets[at], self.prior[at])
+
     @classmethod
     def empty(cls, positions: int, kinds: int, vocabulary: int) -> Evidence:
         """Space for this many positions."""

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+from torch.utils.checkpoint import checkpoint
 
 from paznja.config import ModelConfig
 from paznja.model import names
@@ -46,6 +47,8 @@ class Transformer(nn.Module):
         cos_TD, sin_TD = rotary_tables(config.context, config.head_width, config.rope_theta)
         self.register_buffer("cos_TD", cos_TD, persistent=False)
         self.register_buffer("sin_TD", sin_TD, persistent=False)
+        self.recompute = False
+        """Whether the layers' forward passes are computed again in the backward pass instead of being kept."""
         self.initialise(generator)
 
     def forward(self, ids_BT: Tensor, next_ids_BT: Tensor | None = None, evidence: Evidence | None = None) -> Tensor:
@@ -63,7 +66,10 @@ class Transformer(nn.Module):
             x_BTC = x_BTC + self.weighing.read(evidence).view_as(x_BTC)
         normed_BTC = normalise(x_BTC, self.config.norm_epsilon)
         for block in self.blocks:
-            x_BTC, normed_BTC = block(x_BTC, normed_BTC, cos_TD, sin_TD)
+            if self.recompute and torch.is_grad_enabled():
+                x_BTC, normed_BTC = checkpoint(block, x_BTC, normed_BTC, cos_TD, sin_TD, use_reentrant=False)
+            else:
+                x_BTC, normed_BTC = block(x_BTC, normed_BTC, cos_TD, sin_TD)
         logits_BTV = linear(normed_BTC, self.embedding if self.head is None else self.head, self.norm)
         if self.weighing is not None:
             assert evidence is not None

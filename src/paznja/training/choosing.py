@@ -6,9 +6,10 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import psutil
+import torch
 
 from paznja.config import DEFAULT_PROMPTS, Settings, Stretch, TrainingConfig
-from paznja.cores import num_cores
+from paznja.cores import memory_left, num_cores
 from paznja.generation import fit_prompt
 from paznja.machine import resolve
 from paznja.prepared import Prepared
@@ -24,6 +25,9 @@ from paznja.world.starting import Started
 
 if TYPE_CHECKING:
     from paznja.world.distributed import Launched
+
+_ROOM = 0.8
+"""The share of the free memory that a training may take before its batch is cut into parts."""
 
 _HOPELESS = 2
 """A training is refused if the estimate, which is rough, is more than this many times the machine's memory."""
@@ -50,6 +54,7 @@ def complete(
     chosen = _dialled(complete, stretch, prepared, started)
     if chosen is not None:
         complete, stretch = chosen.settings, replace(stretch, iterations=chosen.iterations)
+    complete = _in_parts(complete)
     _check_memory(complete)
     return complete, stretch, [remark for _, remarks in fitted for remark in remarks], chosen
 
@@ -65,6 +70,20 @@ def _dialled(settings: Settings, stretch: Stretch, prepared: Prepared, started: 
     if settings.preset != "auto" or seconds is None or settings.training.device != "cpu":
         return None
     return choose(settings, seconds, measure_pace(settings, world_of(settings, started)), prepared.training_characters)
+
+
+def _in_parts(settings: Settings) -> Settings:
+    """The same settings with the batch cut into as few parts as fit into the memory that is free, if nobody asked for a number."""
+    config = settings.training
+    if config.accumulate:
+        return settings
+    room = torch.cuda.mem_get_info()[0] if config.device == "cuda" else memory_left()
+    most = max(1, config.batch // max(1, config.processes))
+    for parts in [2**power for power in range(most.bit_length()) if 2**power <= most] or [1]:
+        settings = replace(settings, training=replace(config, accumulate=parts))
+        if memory_needed(settings) <= _ROOM * room:
+            break
+    return settings
 
 
 def _check_memory(settings: Settings) -> None:

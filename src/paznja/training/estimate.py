@@ -79,7 +79,9 @@ def estimate(settings: Settings, run: Run, tokenizer: Tokenizer, world: World, f
 
 def memory_needed(settings: Settings) -> int:
     """About how many bytes the network and its training will take, beyond the program itself."""
-    model, batch = settings.model, settings.training.batch
+    model, training = settings.model, settings.training
+    # Every process has its part of the batch, and goes through that in so many parts again.
+    batch = -(-training.batch // max(1, training.accumulate))
     table = model.num_table_parameters()
     parameters = model.num_parameters() - table
     processes = max(1, settings.training.processes)

@@ -54,6 +54,8 @@ class Learner:
         self.optimizers = Optimizers(self.model, training, world)
         if self.model.weighing is not None:
             self.model.weighing.move_base(world.buffer(model.vocabulary, self.model.embedding.dtype))
+        self._accumulate = max(1, training.accumulate)
+        self.model.recompute = training.recompute
         self.sound = True
         """Whether the network has the weights that were learnt last."""
         self.rethreaded: int | None = None
@@ -78,14 +80,15 @@ class Learner:
         """This process's part of `step`."""
         windows, positions = edges(len(batch.ids), self._world.size), batch.ids.shape[1]
         first, last = windows[self._world.rank], windows[self._world.rank + 1]
-        nats, share = 0.0, (last - first) / len(batch.ids)
-        if last > first:
-            ids, next_ids = batch.ids[first:last].to(self.device), batch.next_ids[first:last].to(self.device)
+        losses: list[Tensor] = []
+        for begin, end in pairwise(edges(last - first, min(self._accumulate, last - first))):
+            ids, next_ids = (whole[first + begin : first + end].to(self.device) for whole in (batch.ids, batch.next_ids))
+            evidence = None if batch.evidence is None else batch.evidence.part(begin * positions, end * positions)
             with torch.autocast(self.device.type, self.precision, enabled=self.precision == torch.bfloat16):
-                loss = self._network(ids, next_ids, batch.evidence) * share
+                loss = self._network(ids, next_ids, evidence) * ((end - begin) / len(batch.ids))
             loss.backward()
-            nats = float(loss.detach())
-        nats, norm = self.optimizers.step(factor, nats, [positions * (end - begin) for begin, end in pairwise(windows)])
+            losses.append(loss.detach())
+        nats, norm = self.optimizers.step(factor, float(sum(losses)), [positions * (end - begin) for begin, end in pairwise(windows)])
         return nats if math.isfinite(nats) and math.isfinite(norm) else math.nan
 
     def adopt(self) -> None:

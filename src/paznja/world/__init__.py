@@ -81,5 +81,5 @@ class World(Protocol):
 
 
 def edges(number: int, parts: int) -> list[int]:
-    """Where `parts` contiguous parts of `number` things begin and, at last, end; they differ by one thing at most."""
-    return [number * part // parts for part in range(parts + 1)]
+    """Where `parts` contiguous parts of `number` things begin and, at last, end; they differ by one thing at most. No parts: nowhere."""
+    return [] if parts == 0 else [number * part // parts for part in range(parts + 1)]
