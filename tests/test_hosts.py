@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import runpy
 import shutil
 import subprocess
 import sys
@@ -15,8 +16,7 @@ import pytest
 
 import paznja
 
-sys.path.insert(0, str(Path(__file__).parent.parent / "benchmarks"))
-from hosts import hosts, with_private  # pyright: ignore[reportMissingImports]
+BENCHMARKS = Path(__file__).parents[1] / "benchmarks"
 
 pytestmark = [pytest.mark.slow, pytest.mark.needs_program]
 
@@ -34,12 +34,13 @@ def on_both(outside_program, tmp_path: Path) -> Iterator[OnBoth]:
         if os.environ.get("CI") == "true":
             pytest.fail("only root can make hosts")
         pytest.skip("only root can make hosts")
+    namespaces = runpy.run_path(str(BENCHMARKS / "hosts.py"))
     begun: list[subprocess.Popen[str]] = []
-    with hosts(2) as begins:
+    with namespaces["hosts"](2) as begins:
 
         def start(*command: str, private: tuple[Path, Path] | None = None) -> list[subprocess.Popen[str]]:
             for host, begin in enumerate(begins):
-                hidden = with_private(*private) if private and host else []
+                hidden = namespaces["with_private"](*private) if private and host else []
                 call = [*begin, *hidden, sys.executable, "-m", "torch.distributed.run", *TORCHRUN.split(), "-m", "paznja", *command]
                 cache = ["--cache", str(tmp_path / f"cache-{host}")]
                 running = subprocess.Popen(

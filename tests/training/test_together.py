@@ -164,8 +164,10 @@ def test_what_goes_wrong_in_another_process_is_said_by_the_first(begin, training
 
 
 def test_a_file_in_the_present_folder_is_not_taken_for_a_module(begin, training_of, tmp_path, monkeypatch):
-    (tmp_path / "random.py").write_text("raise SystemExit(3)")
+    for name in ("random", "encodings", "torch"):
+        (tmp_path / f"{name}.py").write_text("raise SystemExit(3)")
     monkeypatch.chdir(tmp_path)
+    monkeypatch.syspath_prepend(tmp_path)
     run = begin(iterations=2)
     with Started(2, FOLLOWER) as two:
         world = two.world(2)

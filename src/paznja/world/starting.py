@@ -5,6 +5,7 @@ That takes each of them a second or two, in which this one can load torch itself
 
 from __future__ import annotations
 
+import json
 import os
 import socket
 import subprocess
@@ -20,6 +21,16 @@ _PATIENCE = 5.0
 """Seconds that the others have to end by themselves."""
 
 
+_RUN = """
+import json, runpy, sys
+sys.path += [path for path in json.loads(sys.argv[1]) if path not in sys.path]
+module, sys.argv = sys.argv[2], sys.argv[2:]
+runpy.run_module(module, run_name="__main__")
+"""
+"""Runs a module where this process would find it. What is in the present folder, or in others that a program has added, comes last there:
+a file that happens to be called like a module of Python's own is not taken for it."""
+
+
 class Started:
     """The processes that this one has started, as a context: when it ends, so do they, whatever happens in it."""
 
@@ -30,19 +41,25 @@ class Started:
         """
         self._children: list[subprocess.Popen[bytes]] = []
         sockets: list[socket.socket] = []
-        search = os.pathsep.join(path or os.getcwd() for path in sys.path)
-        environment = {**os.environ, "PYTHONPATH": search}
         try:
             for rank in range(1, size):
                 ours, theirs = socket.socketpair()
                 sockets.append(ours)
                 with theirs:
                     number = theirs.fileno()
-                    command = [sys.executable, "-P", "-m", module, str(number), str(rank)]
+                    command = [
+                        sys.executable,
+                        "-P",
+                        "-c",
+                        _RUN,
+                        json.dumps([path or os.getcwd() for path in sys.path]),
+                        module,
+                        str(number),
+                        str(rank),
+                    ]
                     # In a session of its own, so that Ctrl-C and a closed window reach only process 0, which decides.
                     child = subprocess.Popen(
                         command,
-                        env=environment,
                         stdin=subprocess.DEVNULL,
                         stdout=subprocess.DEVNULL,
                         stderr=subprocess.DEVNULL,
