@@ -457,6 +457,13 @@ def test_busy_shows_every_way_of_waiting_alone_and_beside_a_busy_program(benchma
     assert all("%" in line for line in lines[2:])
 
 
+def test_processes_compares_both_ways_for_every_network_alone_and_beside_a_busy_program(benchmark_output):
+    options = ("--shapes", "1x64", "--precisions", "float32", "--batch", "4", "--programs", "0,1", "--rounds", "1", "--seconds", "0.1")
+    lines = [line for line in benchmark_output("processes.py", *options).splitlines() if line.startswith("| 1 x 64, float32")]
+    assert [line.split("|")[2].strip() for line in lines] == ["0", "1"]
+    assert all(float(line.split("|")[5]) > 0 for line in lines)
+
+
 def test_announced_holds_what_was_said_against_what_came_of_it(benchmark_output, stories_folder: Path, tmp_path: Path):
     output = benchmark_output("announced.py", stories_folder, "--memories", "learned", "--minutes", "0.05", "--cache", tmp_path / "cache")
     (line,) = [line for line in output.splitlines() if line.startswith("| learned")]

@@ -61,7 +61,7 @@ needs_bash = pytest.mark.skipif(shutil.which("bash") is None or os.name != "posi
         (["train", "--checkpoint"], ["--checkpoint-seconds"]),
         (["train", "--preset", "p"], ["pocket"]),
         (["train", "--preset", "=", "p"], ["pocket"]),
-        (["train", "--preset", "="], ["auto", "pocket", "blog", "tiny"]),
+        (["train", "--preset", "="], ["auto", "pocket", "blog", "medium", "large", "tiny"]),
         (["train", "--memory", ""], ["none", "learned", "counted"]),
         (["train", "--device", "c"], ["cpu", "cuda"]),
         (["books", "--script", ""], ["auto", "cyrillic", "latin", "keep"]),

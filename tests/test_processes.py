@@ -81,7 +81,7 @@ def test_if_another_is_killed_a_sentence_says_so_and_the_run_goes_on(begin: Begi
     assert paznja.resume("run", out=tmp_path / "runs", iterations=3).state == "finished"
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_a_signal_to_all_of_them_saves_and_stops_once(begin: Begin, tmp_path: Path, number: int):
     """As a terminal sends Ctrl-C to every process in it, and a system that shuts down SIGTERM to every process there is."""
     running = begin()

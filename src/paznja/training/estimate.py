@@ -86,6 +86,7 @@ def memory_needed(settings: Settings) -> int:
     parameters = model.num_parameters() - table
     processes = max(1, settings.training.processes)
     needed = training_memory(parameters, batch, model.context, model.width, model.hidden, model.layers, model.vocabulary, table)
+    needed += 2 * 8 * training.batch * model.context  # every process has the ids of the whole batch
     return needed + (processes - 1) * (PROCESS_BYTES + 8 * parameters)
 
 
