@@ -51,9 +51,12 @@ def hosts(number: int, *, rate: str | None = None, delay: str | None = None) -> 
             _ip("-n", name, "addr", "add", ADDRESS.format(host) + "/24", "dev", inside)
             _ip("-n", name, "link", "set", inside, "up")
             _ip("-n", name, "link", "set", "lo", "up")
-            if rate or delay:
-                shaped = [*(["delay", delay] if delay else []), *(["rate", rate] if rate else []), "limit", "100000"]
-                subprocess.run(["ip", "netns", "exec", name, "tc", "qdisc", "add", "dev", inside, "root", "netem", *shaped], check=True)
+            if delay:  # which not every kernel can
+                shaped = ["netem", "delay", delay, *(["rate", rate] if rate else []), "limit", "100000"]
+            else:
+                shaped = ["tbf", "rate", rate, "burst", "1mb", "latency", "100ms"] if rate else []
+            if shaped:
+                subprocess.run(["ip", "netns", "exec", name, "tc", "qdisc", "add", "dev", inside, "root", *shaped], check=True)
         yield [
             ["ip", "netns", "exec", name, "unshare", "--uts", "sh", "-c", f'hostname {called} && exec "$@"', "sh"]
             for name, called in zip(names, NAMES, strict=False)

@@ -1,6 +1,6 @@
 """Two hosts with a network between them: how long an iteration takes over it, and what a simple model says for more hosts.
 
-    sudo python benchmarks/network.py [--rates 10gbit,1gbit,100mbit] [--delay 0.1ms] [--shapes 2x128,6x256] [--batch 16] [--iterations 40]
+    sudo python benchmarks/network.py [--rates 10gbit,1gbit,100mbit] [--delay 0ms] [--shapes 2x128,6x256] [--batch 16] [--iterations 40]
 
 The hosts are network namespaces of this machine (`hosts.py`), each with one process of one thread that torchrun starts. The networks
 that learn there, with a learned memory, get random ids. The model: an iteration takes the time of its part of the batch, plus the
@@ -69,7 +69,7 @@ def measure(layers: int, width: int, batch: int, iterations: int, file: str) -> 
 
 def seconds(number: int, rate: str | None, delay: str, given: tuple[int, int, int, int]) -> float:
     """The median iteration on so many hosts; no rate: nothing slows the network down."""
-    with tempfile.NamedTemporaryFile() as file, hosts(number, rate=rate, delay=delay if rate else None) as begins:
+    with tempfile.NamedTemporaryFile() as file, hosts(number, rate=rate, delay=delay if rate and delay != "0ms" else None) as begins:
         command = [
             sys.executable,
             "-m",
@@ -87,7 +87,7 @@ def seconds(number: int, rate: str | None, delay: str, given: tuple[int, int, in
 
 @click.command(help=__doc__)
 @click.option("--rates", default="10gbit,1gbit,100mbit", show_default=True)
-@click.option("--delay", default="0.1ms", show_default=True, help="Of each host's cable.")
+@click.option("--delay", default="0ms", show_default=True, help="Of each host's cable.")
 @click.option("--shapes", default="2x128,6x256", show_default=True, help="Layers and width of the networks.")
 @click.option("--batch", default=16, show_default=True, help="Windows in an iteration.")
 @click.option("--iterations", default=40, show_default=True)
