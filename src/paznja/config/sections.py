@@ -180,10 +180,10 @@ class TrainingConfig:
     """Seconds after which a process that torchrun has started is given up if it does not answer."""
     compiled: bool = setting(
         False,
-        help="Compile the network first: needs a C++ compiler and half a minute, for about a tenth more speed on a CPU.",
+        help="Compile the network first: needs a C++ compiler and half a minute. On a CPU the program is faster without it.",
         option="--compile",
     )
-    """Whether training runs through torch.compile: half a minute at the start, for a tenth more speed on a CPU."""
+    """Whether training runs through torch.compile: half a minute at the start. On a CPU our own loops are faster."""
     checkpoint_seconds: float = setting(60.0, least=0, help="Time between two checkpoints.")
     """Time between two checkpoints."""
     scoring: str = setting(
