@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Iterator
 from itertools import islice
 
 import torch
@@ -25,6 +25,8 @@ class Scorer:
     def __init__(self, learner: Learner, material: Material, newline: int, world: World, score: Score) -> None:
         """`newline`: the id of a line's end; `score`: what one process alone scores with."""
         self._learner, self._material, self._newline, self._world, self._score = learner, material, newline, world, score
+        self._passes: Iterator[list[Window]] = iter(())
+        """What `take_part` has not scored yet."""
         # A CPU scores in float32, whatever the precision of the training, so that `evaluate` gives the same figure.
         self._precision = torch.float32 if learner.device.type == "cpu" else learner.precision
 
@@ -51,10 +53,11 @@ class Scorer:
         return bits
 
     def take_part(self, *, whole: bool, start: int, stop: int) -> None:
-        """Every other process's part: the passes from `start` to `stop` - 1."""
-        self._material.count()
-        passes = windows_to_score(self._pieces(whole), self._learner.model.context, self._newline)
-        self._share_out(list(islice(passes, start, stop)), whole=whole)
+        """Every other process's part: the passes from `start` to `stop` - 1, which follow each other from 0 on."""
+        if start == 0:
+            self._material.count()
+            self._passes = iter(windows_to_score(self._pieces(whole), self._learner.model.context, self._newline))
+        self._share_out(list(islice(self._passes, stop - start)), whole=whole)
 
     def _share_out(self, passes: list[list[Window]], *, whole: bool) -> list[tuple[Window, float]]:
         """Score these passes together; returns every window with its bits."""
