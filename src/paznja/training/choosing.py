@@ -79,8 +79,8 @@ def _in_parts(settings: Settings) -> Settings:
         return settings
     room = torch.cuda.mem_get_info()[0] if config.device == "cuda" else memory_left()
     most = max(1, config.batch // max(1, config.processes))
-    for parts in [2**power for power in range(most.bit_length()) if 2**power <= most] or [1]:
-        settings = replace(settings, training=replace(config, accumulate=parts))
+    for power in range(most.bit_length()):
+        settings = replace(settings, training=replace(config, accumulate=2**power))
         if memory_needed(settings) <= _ROOM * room:
             break
     return settings

@@ -230,8 +230,7 @@ class Optimizers:
         for parameter, start in zip(plan.parameters, plan.starts, strict=True):
             parameter.data = self.weights[start : start + parameter.numel()].view(parameter.shape)
         own = slice(plan.bounds[world.rank], plan.bounds[world.rank + 1])
-        by_muon, decaying, _ = plan.kinds[world.rank]
-        self._kinds = [by_muon, decaying, own.stop - own.start - by_muon - decaying]
+        self._kinds = plan.kinds[world.rank]
         ours = [matrix._replace(start=matrix.start - own.start) for matrix in plan.matrices if own.start <= matrix.start < own.stop]
         weights, means, squares = (numbers[own].split(self._kinds) for numbers in (self.weights, self._means, self._squares))
         precision = torch.bfloat16 if config.precision == "bfloat16" else self._dtype

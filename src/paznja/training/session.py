@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from paznja.cache import passing_cache, using
-from paznja.config import Settings, Stretch, new_stretch
+from paznja.config import Settings, Stretch, adjust, new_stretch
 from paznja.corpus.finding import passed_over
 from paznja.disk import writing_to
 from paznja.errors import NameTaken, RunError
@@ -122,7 +122,6 @@ def go_on(
     `processes`: another number of processes than the run had.
     """
     wait_briefly()
-    from paznja.config import adjust
     from paznja.machine import check_device
     from paznja.training.books_again import ids_to_resume
     from paznja.training.failures import failing_in_words
