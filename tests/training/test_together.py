@@ -16,8 +16,9 @@ from paznja.cores import num_cores
 from paznja.errors import TrainingFailed, WrongUse
 from paznja.model.weights import unpack
 from paznja.run import Run
-from paznja.training.events import Evaluated, Event
-from paznja.training.sharing_out import FOLLOWER, share_out, to_go_on
+from paznja.training.events import Evaluated, Event, Regrouped
+from paznja.training.sharing_out import FOLLOWER, share_out, to_go_on, workers_of
+from paznja.training.workers import Workers
 from paznja.world.starting import Started
 
 pytestmark = pytest.mark.skipif("os.name != 'posix'", reason="only POSIX systems share memory between processes")
@@ -85,6 +86,35 @@ def test_any_number_of_processes_learns_what_one_learns(begin, together, memory,
         assert [event.held_out for event in events] == pytest.approx([event.held_out for event in scored], abs=1e-6)
         assert [event.held_out_whole for event in events] == pytest.approx([event.held_out_whole for event in scored], abs=1e-6)
         assert run.metrics()[-1]["characters_seen"] == alone.metrics()[-1]["characters_seen"]
+
+
+class Changing(Workers):
+    """Another number of processes learns from every batch."""
+
+    def took(self, seconds: float) -> int | None:
+        self.number = self.number % 3 + 1
+        return self.number
+
+
+@pytest.mark.parametrize("memory", MEMORIES)
+def test_they_learn_the_same_while_fewer_of_them_learn(begin, together, monkeypatch, memory):
+    monkeypatch.setattr("paznja.training.parts.workers_of", lambda settings, world: Changing(world.size, ()))
+    monkeypatch.setattr("paznja.training.parts.is_watched", lambda settings, stretch: True)
+    asked = {"iterations": 12, "memory": memory, "memory_width": 4, "precision": "float64", "batch": 5}
+    alone, run = begin("alone", **asked), begin("run", **asked)
+    together(alone, 1)
+    events = together(run, 3)
+    assert_same(alone, run, 1e-6)
+    assert [(event.number, event.unit) for event in events if isinstance(event, Regrouped)] == [(n, "process") for n in (1, 2, 3)] * 4
+
+
+def test_the_number_of_processes_is_reconsidered_only_if_nobody_asked_for_one(started):
+    settings = customise(SMALL)
+    for size, numbers in ((4, [4, 3, 2, 1]), (2, [2, 1])):
+        workers = workers_of(settings, started.world(size))
+        assert workers is not None
+        assert workers.candidates == numbers
+    assert workers_of(customise(SMALL, processes=2), started.world(2)) is None
 
 
 @pytest.mark.parametrize("memory", MEMORIES)

@@ -229,9 +229,9 @@ class Display:
     def _on_stopping(self, event: events.Stopping) -> None:
         self._print("Stopping after this iteration, and saving; Ctrl-C again stops without saving.")
 
-    def _on_rethreaded(self, event: events.Rethreaded) -> None:
-        threads = counted(event.threads, "thread")
-        self._print(Text(f"Other programs use more or less of the machine than before: it goes on with {threads}.", style="dim"))
+    def _on_regrouped(self, event: events.Regrouped) -> None:
+        workers = counted(event.number, event.unit, "processes" if event.unit == "process" else None)
+        self._print(Text(f"Other programs use more or less of the machine than before: it goes on with {workers}.", style="dim"))
 
     def _on_paused(self, event: events.Paused) -> None:
         self._print("Paused, and saved.")

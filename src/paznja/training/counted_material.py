@@ -63,9 +63,9 @@ class CountedMaterial:
             model.weighing.get_buffer("base").copy_(torch.from_numpy(np.log(self.memory.tables.base)))
             fit_trust(model.weighing, self._turns)
 
-    def next(self) -> Batch:
+    def next(self, learning: int = 1) -> Batch:
         self.count()
-        return self._turns.next()
+        return self._turns.next(learning)
 
     def remembered(self, *, whole: bool) -> Remembered:
         assert self.memory is not None

@@ -87,11 +87,13 @@ class Stopping:
 
 
 @dataclass(frozen=True)
-class Rethreaded:
-    """Another number of threads is faster now, because the machine has become busy or quiet."""
+class Regrouped:
+    """Another number of threads or processes is faster now, because the machine has become busy or quiet."""
 
     iteration: int
-    threads: int
+    number: int
+    unit: str
+    """"thread" or "process"."""
 
 
 @dataclass(frozen=True)
@@ -111,4 +113,4 @@ class Finished:
     """Whether `held_out` is the figure for all held-out books."""
 
 
-Event = Rethreaded | Counting | Progress | Scoring | Evaluated | Sampled | Saved | Paused | Stopping | Finished
+Event = Regrouped | Counting | Progress | Scoring | Evaluated | Sampled | Saved | Paused | Stopping | Finished

@@ -52,7 +52,7 @@ def follow(world: World, run: Run, settings: Settings, ids: Path | None) -> None
         message = world.told()
         match message["do"]:
             case "learn":
-                learner.learn(material.next(), message["factor"])
+                learner.learn(material.next(message["learning"]), message["factor"], message["learning"])
             case "count":
                 material.count()
             case "score":

@@ -23,8 +23,8 @@ from paznja.model.transformer import Transformer
 from paznja.run.layout import OPTIMIZER, WEIGHTS
 from paznja.training.batches import Batch
 from paznja.training.optimizers import Optimizers
-from paznja.training.threads import Threads
-from paznja.world import World, edges
+from paznja.training.workers import Workers
+from paznja.world import World, edges, parts_of
 from paznja.world.alone import Alone
 
 if TYPE_CHECKING:
@@ -40,10 +40,13 @@ class Learner:
         training: TrainingConfig,
         *,
         world: World | None = None,
-        threads: Threads | None = None,
+        workers: Workers | None = None,
         now: Callable[[], float] = time.perf_counter,
     ) -> None:
-        """A network with the initial weights that the seed gives. `threads` reconsiders their number, by the clock `now`."""
+        """A network with the initial weights that the seed gives.
+
+        `workers` reconsiders the number of processes that learn or, for one process, of its threads, by the clock `now`.
+        """
         self._world = world = world or Alone(training.device)
         torch.set_num_threads(training.threads)
         keep_freed_memory()
@@ -58,10 +61,10 @@ class Learner:
         self.model.recompute = training.recompute
         self.sound = True
         """Whether the network has the weights that were learnt last."""
-        self.rethreaded: int | None = None
-        """The new number of threads, if the last iteration changed it."""
+        self.regrouped: int | None = None
+        """The new number of threads or of processes that learn, if the last iteration changed it."""
         self._network = compiled(self.model) if training.compiled else self.model
-        self._threads = threads or Threads(training.threads, ())
+        self._workers = workers or Workers(training.threads if world.size == 1 else world.size, ())
         self._now = now
 
     def step(self, batch: Batch, factor: float) -> float:
@@ -70,18 +73,25 @@ class Learner:
         Not a number if the loss or the gradients' norm is not finite.
         """
         start = self._now()
-        self._world.tell({"do": "learn", "factor": factor})
-        nats = self.learn(batch, factor)
-        self.rethreaded = self._threads.took(self._now() - start)
-        torch.set_num_threads(self._threads.number)
+        self._world.tell({"do": "learn", "factor": factor, "learning": self.learning})
+        nats = self.learn(batch, factor, self.learning)
+        self.regrouped = self._workers.took(self._now() - start)
+        if self._world.size == 1:
+            torch.set_num_threads(self._workers.number)
         return nats
 
-    def learn(self, batch: Batch, factor: float) -> float:
-        """This process's part of `step`."""
-        windows, positions = edges(len(batch.ids), self._world.size), batch.ids.shape[1]
+    @property
+    def learning(self) -> int:
+        """How many of the processes learn from the next batch, usually all of them: each from a part of it."""
+        return 1 if self._world.size == 1 else self._workers.number
+
+    def learn(self, batch: Batch, factor: float, learning: int) -> float:
+        """This process's part of `step`; the first `learning` processes have one each, and all move the weights."""
+        windows, positions = parts_of(len(batch.ids), learning, self._world.size), batch.ids.shape[1]
         first, last = windows[self._world.rank], windows[self._world.rank + 1]
         losses: list[Tensor] = []
-        for begin, end in pairwise(edges(last - first, min(self._accumulate, last - first))):
+        in_parts = self._accumulate * -(-self._world.size // learning)  # so that they need no more memory than if all learnt
+        for begin, end in pairwise(edges(last - first, min(in_parts, last - first))):
             ids, next_ids = (whole[first + begin : first + end].to(self.device) for whole in (batch.ids, batch.next_ids))
             evidence = None if batch.evidence is None else batch.evidence.part(begin * positions, end * positions)
             with torch.autocast(self.device.type, self.precision, enabled=self.precision == torch.bfloat16):

@@ -9,7 +9,7 @@ import math
 from collections.abc import Iterator
 
 from paznja.training.evaluator import NotANumber
-from paznja.training.events import Event, Finished, Paused, Rethreaded
+from paznja.training.events import Event, Finished, Paused, Regrouped
 from paznja.training.parts import Parts
 
 
@@ -45,7 +45,7 @@ def train(parts: Parts) -> Iterator[Event]:
         place.seconds = clock.seconds()
         if director.is_over(place):
             break
-        batch = material.next()
+        batch = material.next(learner.learning)
         nats = learner.step(batch, director.learning_rate(place))
         if not math.isfinite(nats):
             raise NotANumber(place.iteration + 1)
@@ -53,8 +53,8 @@ def train(parts: Parts) -> Iterator[Event]:
         place.seconds = clock.seconds()
         meter.count(nats, batch.next_ids)
         yield meter.progress(place, director.fraction(place))
-        if learner.rethreaded is not None:
-            yield Rethreaded(place.iteration, learner.rethreaded)
+        if learner.regrouped is not None:
+            yield Regrouped(place.iteration, learner.regrouped, "thread" if parts.world.size == 1 else "process")
         todo = director.decide(place)
     meter.end()
     whole: float | None = None

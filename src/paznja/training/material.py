@@ -45,8 +45,8 @@ class Material(Protocol):
         """Count again, if the next batch needs it and there is a counted memory."""
         ...
 
-    def next(self) -> Batch:
-        """The next batch."""
+    def next(self, learning: int = 1) -> Batch:
+        """The next batch, for so many processes that learn from it."""
         ...
 
     def remembered(self, *, whole: bool) -> Remembered | None:
@@ -81,7 +81,7 @@ class PlainMaterial:
     def count(self) -> None:
         """There is nothing to count."""
 
-    def next(self) -> Batch:
+    def next(self, learning: int = 1) -> Batch:
         return self._batches.next()
 
     def remembered(self, *, whole: bool) -> Remembered | None:

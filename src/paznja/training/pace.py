@@ -72,6 +72,6 @@ def take_part_in_timing(world: World, settings: Settings, iterations: int) -> li
     times: list[float] = []
     for _ in range(iterations):
         start = time.perf_counter()
-        learner.learn(Batch(ids[:, :-1], ids[:, 1:]), 1.0)
+        learner.learn(Batch(ids[:, :-1], ids[:, 1:]), 1.0, world.size)
         times.append(time.perf_counter() - start)
     return times

@@ -9,7 +9,6 @@ from pathlib import Path
 from paznja.config import Settings, Stretch
 from paznja.evaluation.bits_per_character import score
 from paznja.generation import continuation
-from paznja.machine import thread_candidates
 from paznja.model.weights import header, unpack
 from paznja.run import CheckpointRecord
 from paznja.run.layout import WEIGHTS
@@ -24,7 +23,7 @@ from paznja.training.meter import Meter
 from paznja.training.sampler import Sampler, Write
 from paznja.training.schedule import Clock, Place, SamplesBetween, Stop, learning_rate_factor
 from paznja.training.scoring import Score, Scorer
-from paznja.training.threads import Threads
+from paznja.training.sharing_out import workers_of
 from paznja.world import World
 from paznja.world.alone import Alone
 
@@ -69,10 +68,8 @@ def assemble(
     """
     config = settings.training
     clock, place, world = clock or Clock(), Place(), world or Alone()
-    # A run that ends at an iteration has to end the same, bit for bit, so it keeps its number of threads.
-    watched = world.size == 1 and stretch.seconds is not None and config.device == "cpu" and settings.is_open("threads")
-    threads = Threads(config.threads, thread_candidates() if watched else ())
-    learner = Learner(settings.model, config, world=world, threads=threads, now=clock.now)
+    workers = workers_of(settings, world) if is_watched(settings, stretch) else None
+    learner = Learner(settings.model, config, world=world, workers=workers, now=clock.now)
     material = material_for(writer.run, settings, tokenizer, ids, world)
     meter = Meter(writer, tokenizer, stretch)
     sampler = Sampler(writer, learner, material, tokenizer, settings.sampling, stretch, clock, write=write, share=sampling_share)
@@ -94,6 +91,11 @@ def assemble(
         learning_rate=learning_rate,
     )
     return Parts(world, place, clock, stretch, learner, material, meter, sampler, evaluator, checkpointer, director)
+
+
+def is_watched(settings: Settings, stretch: Stretch) -> bool:
+    """Whether the number of workers may change: a run that ends at an iteration has to end the same, bit for bit."""
+    return stretch.seconds is not None and settings.training.device == "cpu"
 
 
 def begin_from(parts: Parts, writer: RunWriter) -> tuple[CheckpointRecord | None, list[str]]:

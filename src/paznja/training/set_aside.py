@@ -18,7 +18,7 @@ from paznja.memory.counted import CountedMemory, Row, from_arrays, to_arrays
 from paznja.memory.evidence import Evidence
 from paznja.memory.recall import Text
 from paznja.training.batches import Batch, Batches
-from paznja.world import World, edges
+from paznja.world import World, parts_of
 from paznja.world.alone import Alone
 
 GROUPS = 8
@@ -110,15 +110,18 @@ class Turns:
         self._batches = Batches(ids, self._context, self._batch, self._seed)
         self._turn, self._drawn_before = turn, drawn_before
 
-    def next(self) -> Batch:
-        """The next batch, with evidence as if its books had not been counted, for this process's part of it."""
+    def next(self, learning: int = 1) -> Batch:
+        """The next batch, with evidence as if its books had not been counted, for this process's part of it.
+
+        `learning`: how many processes have a part.
+        """
         self.prepare()
         epoch = self._turn // len(self._groups)
         self._batches.windows_drawn = epoch * self._windows_in(self._turn) + self.windows_drawn - self._drawn_before
         starts = self._batches.starts()
         windows = self._batches.windows(starts)
         self.windows_drawn += self._batch
-        parts = edges(self._batch, self._world.size)
+        parts = parts_of(self._batch, learning, self._world.size)
         return windows._replace(evidence=self._evidence(starts[parts[self._world.rank] : parts[self._world.rank + 1]]))
 
     def at_random(self, seed: int) -> Batch:

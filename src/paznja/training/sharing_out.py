@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from paznja.config import Settings, TrainingConfig, adjust
 from paznja.cores import memory_left, num_cores
 from paznja.errors import TrainingFailed, WrongUse
+from paznja.training.workers import Workers
 from paznja.world import World
 from paznja.world.launching import is_launched
 from paznja.world.starting import PROCESS_BYTES, Started, can_share
@@ -96,6 +97,18 @@ def share_out(settings: Settings, started: Started | Launched) -> Settings:
     except TrainingFailed:  # one of the others has ended, and nobody has asked for it
         started.keep(1)
         return _with(settings, 1, config.threads)
+
+
+def workers_of(settings: Settings, world: World) -> Workers | None:
+    """The workers whose number is reconsidered during training: the processes, or the threads of one. None if somebody asked for a number."""
+    from paznja.machine import thread_candidates
+
+    if world.size == 1:
+        return Workers(settings.training.threads, thread_candidates()) if settings.is_open("threads") else None
+    if not world.shares_memory or not settings.is_open("processes"):
+        return None
+    # One busy program needs one core: where there are many, all but one may be best.
+    return Workers(world.size, (world.size - 1, world.size // 2, 1))
 
 
 def _fastest(settings: Settings, started: Started) -> Settings:

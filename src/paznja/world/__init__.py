@@ -80,6 +80,11 @@ class World(Protocol):
         ...
 
 
+def parts_of(number: int, parts: int, size: int) -> list[int]:
+    """Like `edges`, for `size` processes of which only the first `parts` have a part; the others' parts are empty."""
+    return edges(number, parts) + [number] * (size - parts)
+
+
 def edges(number: int, parts: int) -> list[int]:
     """Where `parts` contiguous parts of `number` things begin and, at last, end; they differ by one thing at most. No parts: nowhere."""
     return [] if parts == 0 else [number * part // parts for part in range(parts + 1)]
