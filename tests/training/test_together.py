@@ -139,6 +139,27 @@ def test_the_same_number_learns_the_same_bit_for_bit_resumed_or_not(begin, toget
     assert_same(whole, resumed, 0.0)
 
 
+@pytest.mark.parametrize("memory", MEMORIES)
+def test_an_error_while_a_row_is_written_leaves_the_processes_in_step(begin, started, together, training_of, monkeypatch, memory):
+    run = begin("run", iterations=20, memory=memory, memory_width=4, sample_at=(5, 10, 15))
+
+    def broken(decoder, tokenizer, prompt, length, choice, seed) -> str:
+        if next(rows) == 3:
+            raise OSError("broken")
+        return "text"
+
+    rows = itertools.count(1)
+    world, told = started.world(3), []
+    monkeypatch.setattr(world, "tell", lambda message, tell=world.tell: (told.append(message), tell(message)))
+    world.tell({"do": "train", "run": str(run.path), "settings": run.settings().to_dict(), "ids": None})
+    with pytest.raises(OSError, match="broken"):
+        list(training_of(run, world=world, write=broken))
+    assert told[-1]["ahead"]
+    world.tell({"do": "end"})
+    together(run, 3)
+    assert run.state() == "finished"
+
+
 def test_a_run_goes_on_in_another_number_of_processes(begin, together):
     asked = {"iterations": 30, "memory": "learned", "memory_width": 4, "precision": "float64"}
     alone, run = begin("alone", **asked), begin("run", **asked)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Generator, Iterator, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 from paznja.config import Stretch, TrainingConfig
@@ -85,6 +86,10 @@ class Evaluator:
     def cost_at_end(self, place: Place) -> float:
         """Seconds that all scoring at the end of the training will take, as far as is known yet."""
         return (self._part_tokens() + (self._whole_tokens(place) or 0)) / self._speed if self._speed else 0.0
+
+    def ahead(self, place: Place) -> AbstractContextManager[None]:
+        """Inside the block other processes score already a part of what `parts` will score, while this one writes."""
+        return self._scorer.ahead() if self.scores and self._evaluated_at != place.iteration else nullcontext()
 
     def parts(self, place: Place) -> Iterator[Event]:
         """Score the fixed parts, log the figures, keep the weights if they are the best; breaks off if a stop is asked for.

@@ -56,7 +56,7 @@ def follow(world: World, run: Run, settings: Settings, ids: Path | None) -> None
             case "count":
                 material.count()
             case "score":
-                scorer.take_part(whole=message["whole"], start=message["start"], stop=message["stop"])
+                scorer.take_part(whole=message["whole"], start=message["start"], stop=message["stop"], ahead=message["ahead"])
             case "go to":
                 material.load_state_dict(message["material"])
             case "adopt":

@@ -6,17 +6,18 @@ It prints nothing, draws nothing, and keeps two numbers itself (`Place`); everyt
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Generator
+from contextlib import nullcontext
 
 from paznja.training.evaluator import NotANumber
 from paznja.training.events import Event, Finished, Paused, Regrouped
 from paznja.training.parts import Parts
 
 
-def train(parts: Parts) -> Iterator[Event]:
+def train(parts: Parts) -> Generator[Event]:
     """Train from where the parts are until the budget is spent or a stop is asked for.
 
-    Raises NotANumber for a loss that is not finite; the last checkpoint stays good.
+    Raises NotANumber for a loss that is not finite; the last checkpoint stays good. Whoever does not go on to the end has to close it.
     """
     place, clock, learner, material = parts.place, parts.clock, parts.learner, parts.material
     meter, sampler, evaluator, checkpointer, director = parts.meter, parts.sampler, parts.evaluator, parts.checkpointer, parts.director
@@ -34,7 +35,8 @@ def train(parts: Parts) -> Iterator[Event]:
             yield Paused(place.iteration)
             todo = todo._replace(row=director.wait() or todo.row)
         if todo.row:
-            yield from sampler.row(place)
+            with evaluator.ahead(place) if todo.score else nullcontext():
+                yield from sampler.row(place)
         if todo.score:
             yield from evaluator.parts(place)
         if todo.sample:
@@ -59,7 +61,8 @@ def train(parts: Parts) -> Iterator[Event]:
     meter.end()
     whole: float | None = None
     if not director.stop.is_set:
-        yield from sampler.row(place)
+        with evaluator.ahead(place):
+            yield from sampler.row(place)
         yield from evaluator.parts(place)
         whole = yield from evaluator.whole(place)
     complete = not director.stop.is_set

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Iterator
-from itertools import islice
+import time
+from collections.abc import Callable, Generator, Iterator, Sequence
+from contextlib import contextmanager
+from itertools import islice, pairwise
 
 import torch
 
@@ -27,6 +29,11 @@ class Scorer:
         self._learner, self._material, self._newline, self._world, self._score = learner, material, newline, world, score
         self._passes: Iterator[list[Window]] = iter(())
         """What `take_part` has not scored yet."""
+        self._scored_ahead: list[tuple[Window, float]] = []
+        """What the others have scored of the fixed parts inside `ahead`, with the bits."""
+        self._passes_ahead = 0
+        self._busy_seconds = self._pass_seconds = 0.0
+        """How long process 0 did something else inside `ahead`, and how long a pass takes it, the last time."""
         # A CPU scores in float32, whatever the precision of the training, so that `evaluate` gives the same figure.
         self._precision = torch.float32 if learner.device.type == "cpu" else learner.precision
 
@@ -41,37 +48,80 @@ class Scorer:
             return (yield from self._score(self._learner.model, pieces, self._newline, precision=self._precision, remembered=remembered))
         bits = [0.0] * len(pieces)
         total, done = sum(map(len, pieces)), 0
-        passes = iter(windows_to_score(pieces, self._learner.model.context, self._newline))
-        start = 0
-        while there := list(islice(passes, PASSES_AT_ONCE * self._world.size)):
-            self._world.tell({"do": "score", "whole": whole, "start": start, "stop": start + len(there)})
-            for window, its_bits in self._share_out(there, whole=whole):
+        start, scored = (0, []) if whole else (self._passes_ahead, self._scored_ahead)
+        self._passes_ahead, self._scored_ahead = 0, []
+        passes = islice(self._all_passes(whole=whole), start, None)
+        while True:
+            for window, its_bits in scored:
                 bits[window.text] += its_bits
                 done += window.num_scored
+            if start:
+                yield done, total
+            there = list(islice(passes, PASSES_AT_ONCE * self._world.size))
+            if not there:
+                return bits
+            self._tell(start, len(there), whole=whole, ahead=False)
+            scored = self._share_out(there, edges(len(there), self._world.size), whole=whole)
             start += len(there)
-            yield done, total
-        return bits
 
-    def take_part(self, *, whole: bool, start: int, stop: int) -> None:
+    @contextmanager
+    def ahead(self) -> Iterator[None]:
+        """Inside the block the others score the first passes of the fixed parts, while process 0 is busy; `score` does the rest.
+
+        Whatever happens in the block, afterwards the processes are in step again.
+        """
+        if self._world.size == 1:
+            yield
+            return
+        each = max(1, int(self._busy_seconds / self._pass_seconds)) if self._pass_seconds else 1
+        passes = list(islice(self._all_passes(whole=False), each * (self._world.size - 1)))
+        self._tell(0, len(passes), whole=False, ahead=True)
+        start = time.perf_counter()
+        try:
+            yield
+        finally:
+            self._busy_seconds = time.perf_counter() - start
+            self._scored_ahead = self._gathered([], passes, self._parts_ahead(len(passes)))
+            self._passes_ahead = len(passes)
+
+    def take_part(self, *, whole: bool, start: int, stop: int, ahead: bool) -> None:
         """Every other process's part: the passes from `start` to `stop` - 1, which follow each other from 0 on."""
         if start == 0:
             self._material.count()
-            self._passes = iter(windows_to_score(self._pieces(whole), self._learner.model.context, self._newline))
-        self._share_out(list(islice(self._passes, stop - start)), whole=whole)
+            self._passes = self._all_passes(whole=whole)
+        number = stop - start
+        parts = self._parts_ahead(number) if ahead else edges(number, self._world.size)
+        self._share_out(list(islice(self._passes, number)), parts, whole=whole)
 
-    def _share_out(self, passes: list[list[Window]], *, whole: bool) -> list[tuple[Window, float]]:
-        """Score these passes together; returns every window with its bits."""
-        world, remembered = self._world, self._material.remembered(whole=whole)
-        parts = edges(len(passes), world.size)
-        ours = passes[parts[world.rank] : parts[world.rank + 1]]
-        scored = [
+    def _tell(self, start: int, number: int, *, whole: bool, ahead: bool) -> None:
+        self._world.tell({"do": "score", "whole": whole, "start": start, "stop": start + number, "ahead": ahead})
+
+    def _parts_ahead(self, number: int) -> list[int]:
+        """Like `edges`, but nothing is for process 0."""
+        return [0, *edges(number, self._world.size - 1)]
+
+    def _share_out(self, passes: list[list[Window]], parts: Sequence[int], *, whole: bool) -> list[tuple[Window, float]]:
+        """Score these passes together, each process from `parts[rank]` on; returns every window with its bits."""
+        remembered = self._material.remembered(whole=whole)
+        ours = passes[parts[self._world.rank] : parts[self._world.rank + 1]]
+        start = time.perf_counter()
+        bits = [
             bits
             for windows in ours
             for bits in bits_of_windows(self._learner.model, windows, precision=self._precision, remembered=remembered)
         ]
-        lengths = [sum(map(len, passes[parts[rank] : parts[rank + 1]])) for rank in range(world.size)]
-        bits = world.gather({"bits": torch.tensor(scored, dtype=torch.float64).view(-1, 1)}, lengths)["bits"]
-        return list(zip((window for windows in passes for window in windows), torch.cat(bits).flatten().tolist(), strict=True))
+        self._pass_seconds = (time.perf_counter() - start) / len(ours) if ours else self._pass_seconds
+        return self._gathered(bits, passes, parts)
+
+    def _gathered(self, bits: Sequence[float], passes: list[list[Window]], parts: Sequence[int]) -> list[tuple[Window, float]]:
+        """Every window of these passes with its bits, of which this process has those of its part."""
+        lengths = [sum(map(len, passes[start:stop])) for start, stop in pairwise(parts)]
+        ours = {"bits": torch.tensor(bits, dtype=torch.float64).view(-1, 1)}
+        everybodys = torch.cat(self._world.gather(ours, lengths)["bits"])
+        return list(zip((window for windows in passes for window in windows), everybodys.flatten().tolist(), strict=True))
+
+    def _all_passes(self, *, whole: bool) -> Iterator[list[Window]]:
+        return iter(windows_to_score(self._pieces(whole), self._learner.model.context, self._newline))
 
     def _pieces(self, whole: bool) -> list[Piece]:
         material = self._material

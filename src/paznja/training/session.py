@@ -10,7 +10,7 @@ import importlib.metadata
 import json
 import time
 from collections.abc import Callable, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -274,11 +274,13 @@ def _train(
             writer.begin_stretch(stretch)
         told = [*warnings, *damage, *([cut] if cut else [])]
         tell(plan_of(run, settings, stretch, expected, prepared, remarks, told, chosen))
-        for event in train(parts):
-            show(event, writer)
-            try:
-                tell(event)
-            except Exception:
-                if not isinstance(event, Finished | Saved):
-                    parts.checkpointer.save_if_sound()
-                raise
+        with closing(train(parts)) as training:
+            for event in training:
+                show(event, writer)
+                try:
+                    tell(event)
+                except Exception:
+                    training.close()  # so that no process waits for something else than saving
+                    if not isinstance(event, Finished | Saved):
+                        parts.checkpointer.save_if_sound()
+                    raise

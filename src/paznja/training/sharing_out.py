@@ -100,7 +100,7 @@ def share_out(settings: Settings, started: Started | Launched) -> Settings:
 
 
 def workers_of(settings: Settings, world: World) -> Workers | None:
-    """The workers whose number is reconsidered during training: the processes, or the threads of one. None if somebody asked for a number."""
+    """Whose number is reconsidered during training: the processes, or the threads of one. None if somebody asked for a number."""
     from paznja.machine import thread_candidates
 
     if world.size == 1:
