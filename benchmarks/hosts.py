@@ -54,7 +54,7 @@ def hosts(number: int, *, rate: str | None = None, delay: str | None = None) -> 
             if delay:  # which not every kernel can
                 shaped = ["netem", "delay", delay, *(["rate", rate] if rate else []), "limit", "100000"]
             else:
-                shaped = ["tbf", "rate", rate, "burst", "1mb", "latency", "100ms"] if rate else []
+                shaped = ["tbf", "rate", rate, "burst", "1mb" if rate.endswith("0gbit") else "128kb", "latency", "100ms"] if rate else []
             if shaped:
                 subprocess.run(["ip", "netns", "exec", name, "tc", "qdisc", "add", "dev", inside, "root", *shaped], check=True)
         yield [

@@ -174,6 +174,11 @@ class TrainingConfig:
         default_in_words="as many as are fastest, measured at the start",
     )
     """Processes that train together on a CPU, each with `threads` threads; 0 picks the fastest number, measured at the start."""
+    exchange: str = setting(
+        "float32", choices=("float32", "bfloat16"), help="How processes give each other gradients; bfloat16 is half as much to send."
+    )
+    """How processes that train together give each other their gradients: in the precision of the weights, or in bfloat16, which is half as
+    much to send, and rounds each process's part to 8 bits. Sums are computed in the precision of the weights."""
     network_seconds: float = setting(
         600.0, above=0, help="Under torchrun: after how many seconds a process that does not answer is given up."
     )

@@ -96,6 +96,7 @@ class Learner:
             evidence = None if batch.evidence is None else batch.evidence.part(begin * positions, end * positions)
             with torch.autocast(self.device.type, self.precision, enabled=self.precision == torch.bfloat16):
                 loss = self._network(ids, next_ids, evidence) * ((end - begin) / len(batch.ids))
+            self.optimizers.is_last_backward = end == last - first
             loss.backward()
             losses.append(loss.detach())
         nats, norm = self.optimizers.step(factor, float(sum(losses)), [positions * (end - begin) for begin, end in pairwise(windows)])

@@ -10,6 +10,7 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
 from typing import NamedTuple
 
 import torch
@@ -221,6 +222,7 @@ class Optimizers:
         dense = [parameter for parameter in model.parameters() if parameter.requires_grad]
         self._plan = plan = Layout(dense, matrices, world.size)
         self._dtype = dense[0].dtype
+        self._sent_as = torch.bfloat16 if config.exchange == "bfloat16" else self._dtype
         self.weights = world.buffer(plan.bounds[-1], self._dtype)
         """All weights but those of the memory's table."""
         self._means, self._squares = world.buffer(plan.bounds[-1], self._dtype), world.buffer(plan.bounds[-1], self._dtype)
@@ -229,6 +231,12 @@ class Optimizers:
         world.adopt(self.weights)
         for parameter, start in zip(plan.parameters, plan.starts, strict=True):
             parameter.data = self.weights[start : start + parameter.numel()].view(parameter.shape)
+        self._reduction = world.reduction([parameter.numel() for parameter in plan.parameters], plan.bounds, self._dtype, self._sent_as)
+        self.is_last_backward = False
+        """Whether the next backward pass is the last one before a step, so that the gradients are complete after it."""
+        if self._reduction.early:
+            for number, parameter in enumerate(plan.parameters):
+                parameter.register_post_accumulate_grad_hook(partial(self._put_early, number))
         own = slice(plan.bounds[world.rank], plan.bounds[world.rank + 1])
         self._kinds = plan.kinds[world.rank]
         ours = [matrix._replace(start=matrix.start - own.start) for matrix in plan.matrices if own.start <= matrix.start < own.stop]
@@ -237,7 +245,8 @@ class Optimizers:
         self._muon = Muon(ours, means[0], precision=precision)
         self._adamw = AdamW(weights[1:], (config.weight_decay, 0.0), means[1:], squares[1:])
         self._peaks = config.matrix_learning_rate, config.learning_rate, config.memory_learning_rate
-        self._table: RowAdagrad | None = None
+        self.table: RowAdagrad | None = None
+        """What moves the memory's table, if there is one."""
         if model.memory is not None:
             table_RW = model.memory.table
             shared_RW = world.buffer(table_RW.numel(), table_RW.dtype).view(table_RW.shape)
@@ -246,7 +255,7 @@ class Optimizers:
             world.adopt(shared_RW)
             table_RW.data = shared_RW
             self._squares_R = world.buffer(len(table_RW), table_RW.dtype)
-            self._table = RowAdagrad(model.memory, self._squares_R, world.own_rows(len(table_RW)))
+            self.table = RowAdagrad(model.memory, self._squares_R, world.own_rows(len(table_RW)))
 
     def step(self, factor: float, nats: float = 0.0, positions: Sequence[int] | None = None) -> tuple[float, float]:
         """Clip the gradients, update the weights at `factor` times the peak learning rates, clear the gradients.
@@ -256,10 +265,12 @@ class Optimizers:
         depend on the size of their gradients.
         """
         plan, world = self._plan, self._world
-        learnt = plan.parameters[0].grad is not None
-        gradients = [_gradient(parameter) for parameter in plan.parameters] if learnt else None
+        self.is_last_backward = False
+        for number, parameter in enumerate(plan.parameters):
+            if parameter.grad is not None:
+                self._reduction.put(number, parameter.grad)
         looked_up = self._gathered(positions)
-        gradient = world.reduce(gradients, plan.bounds, self._dtype)
+        gradient = self._reduction.total()
         length = float(torch.linalg.vector_norm(gradient))
         whole, square = world.sum([nats, length * length])
         norm = math.sqrt(square)
@@ -269,12 +280,16 @@ class Optimizers:
         matrix_rate, rate, table_rate = (factor * peak for peak in self._peaks)
         self._muon.step(by_muon, matrix_rate)
         self._adamw.step(others, rate)
-        if self._table is not None:
-            self._table.step(looked_up, table_rate)
+        if self.table is not None:
+            self.table.step(looked_up, table_rate)
         world.spread(self.weights, plan.bounds)
         for parameter in plan.parameters:
             parameter.grad = None
         return whole, norm
+
+    def _put_early(self, number: int, parameter: Tensor) -> None:
+        if self.is_last_backward:
+            self._reduction.put(number, _gradient(parameter))
 
     def _gathered(self, positions: Sequence[int] | None) -> list[tuple[Tensor, Tensor]]:
         """What all processes looked up, in the order of their ranks: rows_NL and gradient_NC."""
@@ -284,8 +299,9 @@ class Optimizers:
         noted = noted or [self._memory.nothing()]
         rows_NL = torch.cat([seen.rows for seen in noted])
         gradient_NC = torch.cat([_gradient(seen.found) for seen in noted])
-        all_of = self._world.gather({"rows": rows_NL, "gradients": gradient_NC}, positions or [len(rows_NL)])
-        return list(zip(all_of["rows"], all_of["gradients"], strict=True))
+        sent = {"rows": rows_NL, "gradients": gradient_NC.to(self._sent_as)}
+        all_of = self._world.gather(sent, positions or [len(rows_NL)])
+        return [(rows, gradient.to(gradient_NC.dtype)) for rows, gradient in zip(all_of["rows"], all_of["gradients"], strict=True)]
 
     def adopt(self) -> None:
         """Give all processes the weights and the state that process 0 has."""
@@ -310,7 +326,7 @@ class Optimizers:
         state["adamw.steps"] = torch.tensor(self._adamw.steps)
         for i, (mean, square) in enumerate(self._adamw_state()):
             state |= {f"adamw.{i}.mean": mean, f"adamw.{i}.square": square}
-        if self._table is not None:
+        if self.table is not None:
             state["memory.squares"] = self._squares_R
         return state
 
@@ -322,7 +338,7 @@ class Optimizers:
         for i, (mean, square) in enumerate(self._adamw_state()):
             mean.copy_(state[f"adamw.{i}.mean"])
             square.copy_(state[f"adamw.{i}.square"])
-        if self._table is not None:
+        if self.table is not None:
             self._squares_R.copy_(state["memory.squares"])
 
     def _adamw_state(self) -> Iterator[tuple[Tensor, Tensor]]:

@@ -22,6 +22,21 @@ class Gone(ConnectionError):
     """Process 0, or the process at the other end, has ended."""
 
 
+class Reduction(Protocol):
+    """A sum over all processes, in the order of their ranks."""
+
+    early: bool
+    """Whether it is of use to put a piece in as soon as it is there."""
+
+    def put(self, number: int, piece: Tensor) -> None:
+        """Put a piece in, which must not change until `total` returns; whatever is put in again until then does not count."""
+        ...
+
+    def total(self) -> Tensor:
+        """The sum for what this process answers for. What was not put in counts as zeros."""
+        ...
+
+
 class World(Protocol):
     """The processes of one training, seen from one of them. All of them call the same methods in the same order."""
 
@@ -48,11 +63,11 @@ class World(Protocol):
         """Give all processes what process 0 has in this buffer."""
         ...
 
-    def reduce(self, pieces: Sequence[Tensor] | None, bounds: Sequence[int], dtype: torch.dtype) -> Tensor:
-        """Sum over all processes, in the order of their ranks, what they have in these pieces, which are laid end to end.
+    def reduction(self, lengths: Sequence[int], bounds: Sequence[int], dtype: torch.dtype, sent_as: torch.dtype) -> Reduction:
+        """Something that sums pieces of these lengths, which lie end to end, again and again; see `Reduction`.
 
-        None stands for zeros. Returns the part that this process answers for, from bounds[rank] to bounds[rank + 1]; it is valid until the
-        next `reduce`.
+        Each process gets the sum for what it answers for, which are whole pieces: from bounds[rank] to bounds[rank + 1]. They are summed in
+        `dtype`, and given to the other processes as `sent_as`.
         """
         ...
 

@@ -9,7 +9,24 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from paznja.world import Message
+from paznja.world import Message, Reduction
+
+
+class _NoReduction:
+    """See `paznja.world.Reduction`: alone, a process has the whole batch."""
+
+    early = False
+
+    def __init__(self) -> None:
+        self._pieces: dict[int, Tensor] = {}
+
+    def put(self, number: int, piece: Tensor) -> None:
+        self._pieces[number] = piece
+
+    def total(self) -> Tensor:
+        total = torch.cat([self._pieces[number].reshape(-1) for number in sorted(self._pieces)])
+        self._pieces.clear()
+        return total
 
 
 class Alone:
@@ -32,9 +49,8 @@ class Alone:
     def adopt(self, buffer: Tensor) -> None:
         """It has it already."""
 
-    def reduce(self, pieces: Sequence[Tensor] | None, bounds: Sequence[int], dtype: torch.dtype) -> Tensor:
-        assert pieces is not None, "alone, a process has the whole batch"
-        return torch.cat([piece.reshape(-1) for piece in pieces])
+    def reduction(self, lengths: Sequence[int], bounds: Sequence[int], dtype: torch.dtype, sent_as: torch.dtype) -> Reduction:
+        return _NoReduction()
 
     def spread(self, buffer: Tensor, bounds: Sequence[int]) -> None:
         """It has all of it."""

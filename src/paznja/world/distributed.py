@@ -7,6 +7,7 @@ and `torch.distributed` reads them; here only those are read that it does not pa
 from __future__ import annotations
 
 import datetime
+import itertools
 import json
 import os
 import time
@@ -24,7 +25,7 @@ from torch.distributed.distributed_c10d import PrefixStore, Store
 
 from paznja.cores import num_cores
 from paznja.errors import TrainingFailed
-from paznja.world import Gone, Message, World
+from paznja.world import Gone, Message, Reduction, World
 
 _LOOKING = 0.02  # seconds between two looks while the processes find each other
 
@@ -43,7 +44,7 @@ class Distributed:
             torch.cuda.set_device(int(os.environ["LOCAL_RANK"]))
         self._limit = limit
         self.rank, self.size = int(os.environ["RANK"]), int(os.environ["WORLD_SIZE"])
-        with self._answering():
+        with self.answering():
             backend = "cpu:gloo,cuda:nccl" if torch.cuda.is_available() else "gloo"
             store = _fresh_store(self.rank, self.size, limit)
             dist.init_process_group(backend, store=store, rank=self.rank, world_size=self.size, timeout=datetime.timedelta(seconds=limit))
@@ -55,14 +56,14 @@ class Distributed:
         head = torch.zeros(_MESSAGE_BYTES, dtype=torch.uint8)
         begin = len(content).to_bytes(4, "little") + content[: _MESSAGE_BYTES - 4]
         head[: len(begin)] = torch.frombuffer(bytearray(begin), dtype=torch.uint8)
-        with self._answering():
+        with self.answering():
             dist.broadcast(head, 0)
             if rest := content[_MESSAGE_BYTES - 4 :]:
                 dist.broadcast(torch.frombuffer(bytearray(rest), dtype=torch.uint8), 0)
 
     def told(self) -> Message:
         head = torch.empty(_MESSAGE_BYTES, dtype=torch.uint8)
-        with self._answering():
+        with self.answering():
             dist.broadcast(head, 0)
             content = head.numpy().tobytes()
             length = int.from_bytes(content[:4], "little")
@@ -76,26 +77,22 @@ class Distributed:
         return torch.zeros(length, dtype=dtype, device=self.device)
 
     def adopt(self, buffer: Tensor) -> None:
-        with self._answering():
+        with self.answering():
             dist.broadcast(buffer, 0)
 
-    def reduce(self, pieces: Sequence[Tensor] | None, bounds: Sequence[int], dtype: torch.dtype) -> Tensor:
-        whole = self.buffer(bounds[-1], dtype) if pieces is None else torch.cat([piece.reshape(-1) for piece in pieces])
-        parts = [whole[bounds[rank] : bounds[rank + 1]] for rank in range(self.size)]
-        with self._answering():
-            _wait([dist.reduce(part, rank, async_op=True) for rank, part in enumerate(parts) if len(part)])
-        return parts[self.rank]
+    def reduction(self, lengths: Sequence[int], bounds: Sequence[int], dtype: torch.dtype, sent_as: torch.dtype) -> Reduction:
+        return _SentReduction(self, lengths, bounds, dtype, sent_as)
 
     def spread(self, buffer: Tensor, bounds: Sequence[int]) -> None:
         parts = [buffer[bounds[rank] : bounds[rank + 1]] for rank in range(self.size)]
-        with self._answering():
+        with self.answering():
             _wait([dist.broadcast(part, rank, async_op=True) for rank, part in enumerate(parts) if len(part)])
 
     def gather(self, tensors: Mapping[str, Tensor], lengths: Sequence[int]) -> dict[str, list[Tensor]]:
         all_of = {name: [tensor.new_empty(length, tensor.shape[1]) for length in lengths] for name, tensor in tensors.items()}
         for name, tensor in tensors.items():
             all_of[name][self.rank] = tensor.contiguous()
-        with self._answering():
+        with self.answering():
             _wait(
                 [
                     dist.broadcast(tensor, rank, async_op=True)
@@ -109,7 +106,7 @@ class Distributed:
     def sum(self, numbers: Sequence[float]) -> list[float]:
         ours = torch.tensor(numbers, dtype=torch.float64)
         everybodys = [torch.empty_like(ours) for _ in range(self.size)]
-        with self._answering():
+        with self.answering():
             dist.all_gather(everybodys, ours)
         return [sum(column) for column in zip(*(one.tolist() for one in everybodys), strict=True)]
 
@@ -120,7 +117,7 @@ class Distributed:
         return 0, number
 
     @contextmanager
-    def _answering(self) -> Iterator[None]:
+    def answering(self) -> Iterator[None]:
         """Inside the block, another process that does not answer ends this one: with a sentence for process 0, with Gone for the others."""
         try:
             yield
@@ -131,6 +128,73 @@ class Distributed:
                 f"One of the {self.size} processes has ended, or did not answer for {self._limit:g} seconds (--network-seconds). "
                 "The last checkpoint is kept: start all of them again with the same torchrun, and resume in place of train."
             ) from error
+
+
+class _SentReduction:
+    """See `paznja.world.Reduction`: every piece goes to the process that answers for it.
+
+    On CPUs as soon as it is there: what the network has last is sent while the gradients of what it has first are still computed. nccl
+    cannot do that safely, because both ends must begin what they send and receive in one order; there all pieces go together.
+    """
+
+    def __init__(self, world: Distributed, lengths: Sequence[int], bounds: Sequence[int], dtype: torch.dtype, sent_as: torch.dtype) -> None:
+        self.early = world.device.type == "cpu"
+        self._world, self._lengths, self._bounds, self._dtype, self._sent_as = world, lengths, bounds, dtype, sent_as
+        starts = list(itertools.accumulate(lengths, initial=0))
+        self._owners = [next(rank for rank in range(world.size) if start < bounds[rank + 1]) for start in starts[:-1]]
+        self._own = [number for number, owner in enumerate(self._owners) if owner == world.rank]
+        self._got_PM = torch.zeros(world.size, bounds[world.rank + 1] - bounds[world.rank], dtype=sent_as, device=world.device)
+        """What each process has put in for what this one answers for."""
+        self._put: dict[int, Tensor] = {}
+        self._works: list[Any] = []
+
+    def put(self, number: int, piece: Tensor) -> None:
+        if number in self._put:
+            return
+        if self.early and not self._put:
+            self._expect()
+        self._put[number] = piece = piece.reshape(-1).to(self._sent_as)
+        if self.early and (owner := self._owners[number]) != self._world.rank:
+            with self._world.answering():
+                self._works.append(dist.isend(_as_bytes(piece), owner, tag=number))
+
+    def total(self) -> Tensor:
+        for number, length in enumerate(self._lengths):
+            if number not in self._put:
+                self.put(number, torch.zeros(length, dtype=self._sent_as, device=self._world.device))
+        with self._world.answering():
+            if self.early:
+                _wait(self._works)
+                ours = self._got_PM[self._world.rank]
+                if self._own:
+                    torch.cat([self._put[number] for number in self._own], out=ours)
+            else:
+                sizes = [self._sent_as.itemsize * (stop - start) for start, stop in itertools.pairwise(self._bounds)]
+                sent = torch.cat([self._put[number] for number in range(len(self._lengths))])
+                got = [sizes[self._world.rank]] * self._world.size
+                dist.all_to_all_single(_as_bytes(self._got_PM.view(-1)), _as_bytes(sent), got, sizes)
+        self._put.clear()
+        self._works.clear()
+        first, *others = self._got_PM
+        total = first.to(self._dtype, copy=True)
+        for other in others:
+            total += other
+        return total
+
+    def _expect(self) -> None:
+        """Be ready for what the others will send."""
+        lengths = [self._lengths[number] for number in self._own]
+        for rank, got_M in enumerate(self._got_PM):
+            if rank != self._world.rank:
+                with self._world.answering():
+                    self._works += [
+                        dist.irecv(_as_bytes(piece), rank, tag=number)
+                        for number, piece in zip(self._own, got_M.split(lengths), strict=True)
+                    ]
+
+
+def _as_bytes(tensor: Tensor) -> Tensor:
+    return tensor.view(torch.uint8)  # gloo does not know every kind of number
 
 
 class Launched:

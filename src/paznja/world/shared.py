@@ -25,7 +25,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from paznja.errors import TrainingFailed
-from paznja.world import Gone, Message
+from paznja.world import Gone, Message, Reduction
 
 _NUMBERS_AT_ONCE = 16
 """The most numbers that are summed at once."""
@@ -52,7 +52,6 @@ class Shared:
         assert rank or len(sockets) == size - 1
         self.rank, self.size, self._how_it_ended = rank, size, how_it_ended
         self._sockets = list(sockets)
-        self._sent: Tensor | None = None
         self._gathered: dict[str, Tensor] = {}
         self._numbers: Tensor | None = None
         self._turn = 0
@@ -151,19 +150,8 @@ class Shared:
     def adopt(self, buffer: Tensor) -> None:
         self.meet()
 
-    def reduce(self, pieces: Sequence[Tensor] | None, bounds: Sequence[int], dtype: torch.dtype) -> Tensor:
-        if self._sent is None or self._sent.shape[1] != bounds[-1] or self._sent.dtype != dtype:
-            self._sent = self.buffer(self.size * bounds[-1], dtype).view(self.size, -1)
-        if pieces is None:
-            self._sent[self.rank].zero_()
-        else:
-            torch.cat([piece.reshape(-1) for piece in pieces], out=self._sent[self.rank])
-        self.meet()
-        first, *others = self._sent[:, bounds[self.rank] : bounds[self.rank + 1]]
-        total = first + others[0]
-        for other in others[1:]:
-            total += other
-        return total
+    def reduction(self, lengths: Sequence[int], bounds: Sequence[int], dtype: torch.dtype, sent_as: torch.dtype) -> Reduction:
+        return _SharedReduction(self, lengths, bounds, dtype, sent_as)
 
     def spread(self, buffer: Tensor, bounds: Sequence[int]) -> None:
         self.meet()
@@ -209,6 +197,34 @@ class Shared:
 
     def own_rows(self, number: int) -> tuple[int, int]:
         return number * self.rank // self.size, number * (self.rank + 1) // self.size
+
+
+class _SharedReduction:
+    """See `paznja.world.Reduction`: every process has a row of its own in memory that all of them see."""
+
+    early = False
+
+    def __init__(self, world: Shared, lengths: Sequence[int], bounds: Sequence[int], dtype: torch.dtype, sent_as: torch.dtype) -> None:
+        self._world, self._dtype = world, dtype
+        self._own = slice(bounds[world.rank], bounds[world.rank + 1])
+        self._put_PM = world.buffer(world.size * bounds[-1], sent_as).view(world.size, -1)
+        self._places = list(self._put_PM[world.rank].split(list(lengths)))
+        self._missing = set(range(len(lengths)))
+
+    def put(self, number: int, piece: Tensor) -> None:
+        self._places[number].copy_(piece.view(-1))
+        self._missing.discard(number)
+
+    def total(self) -> Tensor:
+        for number in self._missing:
+            self._places[number].zero_()
+        self._missing = set(range(len(self._places)))
+        self._world.meet()
+        first, second, *others = self._put_PM[:, self._own]
+        total = torch.add(first.to(self._dtype), second)
+        for other in others:
+            total += other
+        return total
 
 
 def joined(number: int, rank: int) -> Shared:
