@@ -3,7 +3,7 @@
     python benchmarks/announced.py BOOKS [--memories learned,counted] [--minutes 0.5,2,10]
 
 Every memory with every number of minutes is a separate run, in a fresh process, with the default network. The ratios are done to
-announced; memory is the peak of the process, as the operating system counts it. The machine should be quiet.
+announced; memory is the most that the process and those it started had at once, what they share counted once. The machine should be quiet.
 """
 
 from __future__ import annotations
@@ -29,8 +29,6 @@ def train_once(books: str, memory: str, minutes: float, folder: str, cache: str 
             plans.append(event)
 
     run = paznja.train(books, minutes=minutes, memory=memory, out=folder, cache=cache, on_event=on_event)
-    from paznja.machine import peak_memory  # imports torch, which `train` has to load itself
-
     position = run.run.checkpoint()
     assert position is not None
     assert plans[0].iterations is not None
@@ -38,7 +36,6 @@ def train_once(books: str, memory: str, minutes: float, folder: str, cache: str 
         "announced": plans[0].iterations,
         "done": position.iteration,
         "announced_memory": plans[0].memory_bytes,
-        "peak": peak_memory(),
         "shape": f"{plans[0].settings.model.layers} x {plans[0].settings.model.width}",
         "scoring": position.parts["evaluator"]["scoring_seconds"] / position.seconds,
     }
@@ -57,7 +54,7 @@ def main(books: Path, memories: str, minutes: str, cache: Path | None) -> None:
     for memory in memories.split(","):
         for number in map(float, minutes.split(",")):
             with tempfile.TemporaryDirectory() as folder:
-                measured, _ = in_fresh_process(train_once, str(books), memory, number, folder, None if cache is None else str(cache))
+                measured, peak = in_fresh_process(train_once, str(books), memory, number, folder, None if cache is None else str(cache))
             rows.append(
                 [
                     memory,
@@ -67,8 +64,8 @@ def main(books: Path, memories: str, minutes: str, cache: Path | None) -> None:
                     f"{measured['done']:,}",
                     f"{measured['done'] / measured['announced']:.2f}",
                     megabytes(measured["announced_memory"]),
-                    megabytes(measured["peak"]),
-                    f"{measured['peak'] / measured['announced_memory']:.2f}",
+                    megabytes(peak),
+                    f"{peak / measured['announced_memory']:.2f}",
                     f"{measured['scoring']:.0%}",
                 ]
             )

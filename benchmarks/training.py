@@ -12,6 +12,9 @@ network's largest product, and once with square matrices of 1024, which is the p
 Each round's operations per second are divided by the mean of the two around it; the shares are medians of the rounds.
 Peak memory is the process's, as the operating system counts it, torch itself included (on a CUDA device: what torch allocated there).
 
+On a CPU with several cores, "a process a core" is an iteration of as many processes with one thread each, as `paznja train` has them; it
+comes after each of those. Its batches are random ids.
+
 `--nanogpt` names a checkout of karpathy/nanoGPT. Its network of the same layers, width, heads, context and vocabulary, with its own
 optimizer and the clipping of its train.py, then has an iteration on the same batch after each of ours, in float32, as its train.py
 computes on a CPU. (Its feed-forward has two matrices of four times the width where ours has three of about 8/3, nearly as many weights.)
@@ -53,6 +56,7 @@ class Training:
 
         from paznja import config
         from paznja.config import Stretch
+        from paznja.cores import num_cores
         from paznja.machine import resolve, set_threads
         from paznja.run import RunRecord
         from paznja.run.writing import RunWriter
@@ -60,6 +64,8 @@ class Training:
         from paznja.training.batches import Batches
         from paznja.training.learner import blank
         from paznja.training.optimizers import Optimizers
+        from paznja.training.sharing_out import FOLLOWER
+        from paznja.world.starting import Started
 
         self.tokenizer = load_tokenizer(prepared / "tokenizer.json", "characters")
         settings = config.preset(preset)
@@ -71,6 +77,10 @@ class Training:
         self.batches = Batches(run.training_ids(), self.config.context, self.training.batch, self.training.seed)
         self.model = blank(self.config, self.training.seed).to(self.training.device)
         self.optimizers = Optimizers(self.model, self.training)
+        self.started = None
+        if self.training.device == "cpu" and num_cores() > 1:
+            self.started = Started(num_cores(), FOLLOWER)
+        self.settings = replace(settings, model=self.config, training=replace(self.training, processes=num_cores(), threads=1))
         self.peer = None if nanogpt is None else Peer(nanogpt, self.config, self.training.device)
 
     def measure(self, iterations: int) -> dict[str, Any]:
@@ -82,7 +92,7 @@ class Training:
         width, hidden = self.config.width, self.config.hidden
         rows = self.training.batch * self.config.context
         products = {"similar": (rows, width, 2 * hidden), "square": (1024, 1024, 1024)}
-        measured: dict[str, list[float]] = {name: [] for name in ("whole", *PARTS, "characters", *products, "peer")}
+        measured: dict[str, list[float]] = {name: [] for name in ("whole", *PARTS, "characters", *products, "peer", "together")}
         seconds = self.iterate()["whole"]  # the first one allocates what the later ones use
         if self.peer is not None:
             self.peer.iterate(*self.batches.next()[:2])
@@ -95,6 +105,8 @@ class Training:
                 start = self.now()
                 self.peer.iterate(*batch)
                 measured["peer"].append(self.now() - start)
+            if self.started is not None:
+                measured["together"].append(self.together())
             after = {name: self.product(*shape, seconds / 10) for name, shape in products.items()}
             for name in products:
                 measured[name].append((before[name] + after[name]) / 2)
@@ -133,6 +145,18 @@ class Training:
             "optimizer": optimizer,
             "characters": self.tokenizer.count_characters(next_ids_BT.numpy()),
         }
+
+    def together(self) -> float:
+        """Seconds of an iteration in a process a core."""
+        from paznja.machine import set_threads
+        from paznja.training.pace import take_part_in_timing
+
+        assert self.started is not None
+        world = self.started.world(self.settings.training.processes)
+        world.tell({"do": "time", "settings": self.settings.to_dict(), "iterations": 3})
+        times = take_part_in_timing(world, self.settings, 3)
+        set_threads(self.training.threads)
+        return median(times[1:])
 
     def product(self, rows: int, inner: int, columns: int, seconds: float) -> float:
         """Operations per second of plain `torch.mm`: the median of as many as fit in the time, at least three."""
@@ -195,6 +219,7 @@ def row(preset: str, measured: dict[str, Any]) -> list[str]:
         f"{median(speeds) / 1e9:.1f} of {median(measured['similar']) / 1e9:.1f}",
         f"{median_ratio(speeds, measured['similar']):.0%}",
         f"{median_ratio(speeds, measured['square']):.0%}",
+        time_of(median(measured["together"])) if measured["together"] else "-",
         megabytes(measured["peak"]),
     ]
 
@@ -210,6 +235,7 @@ HEADER = [
     "GFLOP/s of `torch.mm`'s",
     "share of `torch.mm`",
     "share of `torch.mm` at 1024",
+    "a process a core",
     "peak memory",
 ]
 
@@ -247,10 +273,11 @@ def main(
         conditions = measured["conditions"]
         rows.append(row(preset, measured))
         if measured["peer"]:
-            times = [time_of(median(measured[name])) for name in ("whole", "peer")]
-            beside.append([preset, *times, f"{median_ratio(measured['peer'], measured['whole']):.2f}"])
+            best = measured["together"] or measured["whole"]
+            times = [time_of(median(seconds)) for seconds in (best, measured["peer"])]
+            beside.append([preset, *times, f"{median_ratio(measured['peer'], best):.2f}"])
         if preset == "blog":
-            blog = median(measured["whole"])
+            blog = median(measured["together"] or measured["whole"])
     print(f"## Training\n\n{about} {conditions}; medians.\n")
     print(table(HEADER, rows))
     if beside:

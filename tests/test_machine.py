@@ -118,6 +118,16 @@ def test_freed_memory_is_used_again_without_asking_the_system_for_every_page():
     assert faults(keep=True) < 0.5 * faults(keep=False)
 
 
+def test_peak_memory_counts_processes_that_this_one_has_started():
+    alone = peak_memory()
+    command = [sys.executable, "-c", "import sys; held = b'1' * 1_000_000_000; print(len(held), flush=True); sys.stdin.read()"]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as other:
+        assert other.stdout is not None
+        assert other.stdout.readline()
+        assert peak_memory() >= max(alone, 1_000_000_000)
+        other.communicate()
+
+
 def test_peak_memory_is_at_least_what_was_in_use_at_once():
     taken = bytearray(os.urandom(1 << 20) * 64)
     now = psutil.Process().memory_info().rss

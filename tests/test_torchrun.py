@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import platform
 import signal
 import subprocess
 import sys
@@ -17,6 +18,7 @@ import torch
 
 import paznja
 from paznja.model.weights import unpack
+from paznja.run.requests import send
 
 pytestmark = [pytest.mark.slow, pytest.mark.skipif("os.name != 'posix'", reason="not tried on other systems")]
 
@@ -155,8 +157,6 @@ def test_ctrl_c_saves_and_torchrun_does_not_take_it_for_a_failure(books: Path, t
 
 
 def test_a_stop_that_is_asked_for_from_outside_is_obeyed_by_all(books: Path, tmp_path: Path, torchrun: Torchrun):
-    from paznja.run.requests import send
-
     running = torchrun(2, "train", str(books), *TINY, "--iterations", "100000", "--checkpoint-seconds", "0.2", "--name", "most")
     wait_for(tmp_path / "runs" / "most" / "checkpoint", running)
     run = paznja.open_run("most", out=tmp_path / "runs")
@@ -184,3 +184,24 @@ def test_a_process_that_does_not_answer_is_given_up(books: Path, tmp_path: Path,
     assert "did not answer for 5 seconds (--network-seconds)" in printed
     assert "Traceback (most recent call last):\n" not in printed.split("torch/distributed")[0]
     paznja.resume("most", out=tmp_path / "runs", iterations=1)
+
+
+def test_a_process_that_all_others_wait_for_is_named(books: Path, tmp_path: Path, torchrun: Torchrun):
+    running = torchrun(3, "train", str(books), *TINY, "--iterations", "1000000", "--checkpoint-seconds", "0.2", "--name", "most")
+    wait_for(tmp_path / "runs" / "most" / "checkpoint", running)
+    slow = workers(running)[1]
+    assert running.stdout is not None
+    printed = ""
+    os.set_blocking(running.stdout.fileno(), False)
+    end = time.monotonic() + 60
+    while "which wait for it" not in printed:
+        assert time.monotonic() < end, printed
+        slow.suspend()
+        time.sleep(0.3)
+        slow.resume()
+        time.sleep(0.03)
+        printed += running.stdout.read() or ""
+    assert f"Process 2, on {platform.node()}, takes " in printed
+    send(paznja.open_run("most", out=tmp_path / "runs").run, "stop")
+    os.set_blocking(running.stdout.fileno(), True)
+    done(running)

@@ -233,6 +233,10 @@ class Display:
         workers = counted(event.number, event.unit, "processes" if event.unit == "process" else None)
         self._print(Text(f"Other programs use more or less of the machine than before: it goes on with {workers}.", style="dim"))
 
+    def _on_heldup(self, event: events.HeldUp) -> None:
+        slow = f"Process {event.rank + 1}, on {event.host}, takes {event.times:.1f} times as long as the others, which wait for it."
+        self._print(Text(slow, style="dim"))
+
     def _on_paused(self, event: events.Paused) -> None:
         self._print("Paused, and saved.")
 

@@ -97,6 +97,19 @@ class Regrouped:
 
 
 @dataclass(frozen=True)
+class HeldUp:
+    """One of the processes that torchrun has started is much slower than the others, which wait for it in every iteration."""
+
+    iteration: int
+    rank: int
+    """Its number, from 0."""
+    host: str
+    """The name of its machine."""
+    times: float
+    """How many times as long it takes as the others."""
+
+
+@dataclass(frozen=True)
 class Finished:
     """The last event."""
 
@@ -113,4 +126,4 @@ class Finished:
     """Whether `held_out` is the figure for all held-out books."""
 
 
-Event = Regrouped | Counting | Progress | Scoring | Evaluated | Sampled | Saved | Paused | Stopping | Finished
+Event = Regrouped | HeldUp | Counting | Progress | Scoring | Evaluated | Sampled | Saved | Paused | Stopping | Finished

@@ -59,6 +59,8 @@ def follow(world: World, run: Run, settings: Settings, ids: Path | None) -> None
                 scorer.take_part(whole=message["whole"], start=message["start"], stop=message["stop"], ahead=message["ahead"])
             case "go to":
                 material.load_state_dict(message["material"])
+            case "compare":
+                learner.take_part_in_comparing()
             case "adopt":
                 learner.take_part_in_adopting()
             case "adopt weights":

@@ -23,12 +23,17 @@ from paznja.model.transformer import Transformer
 from paznja.run.layout import OPTIMIZER, WEIGHTS
 from paznja.training.batches import Batch
 from paznja.training.optimizers import Optimizers
+from paznja.training.slowest import Slow, Slowest
 from paznja.training.workers import Workers
 from paznja.world import World, edges, parts_of
 from paznja.world.alone import Alone
 
 if TYPE_CHECKING:
     from paznja.memory.counted import CountedMemory
+
+
+_BETWEEN_COMPARISONS = 10.0
+"""Seconds between two moments in which processes that share no memory say how long they have computed."""
 
 
 class Learner:
@@ -57,6 +62,11 @@ class Learner:
         self.optimizers = Optimizers(self.model, training, world)
         if self.model.weighing is not None:
             self.model.weighing.move_base(world.buffer(model.vocabulary, self.model.embedding.dtype))
+        self.slow: Slow | None = None
+        """The process that all wait for, if the last iteration has shown one."""
+        self._slowest = Slowest()
+        self._computed = self._compared = 0.0
+        """Seconds that this process has computed its part of the batches since they were compared; when that was."""
         self._accumulate = max(1, training.accumulate)
         self.model.recompute = training.recompute
         self.sound = True
@@ -78,6 +88,7 @@ class Learner:
         self.regrouped = self._workers.took(self._now() - start)
         if self._world.size == 1:
             torch.set_num_threads(self._workers.number)
+        self.slow = self._compare()
         return nats
 
     @property
@@ -90,6 +101,7 @@ class Learner:
         windows, positions = parts_of(len(batch.ids), learning, self._world.size), batch.ids.shape[1]
         first, last = windows[self._world.rank], windows[self._world.rank + 1]
         losses: list[Tensor] = []
+        start = time.perf_counter()
         in_parts = self._accumulate * -(-self._world.size // learning)  # so that they need no more memory than if all learnt
         for begin, end in pairwise(edges(last - first, min(in_parts, last - first))):
             ids, next_ids = (whole[first + begin : first + end].to(self.device) for whole in (batch.ids, batch.next_ids))
@@ -99,8 +111,26 @@ class Learner:
             self.optimizers.is_last_backward = end == last - first
             loss.backward()
             losses.append(loss.detach())
-        nats, norm = self.optimizers.step(factor, float(sum(losses)), [positions * (end - begin) for begin, end in pairwise(windows)])
+        nats = float(sum(losses))
+        self._computed += time.perf_counter() - start
+        nats, norm = self.optimizers.step(factor, nats, [positions * (end - begin) for begin, end in pairwise(windows)])
         return nats if math.isfinite(nats) and math.isfinite(norm) else math.nan
+
+    def _compare(self) -> Slow | None:
+        """Now and then, look for a process that all others wait for; those of one machine have the same processor."""
+        now = self._now()
+        self._compared = self._compared or now
+        if self._world.shares_memory or now - self._compared < _BETWEEN_COMPARISONS:
+            return None
+        self._compared = now
+        self._world.tell({"do": "compare"})
+        return self._slowest.look(self.take_part_in_comparing())
+
+    def take_part_in_comparing(self) -> list[float]:
+        """The seconds that each process has computed since this was asked for the last time."""
+        seconds, self._computed = self._computed, 0.0
+        everybodys = self._world.gather({"seconds": torch.tensor([[seconds]], dtype=torch.float64)}, [1] * self._world.size)
+        return torch.cat(everybodys["seconds"]).flatten().tolist()
 
     def adopt(self) -> None:
         """After this process has changed weights or state: give them to all others."""

@@ -10,7 +10,7 @@ from collections.abc import Generator
 from contextlib import nullcontext
 
 from paznja.training.evaluator import NotANumber
-from paznja.training.events import Event, Finished, Paused, Regrouped
+from paznja.training.events import Event, Finished, HeldUp, Paused, Regrouped
 from paznja.training.parts import Parts
 
 
@@ -57,6 +57,8 @@ def train(parts: Parts) -> Generator[Event]:
         yield meter.progress(place, director.fraction(place))
         if learner.regrouped is not None:
             yield Regrouped(place.iteration, learner.regrouped, "thread" if parts.world.size == 1 else "process")
+        if learner.slow is not None:
+            yield HeldUp(place.iteration, learner.slow.rank, parts.world.hosts[learner.slow.rank], learner.slow.times)
         todo = director.decide(place)
     meter.end()
     whole: float | None = None

@@ -47,6 +47,11 @@ class World(Protocol):
     shares_memory: bool
     """Whether what is in a `buffer` is there once for all of them."""
 
+    @property
+    def hosts(self) -> Sequence[str]:
+        """The name of the machine on which each process runs, by its rank."""
+        ...
+
     def tell(self, message: Message) -> None:
         """Send a message to all others; only for process 0."""
         ...

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import platform
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -33,6 +34,7 @@ class Alone:
     """See `paznja.world.World`."""
 
     rank, size, shares_memory = 0, 1, True
+    hosts = (platform.node(),)
 
     def __init__(self, device: torch.device | str = "cpu") -> None:
         self._device = device

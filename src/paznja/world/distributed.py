@@ -10,6 +10,7 @@ import datetime
 import itertools
 import json
 import os
+import platform
 import time
 import uuid
 from collections.abc import Iterator, Mapping, Sequence
@@ -28,6 +29,9 @@ from paznja.errors import TrainingFailed
 from paznja.world import Gone, Message, Reduction, World
 
 _LOOKING = 0.02  # seconds between two looks while the processes find each other
+
+_NAME_BYTES = 64
+"""What is longer of a machine's name is not shown."""
 
 _MESSAGE_BYTES = 512
 """A longer message is sent in two pieces."""
@@ -50,6 +54,7 @@ class Distributed:
             dist.init_process_group(backend, store=store, rank=self.rank, world_size=self.size, timeout=datetime.timedelta(seconds=limit))
         self.device = torch.device("cpu")
         """Where the network is."""
+        self.hosts = self._names()
 
     def tell(self, message: Message) -> None:
         content = json.dumps(message).encode()
@@ -72,6 +77,15 @@ class Distributed:
                 dist.broadcast(rest, 0)
                 content += rest.numpy().tobytes()
         return json.loads(content[4 : 4 + length])
+
+    def _names(self) -> list[str]:
+        """What all processes' machines are called."""
+        name = platform.node().encode()[:_NAME_BYTES]
+        names = [torch.zeros(_NAME_BYTES, dtype=torch.uint8) for _ in range(self.size)]
+        ours = torch.frombuffer(bytearray(name.ljust(_NAME_BYTES, b"\0")), dtype=torch.uint8)
+        with self.answering():
+            dist.all_gather(names, ours)
+        return [name.numpy().tobytes().rstrip(b"\0").decode(errors="replace") for name in names]
 
     def buffer(self, length: int, dtype: torch.dtype) -> Tensor:
         return torch.zeros(length, dtype=dtype, device=self.device)

@@ -12,6 +12,7 @@ import itertools
 import json
 import mmap
 import os
+import platform
 import signal
 import socket
 import tempfile
@@ -51,6 +52,7 @@ class Shared:
         """
         assert rank or len(sockets) == size - 1
         self.rank, self.size, self._how_it_ended = rank, size, how_it_ended
+        self.hosts = [platform.node()] * size
         self._sockets = list(sockets)
         self._gathered: dict[str, Tensor] = {}
         self._numbers: Tensor | None = None
