@@ -1,7 +1,7 @@
 """Two hosts with a network between them: how long an iteration takes over it, and what a simple model says for more of them.
 
     sudo python benchmarks/network.py [--rates 10gbit,1gbit,100mbit] [--shapes 2x128,6x256] [--exchanges float32,bfloat16] [--rounds 3]
-    python benchmarks/network.py --predict
+    python benchmarks/network.py --predict [--shapes 2x128,4x192,6x256] [--batch 64]
 
 The hosts are network namespaces of this machine (`hosts.py`), each with one process of one thread that torchrun starts. The networks
 that learn there, with a learned memory, get random ids; rates and exchanges take turns.
@@ -178,15 +178,14 @@ def parts_of_iteration(layers: int, width: int, batch: int, processes: int) -> t
     return forward_and_backward, step, of_table
 
 
-def predicted() -> None:
+def predicted(shapes: list[str], batch: int) -> None:
     """The table of what the model expects of more cores, and of cards."""
     from paznja.config import preset
 
     print(f"## What the model expects\n\n{machine()}\n")
     rows: list[list[str]] = []
-    for shape in ("2x128", "4x192", "6x256"):
+    for shape in shapes:
         layers, width = map(int, shape.split("x"))
-        batch = 64
         alone, step, of_table = parts_of_iteration(layers, width, batch, 1)
         for cores in (2, 4, 8, 16):
             part, _, _ = parts_of_iteration(layers, width, batch, cores)
@@ -196,15 +195,15 @@ def predicted() -> None:
                 [f"{shape}, batches of {batch}", f"{cores} cores", time_of(alone + step), time_of(took), f"{(alone + step) / took:.1f}"]
             )
     model = preset("large").model
-    for batch, cards, rate, network in (
+    for windows, cards, rate, network in (
         (128, 8, 3.6e12, "NVLink, 450 GB/s each way"),
         (128, 128, 400e9, "400 Gbit/s a card"),
         (2048, 128, 400e9, "400 Gbit/s a card"),
     ):
-        alone = model.operations() * batch * model.context / (_REACHED * 989e12)
+        alone = model.operations() * windows * model.context / (_REACHED * 989e12)
         for exchange in ("float32", "bfloat16"):
-            took = seconds_over(sent_in_iteration(model, batch, cards, exchange), rate, alone / cards)
-            about = f"large, batches of {batch}, gradients in {exchange}"
+            took = seconds_over(sent_in_iteration(model, windows, cards, exchange), rate, alone / cards)
+            about = f"large, batches of {windows}, gradients in {exchange}"
             rows.append([about, f"{cards} H100, {network}", time_of(alone), time_of(took), f"{alone / took:.1f}"])
     print(table(["network", "machines", "one alone", "together", "as fast as one"], rows))
 
@@ -219,7 +218,7 @@ def predicted() -> None:
 @click.option("--predict", is_flag=True, help="Measure no network.")
 def main(rates: str, shapes: str, exchanges: str, batch: int, iterations: int, rounds: int, predict: bool) -> None:
     if predict:
-        predicted()
+        predicted(shapes.split(","), batch)
     else:
         measured(rates.split(","), shapes.split(","), exchanges.split(","), batch, iterations, rounds)
 

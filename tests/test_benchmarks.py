@@ -142,12 +142,13 @@ def test_reading_shows_both_caches_and_finds_the_same_ids_as_the_tokenizers_libr
 
 def test_training_shows_time_share_and_memory_of_an_iteration(benchmark_output, books: Path):
     row = rows_of(benchmark_output("training.py", books, "--preset", "tiny", "--iterations", 3))["tiny"]
-    parameters, batch, iterations, _, parts, speed, _, share, _, memory = row
+    parameters, batch, iterations, _, parts, speed, _, share, _, together, memory = row
     assert number(parameters) > 30_000
     assert (batch, iterations) == ("16 x 32", "3")
     assert len(parts.split("+")) == 3
     assert number(speed) > 0
     assert 0 <= number(share) <= 100
+    assert together == "-" or number(together) > 0
     assert number(memory) > 100
 
 
@@ -455,6 +456,15 @@ def test_busy_shows_every_way_of_waiting_alone_and_beside_a_busy_program(benchma
     lines = [line for line in output.splitlines() if line.startswith("| ")]
     assert [line.split("|")[1].strip() for line in lines[2:]] == ["0"] * 4 + ["1"] * 4
     assert all("%" in line for line in lines[2:])
+
+
+def test_network_says_what_a_model_expects_of_more_cores(benchmark_output):
+    output = benchmark_output("network.py", "--predict", "--shapes", "1x64", "--batch", 16)
+    lines = [line for line in output.splitlines() if line.startswith("| 1x64")]
+    assert [line.split("|")[2].strip() for line in lines] == ["2 cores", "4 cores", "8 cores", "16 cores"]
+    assert all(float(line.split("|")[5]) > 0 for line in lines)
+    cards = [float(line.split("|")[5]) for line in output.splitlines() if "H100" in line]
+    assert cards == sorted(cards)
 
 
 def test_processes_compares_both_ways_for_every_network_alone_and_beside_a_busy_program(benchmark_output):

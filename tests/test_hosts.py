@@ -26,14 +26,18 @@ OnBoth = Callable[..., list[subprocess.Popen[str]]]
 
 
 @pytest.fixture
-def on_both(outside_program, tmp_path: Path) -> Iterator[OnBoth]:
-    """Starts one command of paznja on both hosts, the second of which may have a folder of its own in place of another."""
+def can_make_hosts(outside_program) -> None:
     for program in ("ip", "unshare"):
         outside_program(program)
     if os.geteuid() != 0:
         if os.environ.get("CI") == "true":
             pytest.fail("only root can make hosts")
         pytest.skip("only root can make hosts")
+
+
+@pytest.fixture
+def on_both(can_make_hosts, tmp_path: Path) -> Iterator[OnBoth]:
+    """Starts one command of paznja on both hosts, the second of which may have a folder of its own in place of another."""
     namespaces = runpy.run_path(str(BENCHMARKS / "hosts.py"))
     begun: list[subprocess.Popen[str]] = []
     with namespaces["hosts"](2) as begins:
@@ -108,3 +112,12 @@ def test_a_host_without_the_shared_folder_prepares_the_same_books(on_both: OnBot
     (changed := min((theirs / "Books").iterdir())).write_text("Друга књига. " * 500, encoding="utf-8")
     printed = printed_by(on_both("train", str(own / "Books"), *training("--iterations", "9", "--name", "two"), *out, private=(own, theirs)))
     assert f"not those of process 0 (changed, new or missing: {changed.name})" in printed[1]
+
+
+def test_the_benchmark_measures_an_iteration_over_a_network(can_make_hosts):
+    options = ["--shapes", "1x32", "--rates", "1gbit", "--exchanges", "bfloat16", "--batch", "4", "--iterations", "2", "--rounds", "1"]
+    command = [sys.executable, str(BENCHMARKS / "network.py"), *options]
+    printed = subprocess.run(command, check=True, capture_output=True, encoding="utf-8", timeout=120).stdout
+    rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in printed.splitlines() if line.startswith("| 1x32")]
+    assert [row[1:4] for row in rows] == [["1", "none", "float32"], ["2", "none", "bfloat16"], ["2", "1gbit", "bfloat16"]]
+    assert [row[4] == "0" for row in rows] == [True, False, False]

@@ -125,6 +125,17 @@ def test_in_float32_they_differ_by_rounding_alone(begin, together, memory):
     assert_same(alone, run, 1e-3)
 
 
+@pytest.mark.parametrize("memory", ["none", "learned"])
+def test_gradients_that_are_exchanged_in_bfloat16_are_rounded_and_no_more(begin, together, memory):
+    asked = {"iterations": 6, "memory": memory, "memory_width": 4}
+    whole, rounded = begin("whole", **asked), begin("rounded", **asked, exchange="bfloat16")
+    together(whole, 3)
+    together(rounded, 3)
+    assert_same(whole, rounded, 0.05)
+    with pytest.raises(AssertionError):
+        assert_same(whole, rounded, 1e-5)
+
+
 @pytest.mark.parametrize("memory", MEMORIES)
 def test_the_same_number_learns_the_same_bit_for_bit_resumed_or_not(begin, together, memory):
     asked = {"iterations": 14, "memory": memory, "memory_width": 4}
