@@ -79,7 +79,7 @@ class Learnt:
     """Floating-point operations of an iteration, counted as `ModelConfig.operations` does."""
     parameters: int
     memory_bytes: int
-    """The peak memory of the process, in bytes."""
+    """The peak memory of its processes, in bytes."""
     getting_ready: float = 0.0
     """How many of the seconds came before the first iteration and after the last."""
 
@@ -193,13 +193,18 @@ def train_ours(
     `reserved` seconds of the budget are kept for getting ready and for the end.
     """
     import paznja
-    from paznja.training.events import Progress
+    from paznja.training.events import Progress, Saved
 
     told: list[tuple[float, Progress]] = []
+    peaks: list[int] = []
 
     def watch(event: object) -> None:
         if isinstance(event, Progress):
             told.append((time.time(), event))
+        if isinstance(event, Saved):
+            from paznja.machine import peak_memory  # imports torch, which `train` has to load itself
+
+            peaks.append(peak_memory())
 
     called = time.time()
     minutes = None if budget is None else max(LEAST, begun + budget - called - reserved) / 60
@@ -224,8 +229,6 @@ def train_ours(
     ended = time.time()
     if run.state != "finished":
         raise SystemExit("the race was interrupted")
-    from paznja.machine import peak_memory
-
     settings = run.run.settings()
     between = [after.seconds - before.seconds for (_, before), (_, after) in pairwise(told)]
     return Learnt(
@@ -235,7 +238,7 @@ def train_ours(
         iteration_seconds=median(between) if between else None,
         operations=settings.model.operations() * settings.model.context * settings.training.batch,
         parameters=settings.model.num_parameters(),
-        memory_bytes=peak_memory(),
+        memory_bytes=max(peaks),
         getting_ready=told[0][0] - told[0][1].seconds - called + ended - told[-1][0] if told else 0.0,
     )
 

@@ -15,6 +15,7 @@ network: it says what the same model expects of machines that are not here, from
 from __future__ import annotations
 
 import json
+import signal
 import subprocess
 import sys
 import tempfile
@@ -217,6 +218,7 @@ def predicted(shapes: list[str], batch: int) -> None:
 @click.option("--rounds", default=3, show_default=True)
 @click.option("--predict", is_flag=True, help="Measure no network.")
 def main(rates: str, shapes: str, exchanges: str, batch: int, iterations: int, rounds: int, predict: bool) -> None:
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # so that the hosts are removed
     if predict:
         predicted(shapes.split(","), batch)
     else:

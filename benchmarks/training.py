@@ -13,7 +13,7 @@ Each round's operations per second are divided by the mean of the two around it;
 Peak memory is the process's, as the operating system counts it, torch itself included (on a CUDA device: what torch allocated there).
 
 On a CPU with several cores, "a process a core" is an iteration of as many processes with one thread each, as `paznja train` has them; it
-comes after each of those. Its batches are random ids.
+comes after each of those. Its batches are random ids. Peak memory then includes these processes and their network.
 
 `--nanogpt` names a checkout of karpathy/nanoGPT. Its network of the same layers, width, heads, context and vocabulary, with its own
 optimizer and the clipping of its train.py, then has an iteration on the same batch after each of ours, in float32, as its train.py

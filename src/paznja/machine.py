@@ -129,7 +129,7 @@ def _own_share(process: psutil.Process) -> int:
         memory = process.memory_full_info()
     except (psutil.NoSuchProcess, psutil.AccessDenied):
         return 0
-    return getattr(memory, "pss", memory.uss)
+    return getattr(memory, "pss", 0) or getattr(memory, "uss", memory.rss)
 
 
 def _own_peak() -> int:

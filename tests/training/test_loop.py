@@ -93,9 +93,9 @@ class SlowLearner:
     def __init__(self, learner: Learner, time: Time) -> None:
         self._learner, self._time = learner, time
 
-    def step(self, batch: Batch, factor: float) -> float:
+    def step(self, batch: Batch, factor: float, began: float) -> float:
         self._time.now += self._time.iteration
-        return self._learner.step(batch, factor)
+        return self._learner.step(batch, factor, began)
 
     def __getattr__(self, name: str):
         return getattr(self._learner, name)

@@ -104,7 +104,7 @@ class Evaluator:
         if bits is None:
             return
         took = self._clock.now() - start
-        self._speed = self._part_tokens() / took
+        self._speed = (self._part_tokens() - self._scorer.tokens_ahead) / took
         self.seconds += took
         held_out_bits = sum(bits[: len(held_out)]) / self._characters(held_out)
         training_bits = sum(bits[len(held_out) :]) / self._characters(training)

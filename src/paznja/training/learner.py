@@ -66,7 +66,7 @@ class Learner:
         """The process that all wait for, if the last iteration has shown one."""
         self._slowest = Slowest()
         self._computed = self._compared = 0.0
-        """Seconds that this process has computed its part of the batches since they were compared; when that was."""
+        """Seconds for each window that this process has computed since the processes were compared, summed; when that was."""
         self._accumulate = max(1, training.accumulate)
         self.model.recompute = training.recompute
         self.sound = True
@@ -77,12 +77,12 @@ class Learner:
         self._workers = workers or Workers(training.threads if world.size == 1 else world.size, ())
         self._now = now
 
-    def step(self, batch: Batch, factor: float) -> float:
+    def step(self, batch: Batch, factor: float, began: float | None = None) -> float:
         """Learn from a batch, at `factor` times the peak learning rates; returns the loss in nats a token.
 
-        Not a number if the loss or the gradients' norm is not finite.
+        Not a number if the loss or the gradients' norm is not finite. `began`: when the batch was asked for; the others do that only now.
         """
-        start = self._now()
+        start = self._now() if began is None else began
         self._world.tell({"do": "learn", "factor": factor, "learning": self.learning})
         nats = self.learn(batch, factor, self.learning)
         self.regrouped = self._workers.took(self._now() - start)
@@ -108,26 +108,29 @@ class Learner:
             evidence = None if batch.evidence is None else batch.evidence.part(begin * positions, end * positions)
             with torch.autocast(self.device.type, self.precision, enabled=self.precision == torch.bfloat16):
                 loss = self._network(ids, next_ids, evidence) * ((end - begin) / len(batch.ids))
-            self.optimizers.is_last_backward = end == last - first
+            self.optimizers.early.is_last_backward = end == last - first
             loss.backward()
             losses.append(loss.detach())
         nats = float(sum(losses))
-        self._computed += time.perf_counter() - start
+        if first < last:
+            self._computed += (time.perf_counter() - start) / (last - first)
         nats, norm = self.optimizers.step(factor, nats, [positions * (end - begin) for begin, end in pairwise(windows)])
         return nats if math.isfinite(nats) and math.isfinite(norm) else math.nan
 
     def _compare(self) -> Slow | None:
         """Now and then, look for a process that all others wait for; those of one machine have the same processor."""
+        if self._world.size == 1 or self._world.shares_memory:
+            return None
         now = self._now()
         self._compared = self._compared or now
-        if self._world.shares_memory or now - self._compared < _BETWEEN_COMPARISONS:
+        if now - self._compared < _BETWEEN_COMPARISONS:
             return None
         self._compared = now
         self._world.tell({"do": "compare"})
         return self._slowest.look(self.take_part_in_comparing())
 
     def take_part_in_comparing(self) -> list[float]:
-        """The seconds that each process has computed since this was asked for the last time."""
+        """What `_computed` is for each process; it begins anew."""
         seconds, self._computed = self._computed, 0.0
         everybodys = self._world.gather({"seconds": torch.tensor([[seconds]], dtype=torch.float64)}, [1] * self._world.size)
         return torch.cat(everybodys["seconds"]).flatten().tolist()

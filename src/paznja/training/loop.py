@@ -47,8 +47,9 @@ def train(parts: Parts) -> Generator[Event]:
         place.seconds = clock.seconds()
         if director.is_over(place):
             break
+        began = clock.now()
         batch = material.next(learner.learning)
-        nats = learner.step(batch, director.learning_rate(place))
+        nats = learner.step(batch, director.learning_rate(place), began)
         if not math.isfinite(nats):
             raise NotANumber(place.iteration + 1)
         place.iteration += 1

@@ -19,7 +19,7 @@ from torch import Tensor, nn
 from paznja.config import TrainingConfig
 from paznja.model.ngram_memory import NgramMemory, table_loops
 from paznja.model.transformer import Block, Transformer
-from paznja.world import World
+from paznja.world import Reduction, World
 from paznja.world.alone import Alone
 
 NEWTON_SCHULZ_COEFFICIENTS = (3.4445, -4.7750, 2.0315)
@@ -204,6 +204,23 @@ def _by_look_up(gradient_NC: Tensor, rows_NL: Tensor, width: int) -> Tensor:
     return pieces_NPW.repeat(1, rows_NL.shape[1] // pieces_NPW.shape[1], 1).flatten(0, 1)
 
 
+class Early:
+    """Puts gradients into a sum as soon as they are there.
+
+    Apart from the optimizers: a parameter whose hook held what holds the parameter would never be freed.
+    """
+
+    def __init__(self, reduction: Reduction) -> None:
+        self._reduction = reduction
+        self.is_last_backward = False
+        """Whether the next backward pass is the last one before a step, so that the gradients are complete after it."""
+
+    def put(self, number: int, parameter: Tensor) -> None:
+        """Called by torch when this parameter has its gradient."""
+        if self.is_last_backward:
+            self._reduction.put(number, _gradient(parameter))
+
+
 class Optimizers:
     """All optimizers of one network, with one `step`; where several processes train together, each moves what it answers for.
 
@@ -222,7 +239,7 @@ class Optimizers:
         dense = [parameter for parameter in model.parameters() if parameter.requires_grad]
         self._plan = plan = Layout(dense, matrices, world.size)
         self._dtype = dense[0].dtype
-        self._sent_as = torch.bfloat16 if config.exchange == "bfloat16" else self._dtype
+        self._sent_as = torch.bfloat16 if config.exchange == "bfloat16" and world.size > 1 else self._dtype
         self.weights = world.buffer(plan.bounds[-1], self._dtype)
         """All weights but those of the memory's table."""
         self._means, self._squares = world.buffer(plan.bounds[-1], self._dtype), world.buffer(plan.bounds[-1], self._dtype)
@@ -232,11 +249,10 @@ class Optimizers:
         for parameter, start in zip(plan.parameters, plan.starts, strict=True):
             parameter.data = self.weights[start : start + parameter.numel()].view(parameter.shape)
         self._reduction = world.reduction([parameter.numel() for parameter in plan.parameters], plan.bounds, self._dtype, self._sent_as)
-        self.is_last_backward = False
-        """Whether the next backward pass is the last one before a step, so that the gradients are complete after it."""
+        self.early = Early(self._reduction)
         if self._reduction.early:
             for number, parameter in enumerate(plan.parameters):
-                parameter.register_post_accumulate_grad_hook(partial(self._put_early, number))
+                parameter.register_post_accumulate_grad_hook(partial(self.early.put, number))
         own = slice(plan.bounds[world.rank], plan.bounds[world.rank + 1])
         self._kinds = plan.kinds[world.rank]
         ours = [matrix._replace(start=matrix.start - own.start) for matrix in plan.matrices if own.start <= matrix.start < own.stop]
@@ -265,7 +281,7 @@ class Optimizers:
         depend on the size of their gradients.
         """
         plan, world = self._plan, self._world
-        self.is_last_backward = False
+        self.early.is_last_backward = False
         for number, parameter in enumerate(plan.parameters):
             if parameter.grad is not None:
                 self._reduction.put(number, parameter.grad)
@@ -286,10 +302,6 @@ class Optimizers:
         for parameter in plan.parameters:
             parameter.grad = None
         return whole, norm
-
-    def _put_early(self, number: int, parameter: Tensor) -> None:
-        if self.is_last_backward:
-            self._reduction.put(number, _gradient(parameter))
 
     def _gathered(self, positions: Sequence[int] | None) -> list[tuple[Tensor, Tensor]]:
         """What all processes looked up, in the order of their ranks: rows_NL and gradient_NC."""

@@ -32,6 +32,8 @@ class Scorer:
         self._scored_ahead: list[tuple[Window, float]] = []
         """What the others have scored of the fixed parts inside `ahead`, with the bits."""
         self._passes_ahead = 0
+        self.tokens_ahead = 0
+        """How many tokens the last scoring of the fixed parts found scored already."""
         self._busy_seconds = self._pass_seconds = 0.0
         """How long process 0 did something else inside `ahead`, and how long a pass takes it, the last time."""
         # A CPU scores in float32, whatever the precision of the training, so that `evaluate` gives the same figure.
@@ -50,6 +52,7 @@ class Scorer:
         total, done = sum(map(len, pieces)), 0
         start, scored = (0, []) if whole else (self._passes_ahead, self._scored_ahead)
         self._passes_ahead, self._scored_ahead = 0, []
+        self.tokens_ahead = sum(window.num_scored for window, _ in scored)
         passes = islice(self._all_passes(whole=whole), start, None)
         while True:
             for window, its_bits in scored:
@@ -68,26 +71,33 @@ class Scorer:
     def ahead(self) -> Iterator[None]:
         """Inside the block the others score the first passes of the fixed parts, while process 0 is busy; `score` does the rest.
 
-        Whatever happens in the block, afterwards the processes are in step again.
+        Afterwards the processes are in step again, whatever happens in the block; except for a second Ctrl-C, after which they end.
         """
-        if self._world.size == 1:
+        each = max(1, int(self._busy_seconds / self._pass_seconds)) if self._pass_seconds else 1
+        passes = list(self._all_passes(whole=False)) if self._world.size > 1 else []
+        # A pass for every process is left, which shows how fast they are.
+        passes = passes[: max(0, min(each * (self._world.size - 1), len(passes) - self._world.size))]
+        if not passes:
             yield
             return
-        each = max(1, int(self._busy_seconds / self._pass_seconds)) if self._pass_seconds else 1
-        passes = list(islice(self._all_passes(whole=False), each * (self._world.size - 1)))
         self._tell(0, len(passes), whole=False, ahead=True)
         start = time.perf_counter()
         try:
             yield
-        finally:
-            self._busy_seconds = time.perf_counter() - start
-            self._scored_ahead = self._gathered([], passes, self._parts_ahead(len(passes)))
-            self._passes_ahead = len(passes)
+        except KeyboardInterrupt:
+            raise
+        except BaseException:
+            self._gathered([], passes, self._parts_ahead(len(passes)))
+            raise
+        self._busy_seconds = time.perf_counter() - start
+        self._scored_ahead = self._gathered([], passes, self._parts_ahead(len(passes)))
+        self._passes_ahead = len(passes)
 
     def take_part(self, *, whole: bool, start: int, stop: int, ahead: bool) -> None:
         """Every other process's part: the passes from `start` to `stop` - 1, which follow each other from 0 on."""
         if start == 0:
-            self._material.count()
+            if self._material.memory is None:  # a counted memory may end with the last batch; the next one is not meant yet
+                self._material.count()
             self._passes = self._all_passes(whole=whole)
         number = stop - start
         parts = self._parts_ahead(number) if ahead else edges(number, self._world.size)

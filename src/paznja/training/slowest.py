@@ -28,9 +28,12 @@ class Slowest:
         self._named: int | None = None
 
     def look(self, seconds: Sequence[float]) -> Slow | None:
-        """The process that is slow, if it is not the one that was named before; `seconds`: how long each has computed, by its rank."""
+        """The process that is slow, if it is not the one that was named before.
+
+        `seconds`: how long each process takes for the same work, by its rank; 0 for one that had none.
+        """
         rank = max(range(len(seconds)), key=seconds.__getitem__)
-        others = median([*seconds[:rank], *seconds[rank + 1 :]])
-        times = seconds[rank] / others if others else 1.0
+        others = [other for other in [*seconds[:rank], *seconds[rank + 1 :]] if other]
+        times = seconds[rank] / median(others) if others else 1.0
         named, self._named = self._named, rank if times > SLOW else None
         return Slow(rank, times) if self._named is not None and self._named != named else None

@@ -29,11 +29,11 @@ class Reduction(Protocol):
     """Whether it is of use to put a piece in as soon as it is there."""
 
     def put(self, number: int, piece: Tensor) -> None:
-        """Put a piece in, which must not change until `total` returns; whatever is put in again until then does not count."""
+        """Put a piece in, which must not change until `total` returns. Until then the same one may be put in again."""
         ...
 
     def total(self) -> Tensor:
-        """The sum for what this process answers for. What was not put in counts as zeros."""
+        """The sum for what this process answers for. Where there are several, what was not put in counts as zeros."""
         ...
 
 

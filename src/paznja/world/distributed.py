@@ -109,7 +109,7 @@ class Distributed:
         with self.answering():
             _wait(
                 [
-                    dist.broadcast(tensor, rank, async_op=True)
+                    dist.broadcast(_as_bytes(tensor), rank, async_op=True)
                     for ranks in all_of.values()
                     for rank, tensor in enumerate(ranks)
                     if tensor.numel()
@@ -176,17 +176,17 @@ class _SentReduction:
         for number, length in enumerate(self._lengths):
             if number not in self._put:
                 self.put(number, torch.zeros(length, dtype=self._sent_as, device=self._world.device))
-        with self._world.answering():
-            if self.early:
+        if self.early:
+            with self._world.answering():
                 _wait(self._works)
-                ours = self._got_PM[self._world.rank]
-                if self._own:
-                    torch.cat([self._put[number] for number in self._own], out=ours)
-            else:
-                sizes = [self._sent_as.itemsize * (stop - start) for start, stop in itertools.pairwise(self._bounds)]
-                sent = torch.cat([self._put[number] for number in range(len(self._lengths))])
-                got = [sizes[self._world.rank]] * self._world.size
-                dist.all_to_all_single(_as_bytes(self._got_PM.view(-1)), _as_bytes(sent), got, sizes)
+            if self._own:
+                torch.cat([self._put[number] for number in self._own], out=self._got_PM[self._world.rank])
+        else:
+            sizes = [self._sent_as.itemsize * (stop - start) for start, stop in itertools.pairwise(self._bounds)]
+            got = [sizes[self._world.rank]] * self._world.size
+            sent = _as_bytes(torch.cat([self._put[number] for number in range(len(self._lengths))]))
+            with self._world.answering():
+                dist.all_to_all_single(_as_bytes(self._got_PM.view(-1)), sent, got, sizes)
         self._put.clear()
         self._works.clear()
         first, *others = self._got_PM
