@@ -88,6 +88,7 @@ def test_the_run_folder_holds_all_that_the_design_promises(trained: Path):
         "tokenizer.json",
         "metrics.jsonl",
         "progress.jsonl",
+        "surprise.jsonl",
         "samples.jsonl",
         "samples.md",
         "model.safetensors",
@@ -419,7 +420,7 @@ def test_folder_that_cannot_be_written_to_is_refused_with_what_to_do(books: Path
 
 @pytest.mark.parametrize("error", [torch.OutOfMemoryError("CUDA out of memory."), MemoryError()])
 def test_out_of_memory_says_what_to_lower(books: Path, out: Path, monkeypatch: pytest.MonkeyPatch, error: Exception):
-    def fail(self: Learner, batch: Batch, factor: float) -> float:
+    def fail(self: Learner, batch: Batch, factor: float, began: float) -> float:
         raise error
 
     monkeypatch.setattr(Learner, "step", fail)
@@ -440,7 +441,7 @@ def test_more_than_any_memory_is_refused_before_it_is_taken_and_the_name_stays_f
 
 
 def test_errors_that_are_bugs_are_not_hidden(books: Path, out: Path, monkeypatch: pytest.MonkeyPatch):
-    def fail(self: Learner, batch: Batch, factor: float) -> float:
+    def fail(self: Learner, batch: Batch, factor: float, began: float) -> float:
         raise RuntimeError("shapes do not match")
 
     monkeypatch.setattr(Learner, "step", fail)
