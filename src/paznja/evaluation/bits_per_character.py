@@ -85,6 +85,32 @@ def bits_of_windows(
     model: Scorable, windows: Sequence[Window], *, precision: torch.dtype = torch.float32, remembered: Remembering | None = None
 ) -> list[float]:
     """The bits that the model needs for what is scored of each window, in one pass."""
+    bits = _bits_of_scored(model, windows, precision=precision, remembered=remembered)
+    return [float(its_bits.sum()) for its_bits in bits]
+
+
+def bits_of_tokens(
+    model: Scorable,
+    pieces: Sequence[Piece],
+    piece: int,
+    start: int,
+    stop: int,
+    newline: int,
+    *,
+    precision: torch.dtype = torch.float32,
+    remembered: Remembering | None = None,
+) -> NDArray[np.float64]:
+    """The bits that the model needs for each token of a piece from `start` to `stop` - 1, as if all of the piece were scored."""
+    all_windows = _windows([pieces[piece][:stop]], model.context, newline)
+    windows = [window._replace(text=piece) for window in all_windows if window.start + len(window.ids) - 1 > start]
+    bits = np.concatenate(_bits_of_scored(model, windows, precision=precision, remembered=remembered))
+    return bits[start - windows[0].start - windows[0].first_scored :]
+
+
+def _bits_of_scored(
+    model: Scorable, windows: Sequence[Window], *, precision: torch.dtype, remembered: Remembering | None
+) -> list[NDArray[np.float64]]:
+    """The bits of every scored token of each window."""
     device = model.device
     longest = max(len(window.ids) - 1 for window in windows)
     rows = np.zeros((len(windows), longest + 1), dtype=np.int64)
@@ -95,8 +121,7 @@ def bits_of_windows(
     evidence = () if remembered is None else (remembered.evidence(places, longest),)
     with torch.inference_mode(), torch.autocast(device.type, precision, enabled=precision == torch.bfloat16):
         losses_BT = model.losses(ids[:, :-1], ids[:, 1:], *evidence).cpu().double().numpy()
-    scored = [losses[window.first_scored : len(window.ids) - 1] for losses, window in zip(losses_BT, windows, strict=True)]
-    return [float(losses.sum()) / math.log(2) for losses in scored]
+    return [losses[window.first_scored : len(window.ids) - 1] / math.log(2) for losses, window in zip(losses_BT, windows, strict=True)]
 
 
 def bits_of_texts(

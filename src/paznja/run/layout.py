@@ -22,6 +22,9 @@ TABLE = "samples.md"
 PROGRESS = "progress.jsonl"
 """How training goes, a line every few seconds. It is thinned as it grows, so unlike for the other logs no size of it is remembered."""
 
+SURPRISE = "surprise.jsonl"
+"""How many bits each token of one fixed held-out paragraph needed, a line a row. Like `progress.jsonl` it is cut back by its iterations."""
+
 NOW = "now.json"
 """What a living training is doing; it is there only while one has the folder."""
 
@@ -57,7 +60,7 @@ KINDS_OF_REQUESTS = ("stop", "pause", "go-on", "sample")
 REQUEST = re.compile(rf"(\d{{8,}})-({'|'.join(KINDS_OF_REQUESTS)})")
 CHECKPOINT_FOLDER = re.compile(r"checkpoint-\d{8,}")
 PART = re.compile(
-    r"\.(?:run\.toml|samples\.md|progress\.jsonl|now\.json|checkpoint|config\.json|position\.json|\w+\.safetensors)\.\d+\.part"
+    r"\.(?:run\.toml|samples\.md|progress\.jsonl|surprise\.jsonl|now\.json|checkpoint|config\.json|position\.json|\w+\.safetensors)\.\d+\.part"
 )
 """A file that is being written, beside the one that it will replace."""
 MAKING = re.compile(r"\.checkpoint-\d{8,}\.new")
@@ -66,7 +69,7 @@ MAKING = re.compile(r"\.checkpoint-\d{8,}\.new")
 _DAMAGED = re.compile(r"checkpoint-\d{8,}\.damaged(?:-\d+)?")
 _BEFORE = re.compile(r"before-\d+")
 _CHECKPOINT_FILES = frozenset({WEIGHTS, OPTIMIZER, POSITION})
-_FILES = frozenset({RUN, BOOKS, IDS, TOKENIZER, *LOGS, PROGRESS, NOW, TABLE, WEIGHTS, MEMORY, CHECKPOINT, QWEN3_CONFIG})
+_FILES = frozenset({RUN, BOOKS, IDS, TOKENIZER, *LOGS, PROGRESS, SURPRISE, NOW, TABLE, WEIGHTS, MEMORY, CHECKPOINT, QWEN3_CONFIG})
 
 
 def checkpoint_name(iteration: int) -> str:

@@ -35,6 +35,19 @@ class ProgressLine(TypedDict):
     characters_per_second: float
 
 
+class SurpriseLine(TypedDict):
+    """How surprising one fixed held-out paragraph was at one moment: a line of `surprise.jsonl`."""
+
+    iteration: int
+    seconds: float
+    book: int
+    """Which of the held-out books the paragraph is in, from 0."""
+    start: int
+    """Where it begins among that book's tokens."""
+    bits: list[float]
+    """Bits that each of its tokens needed, given those before it."""
+
+
 class SampleLine(TypedDict):
     """A text that the model wrote: a line of `samples.jsonl`."""
 
@@ -61,6 +74,11 @@ def read_progress(path: Path) -> list[ProgressLine]:
     needed = tuple(ProgressLine.__annotations__)
     lines = _read_lines(path, needed)
     return [typing.cast(ProgressLine, line) for line in lines if all(isinstance(line[name], int | float) for name in needed)]
+
+
+def read_surprise(path: Path) -> list[SurpriseLine]:
+    """The lines about the paragraph in this file, oldest first."""
+    return [typing.cast(SurpriseLine, line) for line in _read_lines(path, tuple(SurpriseLine.__annotations__))]
 
 
 def read_samples(path: Path) -> list[SampleLine]:

@@ -17,7 +17,7 @@ from paznja.errors import RunError
 from paznja.processes import is_running
 from paznja.run import layout, lines, records
 from paznja.run.layout import CHECKPOINT_FOLDER, WEIGHTS
-from paznja.run.lines import MetricsLine, ProgressLine, SampleLine
+from paznja.run.lines import MetricsLine, ProgressLine, SampleLine, SurpriseLine
 from paznja.run.records import BookRecord, CheckpointRecord, NowRecord, RunRecord, ShelfRecord
 
 if TYPE_CHECKING:
@@ -120,6 +120,10 @@ class Run:
     def progress(self) -> list[ProgressLine]:
         """How training went, a line every few seconds, oldest first; empty for a run of an older version."""
         return lines.read_progress(self.path / layout.PROGRESS)
+
+    def surprise(self) -> list[SurpriseLine]:
+        """How surprising the run's held-out paragraph was at every row, oldest first; empty for a run that keeps no text."""
+        return lines.read_surprise(self.path / layout.SURPRISE)
 
     def samples(self, *, rows_only: bool = False) -> list[SampleLine]:
         """The samples so far, oldest first; with `rows_only`, those of the table."""

@@ -33,13 +33,14 @@ from paznja.run.layout import (
     POSITION,
     PROGRESS,
     RUN,
+    SURPRISE,
     TABLE,
     WEIGHTS,
     check_free,
     checkpoint_name,
     is_checkpoint_file,
 )
-from paznja.run.lines import MetricsLine, ProgressLine, SampleLine, to_line
+from paznja.run.lines import MetricsLine, ProgressLine, SampleLine, SurpriseLine, to_line
 from paznja.run.reading import Run
 from paznja.run.records import Answer, CheckpointRecord, NowRecord, RunRecord, read_now
 from paznja.run.requests import waiting
@@ -168,6 +169,10 @@ class RunWriter:
     def _write_progress(self, lines: Iterable[ProgressLine]) -> None:
         write_atomically(self._path / PROGRESS, b"".join(map(to_line, lines)))
 
+    def append_surprise(self, line: SurpriseLine) -> None:
+        """Add a line about the held-out paragraph."""
+        _append_line(self._path / SURPRISE, line)
+
     def append_sample(self, line: SampleLine) -> None:
         """Add a sample; if it is a row of the table, `samples.md` is written again."""
         _append_line(self._path / layout.SAMPLES, line)
@@ -258,7 +263,8 @@ class RunWriter:
         are moved there. What a killed training left half done is removed, and so are the requests that it did not obey.
         """
         newest = self.run.checkpoint()
-        kept = [file for file in (*LOGS, PROGRESS, WEIGHTS) if os.path.isfile(self._path / file) and os.path.getsize(self._path / file)]
+        there = [self._path / file for file in (*LOGS, PROGRESS, SURPRISE, WEIGHTS)]
+        kept = [path.name for path in there if path.is_file() and path.stat().st_size]
         remark = ""
         if checkpoint is None and kept:
             before = _free(self._path, "before", 1)
@@ -269,7 +275,7 @@ class RunWriter:
         elif checkpoint is not None and newest is not None and checkpoint.iteration < newest.iteration:
             before = _free(self._path, "before", 1)
             before.mkdir()
-            for file in (*LOGS, PROGRESS):
+            for file in (*LOGS, PROGRESS, SURPRISE):
                 if file in kept:
                     shutil.copyfile(self._path / file, before / file)
             remark = f"What was logged after iteration {checkpoint.iteration:,} is kept in {before}."
@@ -281,6 +287,9 @@ class RunWriter:
             os.truncate(path, content.rfind(b"\n") + 1)
         if checkpoint is not None and (self._path / PROGRESS).is_file():
             self._write_progress(line for line in self.run.progress() if line["iteration"] <= checkpoint.iteration)
+        if checkpoint is not None and (self._path / SURPRISE).is_file():
+            kept_lines = [line for line in self.run.surprise() if line["iteration"] <= checkpoint.iteration]
+            write_atomically(self._path / SURPRISE, b"".join(map(to_line, kept_lines)))
         if checkpoint is not None and (checkpoint != newest or not (self._path / CHECKPOINT).is_file()):
             write_atomically(self._path / CHECKPOINT, checkpoint.to_json())
         for left_over in list(self._path.iterdir()):

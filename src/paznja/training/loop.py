@@ -21,6 +21,7 @@ def train(parts: Parts) -> Generator[Event]:
     """
     place, clock, learner, material = parts.place, parts.clock, parts.learner, parts.material
     meter, sampler, evaluator, checkpointer, director = parts.meter, parts.sampler, parts.evaluator, parts.checkpointer, parts.director
+    surprise = parts.surprise
     clock.start(place.seconds)
     yield from material.begin(learner.model, new=place.iteration == 0)
     learner.adopt()
@@ -37,6 +38,8 @@ def train(parts: Parts) -> Generator[Event]:
         if todo.row:
             with evaluator.ahead(place) if todo.score else nullcontext():
                 yield from sampler.row(place)
+                if todo.score or material.memory is None:  # a counted memory reads the held-out books first, which takes time
+                    surprise.measure(place)
         if todo.score:
             yield from evaluator.parts(place)
         if todo.sample:
@@ -66,6 +69,7 @@ def train(parts: Parts) -> Generator[Event]:
     if not director.stop.is_set:
         with evaluator.ahead(place):
             yield from sampler.row(place)
+            surprise.measure(place)
         yield from evaluator.parts(place)
         whole = yield from evaluator.whole(place)
     complete = not director.stop.is_set

@@ -24,6 +24,7 @@ from paznja.training.sampler import Sampler, Write
 from paznja.training.schedule import Clock, Place, SamplesBetween, Stop, learning_rate_factor
 from paznja.training.scoring import Score, Scorer
 from paznja.training.sharing_out import workers_of
+from paznja.training.surprise import Surprise
 from paznja.world import World
 from paznja.world.alone import Alone
 
@@ -40,6 +41,7 @@ class Parts:
     material: Material
     meter: Meter
     sampler: Sampler
+    surprise: Surprise
     evaluator: Evaluator
     checkpointer: Checkpointer
     director: Director
@@ -73,6 +75,8 @@ def assemble(
     material = material_for(writer.run, settings, tokenizer, ids, world)
     meter = Meter(writer, tokenizer, stretch)
     sampler = Sampler(writer, learner, material, tokenizer, settings.sampling, stretch, clock, write=write, share=sampling_share)
+    kept = writer.run.record().corpus.kept
+    surprise = Surprise(writer, learner, material, tokenizer.newline, clock, config.scored_tokens, kept=kept)
     stopping = Stop(stop)
     scorer = Scorer(learner, material, tokenizer.newline, world, score)
     evaluator = Evaluator(writer, learner, material, tokenizer, config, stretch, clock, meter, scorer, stop=stopping, share=scoring_share)
@@ -90,7 +94,7 @@ def assemble(
         world=world,
         learning_rate=learning_rate,
     )
-    return Parts(world, place, clock, stretch, learner, material, meter, sampler, evaluator, checkpointer, director)
+    return Parts(world, place, clock, stretch, learner, material, meter, sampler, surprise, evaluator, checkpointer, director)
 
 
 def is_watched(settings: Settings, stretch: Stretch) -> bool:

@@ -21,6 +21,11 @@ Score = Callable[..., Generator[tuple[int, int], None, list[float]]]
 """Scores texts, like `paznja.evaluation.bits_per_character.score`."""
 
 
+def scoring_precision(learner: Learner) -> torch.dtype:
+    """The precision of a scoring: a CPU scores in float32, whatever that of the training, so that `evaluate` gives the same figure."""
+    return torch.float32 if learner.device.type == "cpu" else learner.precision
+
+
 class Scorer:
     """Scores the material of one training with the weights that the learner has."""
 
@@ -36,8 +41,7 @@ class Scorer:
         """How many tokens the last scoring of the fixed parts found scored already."""
         self._busy_seconds = self._pass_seconds = 0.0
         """How long process 0 did something else inside `ahead`, and how long a pass takes it, the last time."""
-        # A CPU scores in float32, whatever the precision of the training, so that `evaluate` gives the same figure.
-        self._precision = torch.float32 if learner.device.type == "cpu" else learner.precision
+        self._precision = scoring_precision(learner)
 
     def score(self, *, whole: bool) -> Generator[tuple[int, int], None, list[float]]:
         """Score all held-out books if `whole`, otherwise the fixed parts, the held-out one first; for process 0.
