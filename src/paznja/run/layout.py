@@ -54,6 +54,9 @@ LOCK = ".lock"
 LOGS = (METRICS, SAMPLES)
 """The logs that a resumed run cuts back to the sizes that its checkpoint remembers."""
 
+LOGS_BY_ITERATION = (PROGRESS, SURPRISE)
+"""Those that it cuts back to the checkpoint's iteration."""
+
 KINDS_OF_REQUESTS = ("stop", "pause", "go-on", "sample")
 """What a living training can be asked for: stop and save, wait, go on, write a row of the table now."""
 
@@ -69,7 +72,7 @@ MAKING = re.compile(r"\.checkpoint-\d{8,}\.new")
 _DAMAGED = re.compile(r"checkpoint-\d{8,}\.damaged(?:-\d+)?")
 _BEFORE = re.compile(r"before-\d+")
 _CHECKPOINT_FILES = frozenset({WEIGHTS, OPTIMIZER, POSITION})
-_FILES = frozenset({RUN, BOOKS, IDS, TOKENIZER, *LOGS, PROGRESS, SURPRISE, NOW, TABLE, WEIGHTS, MEMORY, CHECKPOINT, QWEN3_CONFIG})
+_FILES = frozenset({RUN, BOOKS, IDS, TOKENIZER, *LOGS, *LOGS_BY_ITERATION, NOW, TABLE, WEIGHTS, MEMORY, CHECKPOINT, QWEN3_CONFIG})
 
 
 def checkpoint_name(iteration: int) -> str:

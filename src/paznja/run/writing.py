@@ -30,6 +30,7 @@ from paznja.run.layout import (
     CHECKPOINT,
     IDS,
     LOGS,
+    LOGS_BY_ITERATION,
     POSITION,
     PROGRESS,
     RUN,
@@ -163,11 +164,11 @@ class RunWriter:
         """Leave out every second line about the progress, but not the first and the newest; returns how many are left."""
         lines = self.run.progress()
         lines = [*lines[:1], *lines[1:][::-2][::-1]]
-        self._write_progress(lines)
+        self._write_lines(PROGRESS, lines)
         return len(lines)
 
-    def _write_progress(self, lines: Iterable[ProgressLine]) -> None:
-        write_atomically(self._path / PROGRESS, b"".join(map(to_line, lines)))
+    def _write_lines(self, file: str, lines: Iterable[Mapping[str, Any]]) -> None:
+        write_atomically(self._path / file, b"".join(map(to_line, lines)))
 
     def append_surprise(self, line: SurpriseLine) -> None:
         """Add a line about the held-out paragraph."""
@@ -263,7 +264,7 @@ class RunWriter:
         are moved there. What a killed training left half done is removed, and so are the requests that it did not obey.
         """
         newest = self.run.checkpoint()
-        there = [self._path / file for file in (*LOGS, PROGRESS, SURPRISE, WEIGHTS)]
+        there = [self._path / file for file in (*LOGS, *LOGS_BY_ITERATION, WEIGHTS)]
         kept = [path.name for path in there if path.is_file() and path.stat().st_size]
         remark = ""
         if checkpoint is None and kept:
@@ -275,7 +276,7 @@ class RunWriter:
         elif checkpoint is not None and newest is not None and checkpoint.iteration < newest.iteration:
             before = _free(self._path, "before", 1)
             before.mkdir()
-            for file in (*LOGS, PROGRESS, SURPRISE):
+            for file in (*LOGS, *LOGS_BY_ITERATION):
                 if file in kept:
                     shutil.copyfile(self._path / file, before / file)
             remark = f"What was logged after iteration {checkpoint.iteration:,} is kept in {before}."
@@ -285,11 +286,9 @@ class RunWriter:
             # A power cut may have taken lines from before the checkpoint too, and left half of one.
             content = path.read_bytes()[: checkpoint.sizes[file] if checkpoint else 0]
             os.truncate(path, content.rfind(b"\n") + 1)
-        if checkpoint is not None and (self._path / PROGRESS).is_file():
-            self._write_progress(line for line in self.run.progress() if line["iteration"] <= checkpoint.iteration)
-        if checkpoint is not None and (self._path / SURPRISE).is_file():
-            kept_lines = [line for line in self.run.surprise() if line["iteration"] <= checkpoint.iteration]
-            write_atomically(self._path / SURPRISE, b"".join(map(to_line, kept_lines)))
+        for file, lines in zip(LOGS_BY_ITERATION, (self.run.progress(), self.run.surprise()), strict=True):
+            if checkpoint is not None and (self._path / file).is_file():
+                self._write_lines(file, [line for line in lines if line["iteration"] <= checkpoint.iteration])
         if checkpoint is not None and (checkpoint != newest or not (self._path / CHECKPOINT).is_file()):
             write_atomically(self._path / CHECKPOINT, checkpoint.to_json())
         for left_over in list(self._path.iterdir()):
